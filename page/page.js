@@ -2,6 +2,10 @@
 
 const PARTITIONS_EVERY_MS = 1_000;
 const LISTS_EVERY_MS = 5_000;
+/** An instance waits 10 s for the others. Without an answer after this time, it is frozen or cut off. */
+const ANSWER_WITHIN_MS = 15_000;
+/** From this time on, the page says how long it has waited, because the rest of it is older than that. */
+const SLOW_ANSWER_MS = 3_000;
 const LISTED = 20;
 /** The most that the API returns. */
 const MAX_LISTED = 1_000;
@@ -67,7 +71,8 @@ function show(id, data, nodesOf) {
 
 async function ask(path) {
   const token = sessionStorage.getItem(TOKEN_KEY);
-  const response = await fetch(path, token === null ? {} : { headers: { authorization: `Bearer ${token}` } });
+  const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(path, { headers, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
   if (response.status === 401) {
     if (byId('token-form').hidden) {
       byId('token-form').hidden = false;
@@ -250,14 +255,40 @@ async function repeat(task, everyMs) {
   }
 }
 
+/** When the request for the partitions began that has no answer yet; null if there is none. */
+let askedAt = null;
+/** When the partitions were answered last; null before the first answer. */
+let answeredAt = null;
+
+/** Shows the summary, and marks the page if its content is old. */
+function summarise(text, isOld) {
+  byId('summary').textContent = text;
+  byId('summary').className = isOld ? 'bad' : '';
+  document.body.className = isOld ? 'old' : '';
+}
+
+function noAnswer(why) {
+  const age = answeredAt === null ? '' : `. What is shown is ${Math.round((Date.now() - answeredAt) / 1_000)} s old`;
+  summarise(`no answer: ${why}${age}`, true);
+}
+
+function showWait() {
+  if (askedAt === null) return;
+  const waitedMs = Date.now() - askedAt;
+  if (waitedMs >= SLOW_ANSWER_MS) noAnswer(`waiting for ${Math.round(waitedMs / 1_000)} s`);
+}
+
 async function refresh() {
-  let said;
+  askedAt = Date.now();
   try {
-    said = await showPartitions();
+    const said = await showPartitions();
+    answeredAt = Date.now();
+    summarise(said, false);
   } catch (error) {
-    said = `no answer: ${error.message}`;
+    noAnswer(error.name === 'TimeoutError' ? `none within ${ANSWER_WITHIN_MS / 1_000} s` : error.message);
+  } finally {
+    askedAt = null;
   }
-  byId('summary').textContent = said;
   if (explained !== null) await showExplanation(explained);
 }
 
@@ -303,5 +334,6 @@ function linkedCompany() {
   }
 }
 explained = linkedCompany();
+setInterval(showWait, 1_000);
 void repeat(refresh, PARTITIONS_EVERY_MS);
 void repeat(refreshLists, LISTS_EVERY_MS);

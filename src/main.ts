@@ -21,6 +21,7 @@ import { secretsIn } from './security-settings.js';
 import { typedSettingsOf } from './command/printed-command.js';
 import { printLine, printText, printToStandardError, type Print } from './command/print.js';
 import { hiderOf } from './lib/hide-secrets.js';
+import { reasonOf } from './lib/reason-of.js';
 import { systemClock } from './lib/system-clock.js';
 import { createLogger } from './ops/logger.js';
 import { tracingSettings } from './ops/tracing.js';
@@ -99,7 +100,7 @@ function refuse(faults: readonly string[], about: string): number {
 /** The message as lines. An error with several faults gives one line for each. */
 function faultsOf(error: unknown): string[] {
   if (error instanceof UnfitTopicsError) return [...error.faults];
-  return [error instanceof Error ? error.message : String(error)];
+  return [reasonOf(error)];
 }
 
 function version(): string {

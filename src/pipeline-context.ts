@@ -12,7 +12,7 @@ import type { SchemaSource } from './decode/schema-source.js';
 import { createSyncEventDecoder } from './decode/sync-event-decoder.js';
 import { ClientSettings } from './kafka/reading/client-settings.js';
 import type { ClusterView } from './kafka/connection/cluster-view.js';
-import { kafkaConfigOf } from './kafka/connection/kafka-config.js';
+import { kafkaCommandsOf, kafkaConfigOf } from './kafka/connection/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from './kafka/reading/kafka-logs.js';
 import type { LargeBatches } from './kafka/reading/large-batches.js';
 import { createPartitioner } from './kafka/transactions/partitioner.js';
@@ -87,6 +87,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
   const shareOf = (bytes: number) => Math.floor(bytes / Math.max(1, parts.size()));
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
+  const kafka = kafkaConfigOf(config, logger);
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
   const sampled = {
     logs: createLogs(parts, onClose, { maxPartitionBytes: SAMPLE_BYTES }),
@@ -112,6 +113,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
   return {
     applicationId,
     clusterId: topics.clusterId,
+    kafkaCommand: kafkaCommandsOf(kafka),
     topics: names,
     decidingSettings: parts.decidingSettings,
     allDatasetsFrom: config.allDatasetsFrom,
@@ -131,7 +133,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
       remedy: () => BUILD_STATE_AGAIN,
       onTrouble: ({ partition }, error) => failures.changelogFailed(partition, error),
     }),
-    transactions: kafkaTransactions(kafkaConfigOf(config, logger), {
+    transactions: kafkaTransactions(kafka, {
       cluster,
       groupId: applicationId,
       transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,

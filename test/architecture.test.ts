@@ -245,6 +245,19 @@ describe('only command/print.ts prints', () => {
   });
 });
 
+test('only lib/reason-of.ts turns an error of any kind into text', () => {
+  const text = 'const why = error instanceof Error ? error.message : String(error)';
+  expect(violationsOf({ 'command/x.ts': text })).toEqual([expect.stringContaining('`reasonOf` gives the reason')]);
+  expect(violationsOf({ 'lib/reason-of.ts': text })).toEqual([]);
+  expect(violationsOf({ 'command/x.ts': 'const kind = error instanceof Error ? error.name : null' })).toEqual([]);
+});
+
+test('only lib/shell-command.ts makes commands of Kafka tools, with brokers and security', () => {
+  const text = 'const command = `kafka-configs.sh --bootstrap-server ... --alter`';
+  expect(violationsOf({ 'kafka/topics/x.ts': text })).toEqual([expect.stringContaining('--bootstrap-server')]);
+  expect(violationsOf({ 'lib/shell-command.ts': text })).toEqual([]);
+});
+
 describe('domain/ and pipeline/ touch no clock, randomness or timer', () => {
   test.each([
     'setTimeout(f, 1)',

@@ -9,6 +9,7 @@ import { PLAIN_SHAPES, type ValueShapes } from './record-shape.js';
 import type { Read } from './record-steps.js';
 import { Resolver } from './resolution.js';
 import { SchemaError, type AvroType } from './schema.js';
+import { reasonOf } from '../lib/reason-of.js';
 
 /** Reads values as one schema of ours, whatever schema they were written with. */
 export class AvroReader<T> {
@@ -39,7 +40,7 @@ export class AvroReader<T> {
       const where = 'name' in this.#type ? this.#type.name : this.#type.kind;
       return new Resolver(this.#shapes).resolve(this.#type, parseSchema(registered), where).read;
     } catch (error) {
-      const why = reasonOf(error);
+      const why = whyMalformed(error);
       return () => {
         throw new SchemaError(why);
       };
@@ -73,13 +74,13 @@ export class ValueReader<T> {
       return value as T;
     } catch (error) {
       if (error instanceof MalformedValueError || error instanceof SchemaError) throw error;
-      throw new MalformedValueError(reasonOf(error), { cause: error });
+      throw new MalformedValueError(whyMalformed(error), { cause: error });
     }
   }
 }
 
-function reasonOf(error: unknown): string {
+function whyMalformed(error: unknown): string {
   // A value within all limits can still fail for one reason: the stack of this process is exhausted.
   if (error instanceof RangeError) return 'its types are nested too deeply';
-  return error instanceof Error ? error.message : String(error);
+  return reasonOf(error);
 }

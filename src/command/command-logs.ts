@@ -1,9 +1,12 @@
 /** Opens Kafka logs for a command that a person watches. */
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
+import type { OnTrouble } from '../kafka/reading/log-fetcher.js';
 import type { LogKind } from '../kafka/reading/log-reader.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { CommandContext } from './command.js';
+import { reasonOf } from '../lib/reason-of.js';
+import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 
 /** The parts of the configuration that `commandLogs` reads. */
 export const LOGS_READ = ['applicationId', 'kafka', 'maxBatchBytes'] as const;
@@ -22,6 +25,20 @@ export function commandLogs(
     clock: systemClock,
     kind,
     maxBatchBytes: config.maxBatchBytes,
-    onTrouble: (_partition, error) => printError(`company-sync ${command}: ${error.message}`),
+    onTrouble: troublePrinter((line) => printError(`company-sync ${command}: ${line}`)),
   });
+}
+
+/**
+ * Prints errors that are retried, each cause at most once a minute. In an outage, every request of every partition
+ * fails several times a second, and that many lines would hide the last one, which says what to do.
+ */
+export function troublePrinter(printError: (line: string) => void, now = () => systemClock.now()): OnTrouble {
+  const repeats = new RepeatedLines(now);
+  return (_at, error) => {
+    const reason = reasonOf(error);
+    const leftOut = repeats.take(withoutNumbers(reason));
+    if (leftOut === null) return;
+    printError(leftOut === 0 ? reason : `${reason} (${leftOut} similar errors before this one were not printed)`);
+  };
 }

@@ -11,7 +11,7 @@ import { commandLogs, LOGS_READ } from './command-logs.js';
 import { companies, maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { CompanyIdList } from './company-id-list.js';
 import { mustBeReadable } from './input-file.js';
-import { shellQuoted } from './printed-command.js';
+import { shellQuoted } from '../lib/shell-command.js';
 import { progressTo } from './progress.js';
 import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 

@@ -1,10 +1,10 @@
 /** A list of companyIds in a file, one per line. Memory does not grow with the list. */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { temporaryFolder } from '../lib/temporary-folder.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 
 /** Longer than any id. A file with a longer line is not a list of ids. */
@@ -34,7 +34,7 @@ export class CompanyIdList {
    */
   static async open(file: string): Promise<CompanyIdList> {
     if (file !== '-' && (await stat(file)).isFile()) return new CompanyIdList(file, null);
-    const folder = await mkdtemp(join(tmpdir(), 'company-ids-'));
+    const folder = await temporaryFolder('company-ids-');
     const list = new CompanyIdList(join(folder, 'ids'), folder);
     try {
       await pipeline(file === '-' ? process.stdin : createReadStream(file), createWriteStream(list.file));

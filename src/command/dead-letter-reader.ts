@@ -8,7 +8,7 @@ import { partitionsOf } from '../kafka/topics/topics.js';
 import { systemClock } from '../lib/system-clock.js';
 import { HOUR_MS } from '../lib/time-units.js';
 import { idOf, type DeadLetter } from '../publish/dead-letter.js';
-import { LOGS_READ } from './command-logs.js';
+import { LOGS_READ, troublePrinter } from './command-logs.js';
 import { DeadLetterCollector, type ReadDeadLetters } from './dead-letter-collector.js';
 import { InputAfterwards, type Decode, type RecordIds } from './input-afterwards.js';
 import { readPartitions } from './read-partitions.js';
@@ -43,7 +43,7 @@ export class DeadLetterReader {
       groupId: config.applicationId,
       clock: systemClock,
       maxBatchBytes: config.maxBatchBytes,
-      onTrouble: (_partition, error) => printError(error.message),
+      onTrouble: troublePrinter(printError),
     });
   }
 

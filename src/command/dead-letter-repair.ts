@@ -8,7 +8,7 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { DeadLetterDesk } from './dead-letter-desk.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { Print } from './print.js';
-import { shellQuoted } from './printed-command.js';
+import { shellQuoted } from '../lib/shell-command.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import { judgedByTime } from './input-afterwards.js';
 import type { RepairSender } from './repair-sender.js';

@@ -3,8 +3,10 @@ import type { Config, TopicNames } from '../config.js';
 import type { KafkaConfig } from '../kafka/connection/cluster.js';
 import { Permissions, type Operation } from '../kafka/topics/permissions.js';
 import { systemClock } from '../lib/system-clock.js';
-import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
-import { shellQuoted } from './printed-command.js';
+import { failed, ok, warning, type Finding, type Found } from './finding.js';
+import { kafkaCommandsOf } from '../kafka/connection/kafka-config.js';
+import { shellQuoted, type KafkaCommand } from '../lib/shell-command.js';
+import { reasonOf } from '../lib/reason-of.js';
 
 const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>> = {
   syncEvents: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
@@ -31,7 +33,10 @@ type CheckedConfig = Pick<Config, 'applicationId' | 'topics' | 'kafka'>;
 export async function* examinePermissions(config: CheckedConfig, kafka: KafkaConfig): Found {
   const permissions = new Permissions(kafka, systemClock);
   try {
-    const lacks = await lacksOf(config, permissions);
+    const lacks = await lacksOf(config, permissions, {
+      principal: shellQuoted(`User:${config.kafka.sasl?.username ?? '<name>'}`),
+      commands: kafkaCommandsOf(kafka),
+    });
     yield* lacks;
     if (lacks.length === 0) yield ok('permissions', 'the brokers allow everything that was checked');
   } catch (error) {
@@ -41,38 +46,50 @@ export async function* examinePermissions(config: CheckedConfig, kafka: KafkaCon
   }
 }
 
-async function lacksOf(config: CheckedConfig, permissions: Permissions): Promise<Finding[]> {
-  const { applicationId, topics } = config;
+/** What the printed commands need to know. */
+interface Allowing {
+  /** Quoted for a shell. */
+  readonly principal: string;
+  readonly commands: KafkaCommand;
+}
+
+async function lacksOf(
+  { applicationId, topics }: CheckedConfig,
+  permissions: Permissions,
+  allowing: Allowing,
+): Promise<Finding[]> {
   const lacks: Finding[] = [];
   for (const [role, needed] of Object.entries(NEEDED_ON_TOPICS)) {
     const topic = topics[role as keyof TopicNames];
     const missing = await permissions.lackingOnTopic(topic, needed);
     if (missing.length > 0)
-      lacks.push(failed('permissions', denied(config, missing, `topic ${topic}`, `--topic ${topic}`)));
+      lacks.push(failed('permissions', denied(allowing, missing, `topic ${topic}`, `--topic ${topic}`)));
   }
   const onGroup = await permissions.lackingOnGroup(applicationId, NEEDED_ON_GROUP);
   if (onGroup.length > 0)
-    lacks.push(failed('permissions', denied(config, onGroup, `group ${applicationId}`, `--group ${applicationId}`)));
+    lacks.push(failed('permissions', denied(allowing, onGroup, `group ${applicationId}`, `--group ${applicationId}`)));
   const prefix = `${applicationId}-${topics.syncEvents}-`;
   if (!(await permissions.mayDescribeTransactionalId(`${prefix}0`))) {
     const where = `the transactional ids that begin with ${prefix}`;
     const resource = `--transactional-id ${prefix} --resource-pattern-type prefixed`;
-    lacks.push(failed('permissions', denied(config, ['DESCRIBE', 'WRITE'], where, resource)));
+    lacks.push(failed('permissions', denied(allowing, ['DESCRIBE', 'WRITE'], where, resource)));
   }
   const onCluster = await permissions.lackingOnCluster(USED_ON_CLUSTER);
   if (onCluster.length > 0) {
-    const denial = denied(config, onCluster, 'the cluster', '--cluster');
+    const denial = denied(allowing, onCluster, 'the cluster', '--cluster');
     lacks.push(warning('permissions', `without it, the size of the changelog is not known: ${denial}`));
   }
   return lacks;
 }
 
 /** @param resource the arguments of kafka-acls.sh that name it */
-function denied({ kafka }: CheckedConfig, operations: readonly Operation[], where: string, resource: string): string {
-  const principal = shellQuoted(`User:${kafka.sasl?.username ?? '<name>'}`);
+function denied(
+  { principal, commands }: Allowing,
+  operations: readonly Operation[],
+  where: string,
+  resource: string,
+): string {
   const granted = operations.map((operation) => `--operation ${IN_COMMAND[operation]}`).join(' ');
-  return (
-    `the brokers do not allow ${operations.join(', ')} on ${where}: run kafka-acls.sh --bootstrap-server ` +
-    `${kafka.brokers.join(',')} --add --allow-principal ${principal} ${granted} ${resource}`
-  );
+  const command = commands('kafka-acls.sh', `--add --allow-principal ${principal} ${granted} ${resource}`);
+  return `the brokers do not allow ${operations.join(', ')} on ${where}: run ${command}`;
 }

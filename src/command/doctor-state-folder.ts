@@ -6,7 +6,8 @@ import { systemClock } from '../lib/system-clock.js';
 import { CallDeadline } from '../store/call-deadline.js';
 import { readStatePositions, StateDirOfOtherError, type StateOwner } from '../store/read-state-positions.js';
 import { InstanceLock, stateDirExposure, StateDirInUseError } from '../store/instance-lock.js';
-import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
+import { failed, ok, warning, type Finding, type Found } from './finding.js';
+import { reasonOf } from '../lib/reason-of.js';
 
 const CHECK = 'state folder';
 const GIBIBYTE = 2 ** 30;

@@ -9,9 +9,9 @@ import { decidingSettingsOf } from '../deciding-settings.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { ClusterView } from '../kafka/connection/cluster-view.js';
 import type { KafkaConfig } from '../kafka/connection/cluster.js';
-import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import { kafkaCommandsOf, kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
-import { openTransactions } from '../kafka/reading/open-transactions.js';
+import { openTransactions, type OpenTransaction } from '../kafka/reading/open-transactions.js';
 import { versionFaults } from '../kafka/connection/required-versions.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import { TopicAdmin } from '../kafka/topics/topic-admin.js';
@@ -23,9 +23,11 @@ import { checkFirstStart, checkGroup, checkTransactionalIds } from '../start-che
 import { command, flagSwitch } from './command.js';
 import { examinePermissions } from './doctor-permissions.js';
 import { examineStateFolder } from './doctor-state-folder.js';
-import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
+import { failed, ok, warning, type Finding, type Found } from './finding.js';
 import { printJson } from './print.js';
 import { newestSchemas } from './schemas.js';
+import { reasonOf } from '../lib/reason-of.js';
+import type { KafkaCommand } from '../lib/shell-command.js';
 
 /** A transaction that is open longer counts as a fault. Those of the processor take milliseconds. */
 const OPEN_TRANSACTION_WAIT_MS = 3_000;
@@ -129,7 +131,7 @@ async function* examineTopics(config: ReadConfig, kafka: KafkaConfig): Found {
     for (const message of warnings) yield warning('topics', message);
     const firstStart = await checkFirstStart(config, topics, logs, systemClock);
     if (firstStart !== null) yield failed('deployment', firstStart.message);
-    yield* examineTransactions(config, partitions, logs);
+    yield* examineTransactions(config, partitions, { logs, kafkaCommand: kafkaCommandsOf(kafka) });
   } catch (error) {
     const faults = error instanceof UnfitTopicsError ? error.faults : [reasonOf(error)];
     for (const fault of faults) yield failed('topics', fault);
@@ -169,27 +171,45 @@ async function* examineDeployment(config: ReadConfig, kafka: KafkaConfig): Found
  * Readers do not get the records after an open transaction: we wait in the input, and other readers wait in the topics
  * that we write.
  */
-async function* examineTransactions(config: ReadConfig, counts: Record<keyof TopicNames, number>, logs: Logs): Found {
+async function* examineTransactions(
+  config: ReadConfig,
+  counts: Record<keyof TopicNames, number>,
+  { logs, kafkaCommand }: { readonly logs: Logs; readonly kafkaCommand: KafkaCommand },
+): Found {
   const check = 'transactions';
   const partitions = Object.entries(counts).flatMap(([role, count]) =>
     Array.from({ length: count }, (_, partition) => ({ topic: config.topics[role as keyof TopicNames], partition })),
   );
   const { open, failures } = await openTransactions(logs, partitions, OPEN_TRANSACTION_WAIT_MS, systemClock);
   const readTopics = new Set([config.topics.syncEvents, config.topics.clientSettings]);
-  const tool = `kafka-transactions.sh --bootstrap-server ${config.kafka.brokers.join(',')}`;
-  for (const { topic, partition, offset } of open) {
-    const where = `--topic ${topic} --partition ${partition}`;
-    yield warning(
-      check,
-      `${topic}/${partition}: a transaction has been open from offset ${offset} on for ${OPEN_TRANSACTION_WAIT_MS / 1000} s ` +
-        `or more, and readers of committed records wait behind it. To see its owner, run ${tool} describe-producers ` +
-        `${where}. The transaction ends at its timeout, at most transaction.max.timeout.ms (15 minutes by default)` +
-        `${readTopics.has(topic) ? '' : ', or with its decided outcome when you restart the instance that runs its partition'}. ` +
-        `If it is older than that, run ${tool} abort ${where} --start-offset ${offset}`,
-    );
-  }
+  for (const one of open)
+    yield warning(check, adviceOnOpen(one, readTopics.has(one.topic) ? 'read' : 'written', kafkaCommand));
   for (const { message } of failures) yield failed(check, message);
   if (open.length === 0 && failures.length === 0) yield ok(check, 'no open transaction keeps readers waiting');
+}
+
+/**
+ * In a topic that we write, the open transaction may be an acknowledged commit of ours. An abort would lose its records,
+ * so no command for it is printed there.
+ */
+export function adviceOnOpen(
+  { topic, partition, offset }: OpenTransaction,
+  use: 'read' | 'written',
+  kafkaCommand: KafkaCommand,
+): string {
+  const where = `--topic ${topic} --partition ${partition}`;
+  const describe = kafkaCommand('kafka-transactions.sh', `describe-producers ${where}`);
+  const abort = kafkaCommand('kafka-transactions.sh', `abort ${where} --start-offset ${offset}`);
+  return (
+    `${topic}/${partition}: a transaction has been open from offset ${offset} on for ${OPEN_TRANSACTION_WAIT_MS / 1000} s ` +
+    `or more, and readers of committed records wait behind it. To see its owner, run ${describe}. The transaction ends at ` +
+    'its timeout, at most transaction.max.timeout.ms (15 minutes by default). ' +
+    (use === 'read'
+      ? `If it is older than that, run ${abort}`
+      : 'If it is older than that, restart the instance that runs its partition: the instance ends its own transaction as ' +
+        'the brokers had decided. Do not abort it yourself: it may be a commit, and an abort would lose its records. If it ' +
+        'stays open, read "A partition was left with an open transaction" in docs/operations.md')
+  );
 }
 
 async function* examineRegistry(config: ReadConfig, schemasFolder: string): Found {

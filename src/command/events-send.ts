@@ -10,7 +10,7 @@ import { command, requiredTextFlag } from './command.js';
 import { maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { mustBeReadable } from './input-file.js';
 import { systemClock } from '../lib/system-clock.js';
-import { shellQuoted } from './printed-command.js';
+import { shellQuoted } from '../lib/shell-command.js';
 import { progressTo } from './progress.js';
 import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 

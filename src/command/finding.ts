@@ -23,7 +23,3 @@ export function warning(check: string, message: string): Finding {
 export function failed(check: string, message: string): Finding {
   return { check, status: 'failed', message };
 }
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

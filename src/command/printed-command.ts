@@ -1,14 +1,8 @@
-/** Commands in messages, which a person copies into a shell. */
+/** Commands of this program in messages, which a person copies into a shell. */
 import type { Flags } from '../config.js';
+import { shellQuoted } from '../lib/shell-command.js';
 import { flagOf } from '../setting-flags.js';
 import { SETTINGS, type Setting } from '../settings.js';
-
-const WITHOUT_QUOTES = /^[\w@%+=:,./-]+$/;
-
-/** One word of a command, quoted if a POSIX shell would change it. */
-export function shellQuoted(word: string): string {
-  return WITHOUT_QUOTES.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
 
 /**
  * The typed settings as flags, each after a space; empty if none was typed. Without them, a copied command would act on

@@ -7,11 +7,9 @@ import { StoppedGroup } from '../kafka/group/stopped-group.js';
 import { TopicAdmin } from '../kafka/topics/topic-admin.js';
 import { kafkaTransactions } from '../kafka/transactions/transactions.js';
 import { UnfencedTransactions } from '../kafka/transactions/unfenced-transactions.js';
+import { TRANSACTION_TIMEOUT_MS } from '../kafka/topics/transaction-timeout.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { command, countFlag, type CommandContext } from './command.js';
-
-/** The timeout of the transaction that moves the state of one partition: the most that a broker allows by default. */
-const TRANSACTION_TIMEOUT_MS = 900_000;
 
 const READS = [
   ...(['applicationId', 'kafka', 'shadowOf', 'topics.syncEvents', 'topics.companyState'] as const),
@@ -28,14 +26,14 @@ export const repartitionCommand = command({
   },
   reads: READS,
   moreHelp: `Stop all producers of the input, let the processor consume everything, and stop all instances. Then run this command.
-It also adds the partitions to the input and to the changelog. Then start everything again. You can keep the state folders
-of the instances. The producers must use Kafka's default partitioner: the command refuses any other.
+It also adds the partitions to the input and to the changelog. Start everything again when it has printed 'done', not before.
+You can keep the state folders of the instances. The producers must use Kafka's default partitioner: the command refuses any other.
 If the command is interrupted, run it again: it continues where it stopped. Until it has finished, no partition runs.
 It needs space for the state of one partition in TMPDIR.
 
   company-sync repartition --partitions 24
 `,
-  exit: ['the state was moved', 'refused, or not finished: run the command again'],
+  exit: ['the state was moved', 'refused, or not finished: do what the message says, and run the command again'],
   run: (context, { partitions }) => moveState(context, partitions),
 });
 
@@ -70,7 +68,7 @@ async function moveState(
     shadowOf: shadowOf?.applicationId ?? null,
   };
   try {
-    await repartition({ ...names, logs, transactions, unfenced, admin, group, report: print }, partitions);
+    await repartition({ ...names, logs, transactions, unfenced, admin, group, clock, report: print }, partitions);
     return 0;
   } finally {
     await Promise.all([logs.close(), admin.close(), group.close(), unfenced.close(), cluster.close()]);

@@ -16,6 +16,7 @@ import { StateDirInUseError } from '../store/instance-lock.js';
 import { command, MISCONFIGURED as WRONG_SETTING } from './command.js';
 import { endProcess, type HostProcess } from './end-process.js';
 import { watchStops } from './stop-watchdog.js';
+import { reasonOf } from '../lib/reason-of.js';
 
 /** At a stop, the process ends after this time even if something hangs. The contract allows 10 s. */
 const STOP_DEADLINE_MS = 9_000;
@@ -86,7 +87,7 @@ export async function runProcessor(
       'running as a shadow; announcing to this topic',
     );
   service.start().catch((err: unknown) => {
-    logger.fatal({ err }, err instanceof Error ? err.message : 'cannot start');
+    logger.fatal({ err }, reasonOf(err));
     end(exitCodeOf(err));
   });
 

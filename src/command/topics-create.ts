@@ -23,15 +23,16 @@ export const topicsCreateCommand = command({
       ...(replicationFactor === null ? {} : { replicationFactor }),
     };
     for await (const outcome of createTopics(kafkaConfigOf(config, logger), systemClock, options))
-      print(describe(outcome));
+      for (const line of describe(outcome)) print(line);
     return 0;
   },
 });
 
-function describe({ topic, outcome, partitions, differences }: TopicOutcome): string {
+/** One line for the topic, and one for each difference. */
+export function describe({ topic, outcome, partitions, differences }: TopicOutcome): string[] {
   const line = `${topic}: ${outcome === 'created' ? 'created' : 'existed'}, ${partitions} partitions`;
-  const differing = differences.map(
-    ({ property, is, planned }) => `\n  ${property} is ${is}; a new topic would have ${planned}`,
-  );
-  return line + differing.join('');
+  return [
+    line,
+    ...differences.map(({ property, is, planned }) => `  ${property} is ${is}; a new topic would have ${planned}`),
+  ];
 }

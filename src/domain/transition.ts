@@ -108,13 +108,19 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
  * that `stepBeforeRecord` returns: a record that arrives later must not hold an overdue company.
  *
  * @param holdId `<partition>/<offset>` of the bad record
+ * @param times `heldSince`: when the record was read; `progressAt`: the progress of a company that begins with it
  * @returns whether the record now holds the company; an announced or deleted company is never held
  */
-export function hold(rows: CompanyRows, holdId: string, code: DeadLetterCode, timestamp: TimestampMs): boolean {
-  const company = rows.company ?? withProgress(NEW_COMPANY, timestamp);
+export function hold(
+  rows: CompanyRows,
+  holdId: string,
+  code: DeadLetterCode,
+  { heldSince, progressAt = heldSince }: { readonly heldSince: TimestampMs; readonly progressAt?: TimestampMs },
+): boolean {
+  const company = rows.company ?? withProgress(NEW_COMPANY, progressAt);
   if (company.outcome !== 'pending') return false;
   if (rows.hold(holdId) !== null) return true;
-  rows.setHold(holdId, { code, timestamp });
+  rows.setHold(holdId, { code, timestamp: heldSince });
   rows.setCompany({ ...company, holds: company.holds + 1 });
   return true;
 }

@@ -4,6 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { reasonOf } from './reason-of.js';
 
 export interface SchemaFile {
   /** Path below the schemas folder. */
@@ -29,7 +30,7 @@ export async function schemaVersions(folder: string, subject: string): Promise<S
       }),
     );
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = reasonOf(cause);
     throw new Error(
       `cannot read the schemas in ${join(folder, subject)}: ${why}. The folder is part of the installation`,
       { cause },

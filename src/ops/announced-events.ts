@@ -14,6 +14,7 @@ import { ReadersById } from '../decode/readers-by-id.js';
 import type { SchemaSource } from '../decode/schema-source.js';
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
+import { reasonOf } from '../lib/reason-of.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
 import { withReader } from '../lib/with-reader.js';
 import type { Logs } from '../pipeline/ports.js';
@@ -75,7 +76,7 @@ export class AnnouncedEvents {
       if (!(await settlesWithin(found, clock, SEARCH_TIMEOUT_MS))) return `${event} could not be read within 5 s`;
       return (await found)?.event ?? `${event} the retention of the topic has deleted it`;
     } catch (error) {
-      return `${event} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+      return `${event} cannot be read: ${reasonOf(error)}`;
     } finally {
       this.#searches--;
       enough.abort();

@@ -8,6 +8,7 @@ import type { PartitionOwner } from '../pipeline/ports.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import type { PositionRow } from '../store/row-codec.js';
 import { readCompany } from '../store/company-loading.js';
+import { reasonOf } from '../lib/reason-of.js';
 
 /** The partitions of this instance. */
 export interface LocalPartitions {
@@ -119,7 +120,7 @@ export class CompanyDirectory {
     try {
       owners = await this.options.owners();
     } catch (error) {
-      reasons.push(error instanceof Error ? error.message : String(error));
+      reasons.push(reasonOf(error));
       return [];
     }
     const addresses = new Map(owners.map(({ partition, httpAddress }) => [partition, httpAddress]));

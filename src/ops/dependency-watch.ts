@@ -11,6 +11,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.js';
 import { isoTime } from '../lib/iso-time.js';
 import { LongPromise } from '../lib/long-promise.js';
+import { reasonOf } from '../lib/reason-of.js';
 
 export const DEPENDENCIES = ['brokers', 'schema-registry'] as const;
 export type Dependency = (typeof DEPENDENCIES)[number];
@@ -99,7 +100,7 @@ export class DependencyWatch {
       else
         await answer.promise.then(
           () => this.#answered(name),
-          (error: unknown) => this.#failed(name, error instanceof Error ? error.message : String(error)),
+          (error: unknown) => this.#failed(name, reasonOf(error)),
         );
       await clock.delay(ASK_EVERY_MS, signal);
     }

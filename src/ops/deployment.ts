@@ -7,6 +7,7 @@ import type { Failure } from './failure-watch.js';
 import type { InstanceClient } from './instance-client.js';
 import { NO_FIGURES, type Figures, type PartitionView } from './partition-figures.js';
 import { merge, type CompanyList, type ListState, type PendingLists } from './pending-lists.js';
+import { reasonOf } from '../lib/reason-of.js';
 
 export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
   /** Null if its owner is unknown, or does not answer. */
@@ -119,7 +120,7 @@ async function tried<T>(ask: () => Promise<T>): Promise<T | string> {
   try {
     return await ask();
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return reasonOf(error);
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import { Gauge, type Registry } from 'prom-client';
 import { isoTime } from '../lib/iso-time.js';
+import { reasonOf } from '../lib/reason-of.js';
 import type {
   BatchStep,
   PartitionStatus,
@@ -62,7 +63,7 @@ export class FailureWatch implements Partial<PipelineObserver> {
 
   /** A sign of trouble. */
   failed(part: WatchedPart, partition: number | null, error: unknown): void {
-    this.#trouble(this.#of(part, partition), error instanceof Error ? error.message : String(error), true);
+    this.#trouble(this.#of(part, partition), reasonOf(error), true);
   }
 
   /** Like `failed`, for a reader. A reader tries again by itself and does not report when it works again. */

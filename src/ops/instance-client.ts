@@ -7,6 +7,7 @@ import type { Explanation } from '../domain/explanation.js';
 import { AnswerBudget, AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
 import { instanceAddress } from '../lib/instance-address.js';
 import { isTooDeep } from '../lib/json-depth.js';
+import { reasonOf } from '../lib/reason-of.js';
 import { firstFaultIn, hasTooManyParts, MAX_ANSWER_PARTS } from './answer-check.js';
 import { SCHEMAS } from './api-schemas.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
@@ -129,9 +130,7 @@ export class InstanceClient implements Peers {
         signal: AbortSignal.timeout(INSTANCE_ANSWER_TIMEOUT_MS),
       });
     } catch (error) {
-      const { cause } = error as Error;
-      const why = cause instanceof Error ? cause.message : (error as Error).message;
-      throw new InstanceError(`${address} gives no answer: ${why}`, { cause: error });
+      throw new InstanceError(`${address} gives no answer: ${reasonOf(error)}`, { cause: error });
     }
   }
 
@@ -172,8 +171,7 @@ export class InstanceClient implements Peers {
       return JSON.parse(text) as unknown;
     } catch (error) {
       if (error instanceof SyntaxError) return null;
-      const why =
-        error instanceof AnswerTooLargeError ? error.message : `the answer broke off (${(error as Error).message})`;
+      const why = error instanceof AnswerTooLargeError ? error.message : `the answer broke off (${reasonOf(error)})`;
       throw new InstanceError(`${address} gives no complete answer: ${why}`, { cause: error });
     }
   }

@@ -11,6 +11,7 @@ import type { Announcement } from '../domain/announcement.js';
 import type { LogRecord } from '../lib/record.js';
 import type { BatchReport, BatchStep, PartitionStatus, PipelineObserver } from '../pipeline/observer.js';
 import { traceparentOf } from '../publish/record-headers.js';
+import { reasonOf } from '../lib/reason-of.js';
 
 export interface TracedTopics {
   readonly input: string;
@@ -78,7 +79,8 @@ export class TracingObserver implements Partial<PipelineObserver> {
     if (batch === undefined) return;
     this.#open.delete(partition);
     const span = this.#startSpan(partition, batch);
-    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    const { name } = error instanceof Error ? error : new Error();
+    const message = reasonOf(error);
     span.setAttribute('error.type', name).setStatus({ code: SpanStatusCode.ERROR, message });
     span.end(this.now());
   }

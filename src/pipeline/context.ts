@@ -4,6 +4,7 @@ import type { Stall } from '../domain/stall.js';
 import type { BadRecord } from '../decode/bad-record.js';
 import type { RecordsDecoding } from '../decode/registry-brake.js';
 import type { Clock } from '../lib/clock.js';
+import type { KafkaCommand } from '../lib/shell-command.js';
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { StateDirectory } from '../store/key-value-store.js';
 import type { StatePositions } from './state-positions.js';
@@ -23,6 +24,8 @@ export interface PipelineTopics {
 export interface PipelineContext {
   readonly applicationId: string;
   readonly clusterId: string;
+  /** Makes commands of Kafka's own tools for these brokers. */
+  readonly kafkaCommand: KafkaCommand;
   readonly topics: PipelineTopics;
   /**
    * Setting name -> value. All instances have the same values, and only the documented procedures change them. Stored

@@ -152,9 +152,11 @@ class BatchDecisions implements DecidedBatch {
     if (rows === null) return null;
     const alreadyTouched = rows.changed;
     const { timestamp } = badRecord.record;
-    // The age of the oldest hold is watched. A timestamp that is not a date, or in the future, has no age.
-    const heldSince = Math.min(isDate(timestamp) ? timestamp : Infinity, this.context.clock.now());
-    hold(rows, this.#holdIdOf(badRecord.record), badRecord.code, heldSince);
+    // The age of the oldest hold is watched, and compared with how long the dead letter is kept. Both begin now, however
+    // old the record is. The progress of a new company is that of the record. In the future, it would have no age.
+    const now = this.context.clock.now();
+    const progressAt = Math.min(isDate(timestamp) ? timestamp : Infinity, now);
+    hold(rows, this.#holdIdOf(badRecord.record), badRecord.code, { heldSince: now, progressAt });
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
     return null;
   }

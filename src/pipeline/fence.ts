@@ -10,9 +10,10 @@
  */
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
-import { HangingTransactionError } from './errors.js';
+import { HangingTransactionError, InconsistentPositionError } from './errors.js';
 import { isOffsetAlone, leftOpen, nameOfOpen, tooFewKnow, writtenBy, type OpenPlace } from './left-open.js';
 import type { KnownCommit, TransactionalProducer, TransactionOutcome } from './ports.js';
+import { decodeRepartitionMark, finishRepartition } from './repartition-mark.js';
 
 /** The transactional id of an input partition. All instances of an application use the same one. */
 export function transactionalIdOf(
@@ -25,6 +26,7 @@ export function transactionalIdOf(
 /**
  * Fences the former owner, and ends a transaction that the brokers have left open.
  *
+ * @throws InconsistentPositionError if the partition is marked by a repartitioning, whose moves must not be fenced
  * @throws HangingTransactionError if it is unknown how to end the open transaction
  * @throws StaleViewError while too few brokers answer to know what is open
  * @throws what the ports throw
@@ -32,6 +34,7 @@ export function transactionalIdOf(
 export async function fence(context: PipelineContext, partition: number): Promise<TransactionalProducer> {
   const { applicationId, topics } = context;
   const transactionalId = transactionalIdOf({ applicationId, input: topics.input }, partition);
+  await mustNotBeMarked(context, partition);
   const former = await context.transactions.fence(transactionalId);
   const hasEnded = await orDiscard(former, endWhatIsOpen(context, partition, former));
   if (!hasEnded) return former;
@@ -41,7 +44,25 @@ export async function fence(context: PipelineContext, partition: number): Promis
   const still = await orDiscard(producer, openByMost(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
-  throw new HangingTransactionError(adviceOn(still, 'left it open again after its end was repeated'));
+  throw new HangingTransactionError(adviceOn(context, still, 'left it open again after its end was repeated'));
+}
+
+/**
+ * While `repartition` moves rows, its transactions are open in the changelog. They are not left open, and nobody may end
+ * them.
+ *
+ * @throws InconsistentPositionError if the partition is marked
+ * @throws StaleViewError if the mark may be an old one: too few brokers have named the coordinator
+ */
+async function mustNotBeMarked({ topics, inputLogs }: PipelineContext, partition: number): Promise<void> {
+  const input = { topic: topics.input, partition };
+  const mark = decodeRepartitionMark((await inputLogs.committedOffset(input))?.offset ?? null);
+  if (mark === null) return;
+  const { byMost } = await inputLogs.pendingOffset(input);
+  if (!byMost) throw tooFewKnow(`whether company-sync repartition has finished for ${topics.input}/${partition}`);
+  throw new InconsistentPositionError(
+    `partition ${topics.input}/${partition} is stopped (repartition mark): stop all instances, and ${finishRepartition(mark)}`,
+  );
 }
 
 /** Ends what is open. @returns whether there was anything to end */
@@ -52,6 +73,7 @@ async function endWhatIsOpen(
 ): Promise<boolean> {
   const open = await openByMost(context, partition, producer);
   if (open.length === 0) return false;
+  await mustNotBeMarked(context, partition); // The first answer may have been that of a broker that was cut off.
   const changelog = { topic: context.topics.changelog, partition };
   const ofCommit = open.filter((place) => belongsToCommit(producer.lastCommit, place, changelog));
   if (ofCommit.length === 0 && isOffsetAlone(open, producer)) return false;
@@ -129,14 +151,15 @@ function howToEnd(
   if (lastOutcome === 'commit') return { places: written, outcome: 'commit' };
   const ofLast = open.filter((place) => !ofCommit.includes(place));
   const unclear = ofLast.filter((place) => mayBelongToCommit(lastCommit, place, context));
-  if (unclear.length > 0) throw new HangingTransactionError(adviceOnUnclear(unclear));
+  if (unclear.length > 0) throw new HangingTransactionError(adviceOnUnclear(context, unclear));
   if (ofCommit.length > 0) {
     // This can also commit the offset of the last transaction, without its records. The position check finds that, and
     // says what to do.
-    if (logsIn(ofLast).length > 0) throw new HangingTransactionError(adviceOn(ofLast, reasonForOpenCommit(ofCommit)));
+    if (logsIn(ofLast).length > 0)
+      throw new HangingTransactionError(adviceOn(context, ofLast, reasonForOpenCommit(ofCommit)));
     return { places: logsIn(ofCommit), outcome: 'commit' };
   }
-  if (lastOutcome === null) throw new HangingTransactionError(adviceOn(open, 'no longer know how it ended'));
+  if (lastOutcome === null) throw new HangingTransactionError(adviceOn(context, open, 'no longer know how it ended'));
   // If no later transaction was begun in a place, at most an acknowledged commit is open there.
   return { places: written.filter((log) => lastCommit?.isLastIn(log) !== true), outcome: 'abort' };
 }
@@ -161,23 +184,38 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
   }
 }
 
-/** Gives no command: an abort would discard announcements that are committed. */
-function adviceOnUnclear(open: readonly OpenPlace[]): string {
+/** Gives no abort: it would discard announcements that are committed. */
+function adviceOnUnclear({ kafkaCommand }: PipelineContext, open: readonly OpenPlace[]): string {
+  const commands = open.map(({ topic, partition, from }) =>
+    kafkaCommand(
+      'kafka-console-consumer.sh',
+      `--topic ${topic} --partition ${partition} --offset ${from} --isolation-level read_uncommitted`,
+    ),
+  );
   return (
     `the brokers have left a transaction open: ${open.map(nameOfOpen).join(', ')}. It may be an acknowledged commit, which ` +
-    'must not be aborted, because other producers have written after it. The last transaction may also be open there. Read the ' +
-    'records from that offset on with kafka-console-consumer.sh --isolation-level read_uncommitted, and first read "A ' +
-    'partition was left with an open transaction" in docs/operations.md'
+    'must not be aborted, because other producers have written after it. The last transaction may also be open there. First ' +
+    `read "A partition was left with an open transaction" in docs/operations.md. Then read the records from that offset on: ` +
+    commands.join(' && ')
   );
 }
 
-function adviceOn(open: readonly OpenPlace[], why: string): string {
+/** One complete command for each place, in one line, because messages have no line breaks. */
+function adviceOn({ kafkaCommand }: PipelineContext, open: readonly OpenPlace[], why: string): string {
   const commands = open.flatMap(({ topic, partition, from }) =>
-    from === 'offset' ? [] : [`abort --topic ${topic} --partition ${partition} --start-offset ${from}`],
+    from === 'offset'
+      ? []
+      : [
+          kafkaCommand(
+            'kafka-transactions.sh',
+            `abort --topic ${topic} --partition ${partition} --start-offset ${from}`,
+          ),
+        ],
   );
+  const then = commands.length === 0 ? '' : `. Then run: ${commands.join(' && ')}`;
   return (
     `the brokers have left the last transaction open, and ${why}: ${open.map(nameOfOpen).join(', ')}. The partition ` +
-    `continues when it is ended: kafka-transactions.sh --bootstrap-server ... ${commands.join('; ')}. That discards the records ` +
-    'that it wrote, so first read "A partition was left with an open transaction" in docs/operations.md'
+    'continues when an operator has aborted that transaction in each place. An abort discards the records of the ' +
+    `transaction, so first read "A partition was left with an open transaction" in docs/operations.md${then}`
   );
 }

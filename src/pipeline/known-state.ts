@@ -30,10 +30,11 @@ export class KnownState {
     const isOther = this.changelogId !== null && topicId !== null && topicId !== this.changelogId;
     if (!isOther && !this.#partitions.has(partition)) return;
     throw new InconsistentPositionError(
-      `partition ${input}/${partition} is stopped (no state): its changelog ${changelog} ` +
+      `partition ${input}/${partition} is blocked (no state): its changelog ${changelog} ` +
         `${isOther ? 'was created again' : 'has lost its state'} since this process started, and the group's offset is ` +
-        'gone, so companies would be announced again. Stop all instances, and see "The changelog is lost" in ' +
-        'docs/operations.md. A start then asks for your consent',
+        'gone, so companies would be announced again. Stop all instances, and follow all steps of "The changelog is lost" ' +
+        'in docs/operations.md: remove every STATE_DIR, create the topic again, mark the companies that were announced, set ' +
+        'the offsets, and start with CONSENT=used-outbound-topic',
     );
   }
 }

@@ -142,7 +142,7 @@ function mustHaveEnded(open: readonly OpenPlace[]): void {
   if (open.length > 0) throw new BrokerError(`the last transaction is still open: ${open.map(nameOfOpen).join(', ')}`);
 }
 
-export function nameOfOpen({ topic, partition, from }: OpenPlace): string {
+export function nameOfOpen({ topic, partition, from }: Pick<OpenPlace, 'topic' | 'partition' | 'from'>): string {
   return from === 'offset'
     ? `the group's offset of ${topic}/${partition}`
     : `${topic}/${partition} from offset ${from} on`;

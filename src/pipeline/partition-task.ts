@@ -3,6 +3,7 @@ import { Backoff } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/long-promise.js';
 import { withReader } from '../lib/with-reader.js';
 import { isOwnFault } from '../lib/own-fault.js';
+import { reasonOf } from '../lib/reason-of.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
@@ -225,7 +226,7 @@ export class PartitionTask {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     this.context.observer.error(this.partition, error);
     if (error instanceof SettingsChangedError) this.context.endProcess(error);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = reasonOf(error);
     // A fault of this program does not end the process: other partitions may work. The task keeps retrying until a
     // fixed release takes over.
     const reason = isOwnFault(error) ? `a fault of this program, please report it: ${message}` : message;

@@ -81,6 +81,8 @@ export interface CommittedOffset {
    * without an epoch: by an earlier release or an operator.
    */
   readonly leaderEpoch: number;
+  /** A text that is stored with the offset. Missing if there is none. */
+  readonly metadata?: string;
 }
 
 export interface Logs {

@@ -18,7 +18,7 @@ export function startOffset(positions: Positions): number {
   const { topic, partition } = positions;
   const whatToDo = remedy ?? choices.map((choice) => asAdvice(partition, choice)).join(' Or: ');
   throw new InconsistentPositionError(
-    `partition ${topic}/${partition} is stopped (${verdict}): ${factsOf(positions)}. Stop all instances, and ${whatToDo}`,
+    `partition ${topic}/${partition} is blocked (${verdict}): ${factsOf(positions)}. Stop all instances, and ${whatToDo}`,
   );
 }
 

@@ -6,7 +6,7 @@
  */
 import type { PositionRow } from '../store/row-codec.js';
 import type { LogBounds } from './ports.js';
-import { decodeRepartitionMark } from './repartition-mark.js';
+import { decodeRepartitionMark, finishRepartition } from './repartition-mark.js';
 import type { UnreadableBatch } from './unreadable-batch.js';
 
 export interface Positions {
@@ -80,11 +80,7 @@ export interface Judgement {
 export function judgePositions(positions: Positions): Judgement {
   const { changelog, committed, input } = positions;
   const mark = decodeRepartitionMark(committed);
-  if (mark !== null)
-    return needs(
-      'repartition mark',
-      `run company-sync repartition, which moves the state from ${mark.from} to ${mark.to} partitions`,
-    );
+  if (mark !== null) return needs('repartition mark', finishRepartition(mark));
   if (positions.changelogStart > 0)
     return needs(
       'changelog incomplete',

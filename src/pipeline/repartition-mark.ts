@@ -26,3 +26,11 @@ export function decodeRepartitionMark(committed: number | null): RepartitionMark
   const counts = Math.floor((committed - MARKS_FROM) / 2);
   return { from: Math.floor(counts / COUNTS), to: counts % COUNTS, moved: committed % 2 === 1 };
 }
+
+/** What to do about a mark. A partition also waits for this while the command runs. */
+export function finishRepartition({ from, to }: RepartitionMark): string {
+  return (
+    `let company-sync repartition finish, which moves the state from ${from} to ${to} partitions: if it does not run now, run ` +
+    'it again'
+  );
+}

@@ -23,6 +23,7 @@ import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
 import { readView, mustBeKnownToMost, overtaken, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
+import type { Positions } from './position-choices.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
 import { unreadableBatchAt, type UnreadableBatch } from './unreadable-batch.js';
@@ -112,9 +113,11 @@ export async function takeOver(
 class UnprovedConsentError extends Error {
   override readonly name = 'UnprovedConsentError';
 
-  constructor(partition: number) {
+  constructor({ topic, partition, changelog, committed }: Positions) {
     super(
-      `the group's offset of partition ${partition} is not the position of the state, but one that consents to a loss`,
+      `the group's offset of ${topic}/${partition} is ${committed}, and the state has read the input up to offset ` +
+        `${changelog?.offset}. An operator may have accepted a loss by setting that offset. There is nothing to do: the ` +
+        'partition continues when the write has confirmed the offset',
     );
   }
 }
@@ -163,7 +166,7 @@ async function restoreAndCheck(
       inputLostFrom: view.inputLostFrom,
       unreadable: await skippedBatch(context, partition, store.position()?.offset ?? null, view, signal),
     };
-    if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(partition);
+    if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(positions);
     const from = startOffset(positions);
     if (store.position() === null) context.known.mustBeFirstStart(topics, partition, changelog);
     const mustWriteOriginFirst = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
@@ -205,8 +208,9 @@ async function skippedBatch(
 function mustHaveFullChangelog(topic: string, partition: number, { changelog: { start } }: PartitionView): void {
   if (start === 0) return;
   throw new InconsistentPositionError(
-    `partition ${partition} is stopped: changelog ${topic}/${partition} starts at offset ${start}, so its first records ` +
-      'were deleted. State cannot be restored from it: stop all instances, delete the topic, create it again with ' +
-      '`company-sync topics create`, and build the state again: docs/operations.md, "The changelog is lost"',
+    `partition ${partition} is blocked (changelog incomplete): changelog ${topic}/${partition} starts at offset ${start}, so ` +
+      'its first records were deleted, and the state cannot be restored from it. Stop all instances, and follow all steps of ' +
+      '"The changelog is lost" in docs/operations.md: remove every STATE_DIR, create the topic again, mark the companies ' +
+      'that were announced, set the offsets, and start with CONSENT=used-outbound-topic',
   );
 }

@@ -8,6 +8,7 @@ import type { Config } from '../config.js';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
 import { isOwnFault } from '../lib/own-fault.js';
 import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
+import { reasonOf } from '../lib/reason-of.js';
 import { Turns } from '../lib/turns.js';
 import {
   asRecord,
@@ -219,10 +220,4 @@ function configOf(subject: string): string {
 function isFailureOfFetch(error: unknown): boolean {
   const { message } = error as { readonly message?: unknown };
   return message === 'fetch failed' || message === 'terminated';
-}
-
-/** The reason of a failed fetch. The error of `fetch` itself says only that it failed; the reason is its cause. */
-function reasonOf(error: unknown): string {
-  const reason = (error as { readonly cause?: unknown }).cause ?? error;
-  return reason instanceof Error ? reason.message : String(reason);
 }

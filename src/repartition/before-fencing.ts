@@ -4,28 +4,15 @@
  */
 import { nameOf } from '../kafka/connection/leader-directory.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
-import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
-import type { UnfencedTransactions } from '../kafka/transactions/unfenced-transactions.js';
 import type { TopicPartition } from '../lib/record.js';
 import { transactionalIdOf } from '../pipeline/fence.js';
 import { hasOpenTransaction } from '../pipeline/left-open.js';
 import type { LogBounds, Logs } from '../pipeline/ports.js';
+import type { CheckingPorts } from './ports.js';
 
 /** The repartitioning cannot be done now. The message says why, and what to do. */
 export class RepartitionRefusedError extends Error {
   override readonly name = 'RepartitionRefusedError';
-}
-
-export interface CheckingPorts {
-  readonly applicationId: string;
-  readonly input: string;
-  readonly changelog: string;
-  /** The other topics to which the transactions of the deployment write. */
-  readonly outbound: readonly string[];
-  readonly logs: Logs;
-  /** Asks about transactions. Fences nothing. */
-  readonly unfenced: Pick<UnfencedTransactions, 'producersOf' | 'openFrom'>;
-  readonly admin: Pick<TopicAdmin, 'countPartitions'>;
 }
 
 /** @throws RepartitionRefusedError if the topic does not exist */
@@ -95,9 +82,11 @@ async function mustHaveNoneOfOurs(
 /**
  * After the move, records that were not consumed before would be read by a partition with the state of other companies.
  *
+ * @returns where each partition ends
  * @throws RepartitionRefusedError
  */
-export async function mustBeConsumed({ logs, input: topic }: CheckingPorts, count: number): Promise<void> {
+export async function mustBeConsumed({ logs, input: topic }: CheckingPorts, count: number): Promise<number[]> {
+  const ends: number[] = [];
   for (let partition = 0; partition < count; partition++) {
     const bounds = await boundsByMost(logs, { topic, partition });
     const { start, end } = bounds;
@@ -107,16 +96,39 @@ export async function mustBeConsumed({ logs, input: topic }: CheckingPorts, coun
           'before it ends. If it does not end, `company-sync doctor` says what to do',
       );
     const position = (await logs.committedOffset({ topic, partition }))?.offset ?? start;
+    ends.push(end);
     if (position === end) continue;
     throw new RepartitionRefusedError(
-      `partition ${topic}/${partition} is consumed up to ${position} and ends at ${end}: stop all writers of ${topic}, ` +
-        `let the processor consume the rest, stop the processor, and only then repartition. If the input has already grown, ` +
-        `it is too late for that: ${BEGIN_AGAIN}`,
+      `partition ${topic}/${partition} is consumed up to ${position} and ends at ${end}: ${consumeTheRest(topic)}. If the ` +
+        `input has already grown, it is too late for that: ${BEGIN_AGAIN}`,
     );
   }
+  return ends;
 }
 
-const START_AN_INSTANCE = 'start an instance, which ends the transaction, and stop the instance again';
+/** What to do about records that are not consumed, before the input grows. */
+export function consumeTheRest(input: string): string {
+  return `stop all writers of ${input}, let the processor consume the rest, stop the processor, and only then repartition`;
+}
+
+/**
+ * Where each partition of the changelog ends, before and after all rows are read. If a value differs, somebody has
+ * written meanwhile.
+ *
+ * @throws RepartitionRefusedError while a transaction is open: its rows would not be read
+ */
+export async function changelogEnds({ logs, changelog: topic }: CheckingPorts, count: number): Promise<number[]> {
+  const ends: number[] = [];
+  for (let partition = 0; partition < count; partition++) {
+    const bounds = await boundsByMost(logs, { topic, partition });
+    if (hasOpenTransaction(bounds)) throw isOpen({ topic, partition }, bounds.end);
+    ends.push(bounds.end);
+  }
+  return ends;
+}
+
+const START_AN_INSTANCE =
+  'start an instance: it ends the transaction. Then stop the instance, and run `company-sync repartition` again';
 
 function isOpen({ topic, partition }: TopicPartition, from: number): RepartitionRefusedError {
   return new RepartitionRefusedError(
@@ -124,6 +136,6 @@ function isOpen({ topic, partition }: TopicPartition, from: number): Repartition
   );
 }
 
-function tooFewAnswer(fact: string): RepartitionRefusedError {
+export function tooFewAnswer(fact: string): RepartitionRefusedError {
   return new RepartitionRefusedError(`too few brokers answer to know ${fact}: try again later`);
 }

@@ -1,13 +1,13 @@
 /** Puts the rows of one changelog partition on disk, as a restore would, in a temporary folder. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { temporaryFolder } from '../lib/temporary-folder.js';
 import { withReader } from '../lib/with-reader.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { changesOf } from '../store/changelog-rows.js';
 import type { Pair } from '../store/key-value-store.js';
 import { RocksDbStore } from '../store/rocks-db-store.js';
+import { boundsByMost } from './before-fencing.js';
 
 const READ_RECORDS = 50_000;
 const WRITE_ROWS = 2_000;
@@ -15,13 +15,15 @@ const WRITE_ROWS = 2_000;
 /**
  * Replays the changelog up to its last stable offset, and gives the remaining rows to `use`, in key order. Removes the
  * folder afterwards.
+ *
+ * @throws RepartitionRefusedError while too few brokers answer to know where the changelog ends
  */
 export async function withRows<T>(
   logs: Logs,
   partition: TopicPartition,
   use: (rows: AsyncIterable<Pair>) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'company-sync-rows-'));
+  const folder = await temporaryFolder('company-sync-rows-');
   try {
     const store = await RocksDbStore.open(folder);
     try {
@@ -35,9 +37,9 @@ export async function withRows<T>(
   }
 }
 
-async function replay(logs: Logs, partition: TopicPartition, store: RocksDbStore): Promise<void> {
-  const { start, end } = await logs.bounds(partition);
-  await withReader(logs.reader(partition, start), async (reader) => {
+async function replay(logs: Logs, log: TopicPartition, store: RocksDbStore): Promise<void> {
+  const { start, end } = await boundsByMost(logs, log);
+  await withReader(logs.reader(log, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(READ_RECORDS);
       for (let from = 0; from < records.length; from += WRITE_ROWS)

@@ -3,48 +3,43 @@
  * run.
  *
  *   survey    check that no transaction is open and all records were consumed; read and count every row
- *   mark      replace the group's offsets by marks, which block every partition of an instance that starts meanwhile
- *   grow      add partitions to the input, then to the changelog
- *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place,
- *             and a mark that this partition is done
- *   check     read and count every row again; each must be in the partition of its company's key
+ *   mark      replace the group's offsets by marks, which block every partition of an instance that starts meanwhile,
+ *             and note the survey in them
+ *   grow      add partitions to the input; check again that nothing was written to it; add partitions to the changelog
+ *   move      for each partition, in transactions of limited size: write rows to their new partitions, and tombstones in
+ *             their place; the last one also has a mark that this partition is done
+ *   check     no transaction is open, and nothing was written to the input; read and count every row again, and
+ *             compare with the survey; each row must be in the partition of its company's key
  *   unmark    replace the marks by the offsets in the position rows
  *
- * If it is killed at any point, run it again: the marks say how far it has come. Holds, and other offsets in rows, keep
- * their old partition and offset: they are names of records.
+ * If it is killed at any point, run it again: it ends the transaction that it was in, the marks say which partitions are
+ * done and what the survey has found, and a partition that is half done continues with the rows that it still has. Holds,
+ * and other offsets in rows, keep their old partition and offset: they are names of records.
  */
 import { transactionalIdOf } from '../pipeline/fence.js';
-import type { Transactions } from '../pipeline/ports.js';
-import { decodeRepartitionMark, encodeRepartitionMark, type RepartitionMark } from '../pipeline/repartition-mark.js';
-import {
-  boundsByMost,
-  countOf,
-  mustBeConsumed,
-  mustHaveNothingOpen,
-  RepartitionRefusedError,
-  type CheckingPorts,
-} from './before-fencing.js';
-import { withRows } from './changelog-rows-on-disk.js';
-import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
+import type { TopicPartition } from '../lib/record.js';
+import type { RepartitionMark } from '../pipeline/repartition-mark.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
+import { stopFirst } from '../kafka/group/stopped-group.js';
+import { boundsByMost, countOf, RepartitionRefusedError } from './before-fencing.js';
+import { withRows } from './changelog-rows-on-disk.js';
+import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
+import { firstRun, reportMarked } from './first-run.js';
+import {
+  firstCountOf,
+  markNew,
+  movedMark,
+  readMark,
+  readMarks,
+  type Counts,
+  type FirstCount,
+  type FoundMark,
+} from './marks.js';
+import { endOpenMoves, untilEnded } from './open-moves.js';
+import type { RepartitionPorts } from './ports.js';
 import { RowMover } from './row-mover.js';
-import { stopFirst, type StoppedGroup } from '../kafka/group/stopped-group.js';
-import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
-
-export interface RepartitionPorts extends CheckingPorts {
-  /**
-   * If this is a shadow: the deployment that owns the input. Only that deployment may add partitions. Otherwise null.
-   */
-  readonly shadowOf: string | null;
-  readonly transactions: Transactions;
-  readonly admin: Pick<TopicAdmin, 'countPartitions' | 'grow'>;
-  readonly group: Pick<StoppedGroup, 'members' | 'setOffsets'>;
-  /** Called with each step once it is done. */
-  readonly report: (line: string) => void;
-}
-
-type Counts = Pick<RepartitionMark, 'from' | 'to'>;
+import { consumedOrPutBack, mustStillBeConsumed } from './still-consumed.js';
 
 /**
  * Repartitions, or continues a repartitioning that was interrupted.
@@ -55,25 +50,25 @@ type Counts = Pick<RepartitionMark, 'from' | 'to'>;
 export async function repartition(ports: RepartitionPorts, wanted: number | null): Promise<void> {
   const { input, report } = ports;
   await mustBeStopped(ports);
-  const marks = await readMarks(ports);
+  const marks = await readMarks(ports, await countOf(ports, input));
   const counts = await countsOf(ports, marks, wanted);
   if (counts === null) return report(`nothing to do: the changelog already has as many partitions as ${input}`);
   mustNotGrowAsShadow(ports, counts, marks.length);
   const { from, to } = counts;
-  const begun = marks.some((mark) => mark !== null);
-  if (!begun) await fenceConsumed(ports, counts);
-
-  // If it was begun before, some companies may have moved.
-  const before = await survey(ports, begun ? [from, to] : [from]);
-  if (!begun) mustSpeakOfAll(before, await committedOffsets(ports, from), ports);
-  report(`moving ${before.rows} rows from ${from} to ${to} partitions`);
-  await mark(ports, counts, range(0, from), marks);
+  if (marks.some((mark) => mark !== null)) await endOpenMoves(ports, marks.length);
+  const first = firstCountOf(marks, counts) ?? (await firstRun(ports, counts, marks));
+  report(`moving ${first.rows} rows from ${from} to ${to} partitions`);
+  if (marks.length === from) await consumedOrPutBack(ports, first);
   await grow(ports, input, to);
-  await mark(ports, counts, range(from, to), marks);
+  await mustStillBeConsumed(ports, first);
+  await markAdded(ports, counts);
   await grow(ports, ports.changelog, to);
-  for (const partition of range(0, to))
-    if ((await readMark(ports, partition))?.moved !== true) await movePartition(ports, counts, partition);
-  await checkAndUnmark(ports, counts, before);
+  for (const partition of range(0, to)) {
+    const mark = await readMark(ports, partition);
+    if (mark === null) throw noMark(ports, partition);
+    if (!mark.moved) await movePartition(ports, partition, mark, first.consumed[partition] ?? null);
+  }
+  await checkAndUnmark(ports, counts, first);
 }
 
 async function mustBeStopped({ group, applicationId }: RepartitionPorts): Promise<void> {
@@ -114,71 +109,22 @@ function mustNotGrowAsShadow({ shadowOf, input }: RepartitionPorts, { to }: Coun
   );
 }
 
-async function readMarks(ports: RepartitionPorts): Promise<(RepartitionMark | null)[]> {
-  const all = range(0, await countOf(ports, ports.input));
-  return Promise.all(all.map((partition) => readMark(ports, partition)));
-}
-
-async function readMark({ logs, input: topic }: RepartitionPorts, partition: number): Promise<RepartitionMark | null> {
-  return decodeRepartitionMark((await logs.committedOffset({ topic, partition }))?.offset ?? null);
-}
-
-function committedOffsets({ logs, input: topic }: RepartitionPorts, count: number): Promise<(number | null)[]> {
-  const committed = async (partition: number) => (await logs.committedOffset({ topic, partition }))?.offset ?? null;
-  return Promise.all(range(0, count).map(committed));
+function noMark({ applicationId, input }: RepartitionPorts, partition: number): RepartitionRefusedError {
+  return new RepartitionRefusedError(
+    `somebody has changed the offset of ${input}/${partition} in group ${applicationId}, which must be the mark of this ` +
+      'repartitioning: stop all instances, and run the command again',
+  );
 }
 
 /**
- * Fences, so that the offsets are final. A refusal after the first fencing must be rare, so all is checked before it.
+ * Marks the new partitions that have no mark yet.
  */
-async function fenceConsumed(ports: RepartitionPorts, { from }: Counts): Promise<void> {
-  await mustHaveNothingOpen(ports, from);
-  await mustBeConsumed(ports, from);
-  for (const partition of range(0, from)) await (await fence(ports, partition)).discard();
-  await mustBeConsumed(ports, from);
-}
-
-function mustSpeakOfAll({ positions }: Survey, committed: readonly (number | null)[], { input }: RepartitionPorts) {
-  positions.forEach((position, partition) => {
-    if (position !== (committed[partition] ?? null))
-      throw new RepartitionRefusedError(
-        `partition ${input}/${partition}: the changelog's position is ${position ?? 'missing'} and the group's offset is ` +
-          `${committed[partition] ?? 'missing'}: start the processor, which says what to do, and let it consume everything`,
-      );
-  });
-}
-
-/** @throws RepartitionRefusedError if a company is not in the partition that the default partitioner chooses */
-async function survey(ports: RepartitionPorts, counts: readonly number[]): Promise<Survey> {
-  const { logs, changelog, input } = ports;
-  const mayHold = (partition: number, companyId: Buffer) =>
-    counts.some((count) => partitionOfKey(companyId, count) === partition);
-  try {
-    return await surveyChangelog(logs, changelog, await countOf(ports, changelog), mayHold);
-  } catch (error) {
-    if (!(error instanceof MisplacedRowError)) throw error;
-    throw new RepartitionRefusedError(
-      `${error.message}, which the default partitioner did not choose: a writer of ${input} uses another partitioner, or ` +
-        `has written after the input had grown. Then the state cannot be moved: ${BEGIN_AGAIN}`,
-      { cause: error },
-    );
-  }
-}
-
-/** Marks the partitions that have no mark yet. */
-async function mark(
-  { group, input, report }: RepartitionPorts,
-  { from, to }: Counts,
-  partitions: readonly number[],
-  marks: readonly (RepartitionMark | null)[],
-): Promise<void> {
-  const unmarked = partitions.filter((partition) => marks[partition] == null);
+async function markAdded(ports: RepartitionPorts, counts: Counts): Promise<void> {
+  const marks = await readMarks(ports, counts.to);
+  const unmarked = range(counts.from, counts.to).filter((partition) => marks[partition] == null);
   if (unmarked.length === 0) return;
-  const offset = encodeRepartitionMark({ from, to, moved: false });
-  await group.setOffsets(input, new Map(unmarked.map((partition) => [partition, offset])));
-  report(
-    `marked partitions ${unmarked[0]} to ${unmarked.at(-1)}: they do not run until the repartitioning is finished`,
-  );
+  await markNew(ports, counts, unmarked);
+  reportMarked(ports.report, counts.from, counts.to - 1);
 }
 
 async function grow(ports: RepartitionPorts, topic: string, to: number): Promise<void> {
@@ -187,44 +133,64 @@ async function grow(ports: RepartitionPorts, topic: string, to: number): Promise
   ports.report(`${topic} has ${to} partitions`);
 }
 
-async function movePartition(ports: RepartitionPorts, counts: Counts, partition: number): Promise<void> {
+/** @param consumed where the input of an old partition ended; null for a new partition, which consumes all */
+async function movePartition(
+  ports: RepartitionPorts,
+  partition: number,
+  mark: FoundMark,
+  consumed: number | null,
+): Promise<void> {
   const { changelog, input: topic, logs } = ports;
   const producer = await fence(ports, partition);
   try {
-    const { start, end } = await boundsByMost(logs, { topic, partition });
-    await producer.begin(range(0, counts.to).map((p) => ({ topic: changelog, partition: p })));
+    const firstPosition = consumed ?? (await boundsByMost(logs, { topic, partition })).start;
     const moved = await withRows(logs, { topic: changelog, partition }, async (pairs) => {
-      const mover = new RowMover(producer, changelog, partition, counts.to);
+      const ended = (places: readonly TopicPartition[]) => untilEnded(ports, places, partition);
+      const mover = new RowMover({ producer, ended, clock: ports.clock }, changelog, partition, mark.to);
       for await (const pair of pairs) await mover.take(pair);
-      // An old partition without a position row has consumed nothing, and has nothing to consume. A new one consumes
-      // all.
-      return mover.finish(topic, partition < counts.from ? end : start);
+      return mover.finish({ input: topic, firstPosition, mark: movedMark(mark) });
     });
-    const movedMark = { offset: encodeRepartitionMark({ ...counts, moved: true }), leaderEpoch: -1 };
-    await producer.sendOffset({ topic, partition }, movedMark);
-    await producer.commit();
     ports.report(`partition ${partition}: ${moved} rows moved`);
   } finally {
     await producer.discard();
   }
 }
 
-async function checkAndUnmark(ports: RepartitionPorts, { to }: Counts, before: Survey): Promise<void> {
-  const isAtHome = (partition: number, companyId: Buffer) => partitionOfKey(companyId, to) === partition;
-  const after = await surveyChangelog(ports.logs, ports.changelog, to, isAtHome);
-  if (after.rows !== before.rows || after.sum !== before.sum)
-    throw new Error(
-      `there were ${before.rows} rows (sum ${before.sum}) and now there are ${after.rows} (sum ${after.sum}): ` +
-        `the partitions stay stopped. See "More partitions" in docs/architecture.md`,
+async function checkAndUnmark(ports: RepartitionPorts, { to }: Counts, first: FirstCount): Promise<void> {
+  await endOpenMoves(ports, to);
+  const after = await surveyMoved(ports, to);
+  if (after.rows !== first.rows || after.sum !== first.sum)
+    throw new RepartitionRefusedError(
+      `there were ${first.rows} rows (sum ${first.sum}) and now there are ${after.rows} (sum ${after.sum}): rows were lost or ` +
+        `changed while they were moved. The partitions stay stopped, and ${BEGIN_AGAIN}`,
     );
   const offsets = new Map<number, number>();
   after.positions.forEach((position, partition) => {
-    if (position === null) throw new Error(`partition ${partition} has no position row: the partitions stay stopped`);
+    const consumed = first.consumed[partition];
+    if (position === null || (consumed !== undefined && position !== consumed))
+      throw new RepartitionRefusedError(
+        `partition ${ports.changelog}/${partition} has ${position === null ? 'no position' : `position ${position}`}` +
+          `${consumed === undefined ? '' : `, and the input was consumed up to ${consumed}`}. The partitions stay stopped, ` +
+          `and ${BEGIN_AGAIN}`,
+      );
     offsets.set(partition, position);
   });
+  await mustStillBeConsumed(ports, first);
   ports.report(`checked: ${after.rows} rows, each in the partition of its company's key`);
+  await mustBeStopped(ports);
   await ports.group.setOffsets(ports.input, offsets);
   ports.report(`done: start the processor, on ${to} partitions`);
+}
+
+async function surveyMoved({ logs, changelog }: RepartitionPorts, to: number): Promise<Survey> {
+  const isAtHome = (partition: number, companyId: Buffer) => partitionOfKey(companyId, to) === partition;
+  try {
+    return await surveyChangelog(logs, changelog, to, isAtHome);
+  } catch (error) {
+    if (!(error instanceof MisplacedRowError)) throw error;
+    const message = `${error.message} after all rows were moved. The partitions stay stopped, and ${BEGIN_AGAIN}`;
+    throw new RepartitionRefusedError(message, { cause: error });
+  }
 }
 
 function fence(ports: RepartitionPorts, partition: number) {

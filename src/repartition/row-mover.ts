@@ -1,7 +1,14 @@
-/** Moves rows of one changelog partition to the partitions of their companies' keys, within one transaction. */
-import type { RecordToWrite } from '../lib/record.js';
+/**
+ * Moves rows of one changelog partition to the partitions of their companies' keys, in transactions of limited size.
+ *
+ * Each transaction has rows for other partitions, and their tombstones here. So each row is in exactly one place after
+ * any number of transactions, and an interrupted move is continued with the rows that are still here.
+ */
+import type { Clock } from '../lib/clock.js';
+import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { NO_HEADERS } from '../lib/record.js';
-import type { TransactionalProducer } from '../pipeline/ports.js';
+import { settleAll } from '../lib/settle-all.js';
+import type { CommittedOffset, TransactionalProducer } from '../pipeline/ports.js';
 import { ByteWriter } from '../lib/byte-writer.js';
 import type { Pair } from '../store/key-value-store.js';
 import { FIRST_VOCABULARY } from '../domain/statuses.js';
@@ -10,16 +17,43 @@ import { isOriginKey, isPositionKey, POSITION_KEY } from '../store/row-keys.js';
 import { companyOf } from './changelog-survey.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 
-const ROWS_A_WRITE = 2_000;
+/**
+ * Rows of one transaction: at first, and at most. A transaction that times out is never tried again at the same size,
+ * because the command begins with the first size again.
+ */
+const FIRST_ROWS = 1_000;
+const MAX_ROWS = 10_000;
+/** Bytes of a transaction for each of its rows, so 4 MB at most. A larger row has a transaction of its own. */
+const BYTES_A_ROW = 400;
+/** The time-out is 20 s. A faster transaction doubles the size of the next one, and a slower one halves it. */
+const FAST_MS = 2_000;
+const SLOW_MS = 4_000;
 
-/** Writes the rows of one partition to their new partitions, and tombstones in their place. */
+export interface RowMoverPorts {
+  readonly producer: Pick<TransactionalProducer, 'begin' | 'produce' | 'sendOffset' | 'commit' | 'throttledMs'>;
+  /** Resolves when the committed transaction has ended in all of these places: only then may the next one begin. */
+  readonly ended: (places: readonly TopicPartition[]) => Promise<void>;
+  readonly clock: Clock;
+}
+
+/** What the last transaction of a partition writes in addition. */
+export interface LastMove {
+  readonly input: string;
+  /** The position of a partition that has no position row. */
+  readonly firstPosition: number;
+  /** The group's offset for the partition: the mark that it is done. */
+  readonly mark: CommittedOffset;
+}
+
 export class RowMover {
   #moved = 0;
   #waiting: Pair[] = [];
+  #waitingBytes = 0;
+  #maxRows = FIRST_ROWS;
   #position: Buffer | null = null;
 
   constructor(
-    private readonly producer: TransactionalProducer,
+    private readonly ports: RowMoverPorts,
     private readonly changelog: string,
     private readonly partition: number,
     private readonly partitions: number,
@@ -29,40 +63,64 @@ export class RowMover {
     if (isPositionKey(row.key)) this.#position = row.value;
     else if (isOriginKey(row.key))
       return; // It stays. The other partitions write their own at their first take-over.
-    else if (partitionOfKey(companyOf(row.key), this.partitions) !== this.partition) this.#waiting.push(row);
-    if (this.#waiting.length >= ROWS_A_WRITE) await this.#flush();
+    else if (partitionOfKey(companyOf(row.key), this.partitions) !== this.partition) await this.#add(row);
   }
 
-  /** Writes the rest of the rows, and then a position row. @returns how many rows have moved */
-  async finish(input: string, firstPosition: number): Promise<number> {
-    await this.#flush();
+  /** Moves the rest of the rows, and writes a position row and the mark. @returns how many rows have moved */
+  async finish({ input, firstPosition, mark }: LastMove): Promise<number> {
     const position = this.#position === null ? null : decodePositionRow(this.#position);
     const value = positionRow(position?.topic ?? input, position?.offset ?? firstPosition);
-    await this.#produce(this.partition, [recordOf(POSITION_KEY, value)]);
+    await this.#transaction([recordOf(POSITION_KEY, value)], () =>
+      this.ports.producer.sendOffset({ topic: input, partition: this.partition }, mark),
+    );
     return this.#moved;
   }
 
-  async #flush(): Promise<void> {
-    const rows = this.#waiting;
-    if (rows.length === 0) return;
-    this.#waiting = [];
-    const byTarget = new Map<number, RecordToWrite[]>();
-    for (const { key, value } of rows) {
-      const target = partitionOfKey(companyOf(key), this.partitions);
-      const records = byTarget.get(target) ?? [];
-      records.push(recordOf(key, value));
-      byTarget.set(target, records);
-    }
-    for (const [target, records] of byTarget) await this.#produce(target, records);
-    await this.#produce(
-      this.partition,
-      rows.map(({ key }) => recordOf(key, null)),
-    );
-    this.#moved += rows.length;
+  async #add(row: Pair): Promise<void> {
+    this.#waiting.push(row);
+    this.#waitingBytes += row.key.length + row.value.length;
+    if (this.#waiting.length >= this.#maxRows || this.#waitingBytes >= this.#maxRows * BYTES_A_ROW)
+      await this.#transaction([], () => Promise.resolve());
   }
 
-  async #produce(partition: number, records: readonly RecordToWrite[]): Promise<void> {
-    await this.producer.produce({ topic: this.changelog, partition }, records);
+  /** @param here further records for this partition @param last called before the commit */
+  async #transaction(here: readonly RecordToWrite[], last: () => Promise<void>): Promise<void> {
+    const { producer, ended, clock } = this.ports;
+    const rows = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    const writes = this.#byTarget(rows);
+    writes.set(this.partition, [...rows.map(({ key }) => recordOf(key, null)), ...here]);
+    const places = [...writes.keys()].map((partition) => ({ topic: this.changelog, partition }));
+
+    const began = clock.now();
+    await producer.begin(places);
+    await settleAll(
+      [...writes].map(([partition, records]) => producer.produce({ topic: this.changelog, partition }, records)),
+    );
+    await last();
+    await producer.commit();
+    await ended(places);
+    this.#moved += rows.length;
+    this.#adapt(clock.now() - began + producer.throttledMs);
+    // A quota counts bytes over seconds. A transaction that is open during that wait could time out.
+    if (producer.throttledMs > 0) await clock.delay(producer.throttledMs);
+  }
+
+  #byTarget(rows: readonly Pair[]): Map<number, RecordToWrite[]> {
+    const writes = new Map<number, RecordToWrite[]>();
+    for (const { key, value } of rows) {
+      const target = partitionOfKey(companyOf(key), this.partitions);
+      const records = writes.get(target) ?? [];
+      records.push(recordOf(key, value));
+      writes.set(target, records);
+    }
+    return writes;
+  }
+
+  #adapt(tookMs: number): void {
+    if (tookMs < FAST_MS) this.#maxRows = Math.min(2 * this.#maxRows, MAX_ROWS);
+    else if (tookMs > SLOW_MS) this.#maxRows = Math.max(1, Math.floor(this.#maxRows / 2));
   }
 }
 

@@ -6,7 +6,7 @@ import { decodeHoldRow } from './row-codec.js';
 import { HOLD_PREFIX } from './row-keys.js';
 
 /**
- * The timestamp of the oldest bad record that holds a company; null if no such record has a date. Reads only the hold
+ * When the oldest hold of the partition began: its bad record was read then. Null if no hold has a date. Reads only the hold
  * rows, which are stored next to each other. So its cost does not depend on the number of companies.
  */
 export async function oldestHold(rows: CommittedRows): Promise<TimestampMs | null> {

@@ -1,8 +1,8 @@
 /** Reads the state that a stopped instance left. Changes nothing in the folder. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { temporaryFolder } from '../lib/temporary-folder.js';
 import { CommittedRows } from './committed-rows.js';
 import { StateDirInUseError } from './instance-lock.js';
 import { StoreUnavailableError } from './key-value-store.js';
@@ -74,7 +74,7 @@ async function holdLock(stateDir: string): Promise<() => Promise<void>> {
   if (!existsSync(stateDir)) throw new NotStateFolderError('there is no such folder');
   if (!existsSync(lockFile))
     throw new NotStateFolderError(`it is not a STATE_DIR of an instance: ${lockFile} does not exist`);
-  const folder = await mkdtemp(join(tmpdir(), 'company-sync-lock-'));
+  const folder = await temporaryFolder('company-sync-lock-');
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     await symlink(lockFile, join(folder, 'LOCK'));

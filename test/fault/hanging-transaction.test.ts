@@ -55,7 +55,9 @@ test('a transaction that the broker left open in the changelog blocks its partit
   const second = processors.start(deployment, { stateDir: first.stateDir });
   const { reason } = await second.partitionIs(0, 'blocked');
   const where = `--topic ${topic} --partition 0`;
-  expect(reason).toContain(`kafka-transactions.sh --bootstrap-server ... abort ${where} --start-offset ${offset}`);
+  expect(reason).toContain(
+    `kafka-transactions.sh --bootstrap-server ${cluster.bootstrap} abort ${where} --start-offset ${offset}`,
+  );
   await consumed(deployment, await platform.send(platform.completeCompany('elsewhere', { partition: 1 })));
 
   await cluster.kafkaTool(TRANSACTIONS_TOOL, ['abort', ...where.split(' '), '--start-offset', String(offset)]);
@@ -139,11 +141,11 @@ test('doctor names a transaction that keeps the readers of the announcements wai
   expect(findings).toEqual([expect.stringMatching(`^warning .* open from offset ${offset} on`)]);
   const tool = `kafka-transactions.sh --bootstrap-server ${cluster.bootstrap}`;
   expect(findings[0]).toContain(`${tool} describe-producers ${where}`);
-  expect(findings[0]).toContain('with its decided outcome when you restart the instance that runs its partition');
+  expect(findings[0]).toContain('restart the instance that runs its partition');
   expect(await cluster.kafkaTool(TRANSACTIONS_TOOL, ['describe-producers', ...where.split(' ')])).toMatch(
     new RegExp(`\\s${offset}\\s*$`, 'm'),
   );
-  expect(findings[0]).toContain(`${tool} abort ${where} --start-offset ${offset}`);
+  expect(findings[0]).not.toContain(`${tool} abort`);
 
   await cluster.kafkaTool(TRANSACTIONS_TOOL, ['abort', ...where.split(' '), '--start-offset', String(offset)]);
   expect(await transactionsFound()).toEqual(['ok no open transaction keeps readers waiting']);

@@ -108,7 +108,7 @@ describe('offsets, input and folders', () => {
 
   test("only a partition whose group offset is gone stops, and it continues from its state's position", async () => {
     await stage.operator.deleteOffset(0);
-    const reason = new RegExp(`${stage.deployment.topics.events}/0 is stopped.*up to offset ${HISTORY},.*is missing`);
+    const reason = new RegExp(`${stage.deployment.topics.events}/0 is blocked.*up to offset ${HISTORY},.*is missing`);
     const processor = await stopsUntilConsent(0, reason, HISTORY);
     await finishHistory(stage, 0);
     await processor.stop();

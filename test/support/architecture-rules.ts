@@ -111,6 +111,9 @@ export function architectureViolations(sources: Sources): string[] {
     if (path !== 'main.ts') checkProcess(file, report);
     if (!PRINTING_FILES.includes(path)) checkPrinting(file, report);
     checkAvroReaders(file, report);
+    if (path !== 'lib/reason-of.ts') checkReasons(file, report);
+    if (path !== 'lib/shell-command.ts' && text.includes('--bootstrap-server'))
+      report('has --bootstrap-server: lib/shell-command.ts makes the commands of Kafka tools');
     if (PURE_LAYERS.includes(layer)) checkPurity(file, report);
     checkLength(text, report);
   }
@@ -251,6 +254,18 @@ function checkAvroReaders(file: ts.SourceFile, report: Report): void {
   walk(file, (node) => {
     if (ts.isPropertyAccessExpression(node) && UNBOUNDED_AVRO_READERS.includes(node.name.text))
       report(`uses ${node.name.text}, which has no bounds: AvroReader reads Avro`);
+  });
+}
+
+/**
+ * Why something failed is not always in the message of its error: an error of `fetch` has it in its cause, and the
+ * message of an AggregateError is empty.
+ */
+function checkReasons(file: ts.SourceFile, report: Report): void {
+  walk(file, (node) => {
+    if (!ts.isConditionalExpression(node) || !ts.isPropertyAccessExpression(node.whenTrue)) return;
+    if (/ instanceof Error$/.test(node.condition.getText()) && node.whenTrue.name.text === 'message')
+      report('reads the message of any error, which may be empty: `reasonOf` gives the reason');
   });
 }
 

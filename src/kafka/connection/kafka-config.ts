@@ -2,6 +2,7 @@
 import { logLevel, type LogEntry, type SASLOptions } from 'kafkajs';
 import type { Logger } from 'pino';
 import type { Config, Tls } from '../../config.js';
+import { kafkaCommandsFor, type KafkaCommand } from '../../lib/shell-command.js';
 import type { KafkaConfig } from './cluster.js';
 
 /** The settings that say how to reach Kafka. The application id is the client id by which brokers know us. */
@@ -21,6 +22,12 @@ export function kafkaConfigOf({ applicationId, kafka }: KafkaConnection, logger:
     logLevel: kafkajsLevelFor(logger),
     logCreator: () => (entry) => writeTo(logger, entry),
   };
+}
+
+/** Makes commands of Kafka's own tools for these brokers. */
+export function kafkaCommandsOf({ brokers, ssl, sasl }: Pick<KafkaConfig, 'brokers' | 'ssl' | 'sasl'>): KafkaCommand {
+  const known = typeof brokers === 'function' ? ['<broker>'] : brokers;
+  return kafkaCommandsFor({ brokers: known, isSecured: ssl !== undefined || sasl !== undefined });
 }
 
 function sslOf({ ca, client }: Tls): NonNullable<KafkaConfig['ssl']> {

@@ -92,5 +92,10 @@ function asGroupMember(
   const partitions = info.memberId === memberId ? existingOf(info.partitions, count) : [];
   // Offsets of a deleted changelog have no meaning in a changelog that was created later under the same name.
   const isOther = changelogId !== null && info.changelogId !== null && info.changelogId !== changelogId;
-  return { memberId, partitions, statePositions: isOther ? new Map() : info.statePositions, numStandby: info.numStandby };
+  return {
+    memberId,
+    partitions,
+    statePositions: isOther ? new Map() : info.statePositions,
+    numStandby: info.numStandby,
+  };
 }

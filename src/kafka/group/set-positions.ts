@@ -55,7 +55,7 @@ export async function setPositions(
   if (plan.length === 0) return !isLeft;
   for (const { positions } of plan) mustBeDecided(ports, positions);
   if (!(await ports.consent(plan.length))) {
-    report('nothing was changed; pass --yes to set it without being asked');
+    report('nothing was changed. To set the offsets without a question, pass --yes');
     return false;
   }
   await mustBeAsPlanned(ports, plan);
@@ -76,12 +76,12 @@ function mustBeDecided({ changelog, input }: SetPositionsPorts, { partition, ope
   if (!byMost)
     throw new PositionsRefusedError(
       `too few brokers answer to know who leads ${input}/${partition} and ${changelog}/${partition}, so these numbers may ` +
-        'be old: run this again once more than half of the brokers answer',
+        'be old. Run `company-sync positions set` again when more than half of the brokers answer',
     );
   if (openFrom === null) return;
   throw new PositionsRefusedError(
-    `a transaction is open in ${changelog}/${partition} from offset ${openFrom} on: start an instance, which ends it, stop ` +
-      'it again, and run this again',
+    `a transaction is open in ${changelog}/${partition} from offset ${openFrom} on, so the positions may still change. ` +
+      'Start an instance: it ends the transaction. Stop the instance, and run `company-sync positions set` again',
   );
 }
 

@@ -1,5 +1,6 @@
 /** Reads and changes the consumer group while no instance runs. Only an operator's commands use it. */
 import type { Clock } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/reason-of.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { ConnectedBroker } from '../protocol/protocol-call.js';
@@ -18,7 +19,10 @@ interface CommittingBroker extends ConnectedBroker {
     groupId: string;
     groupGenerationId: number;
     memberId: string;
-    topics: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[];
+    topics: readonly {
+      topic: string;
+      partitions: readonly { partition: number; offset: string; metadata?: string }[];
+    }[];
   }): Promise<unknown>;
 }
 
@@ -57,10 +61,18 @@ export class StoppedGroup {
 
   /**
    * Sets all of the offsets or none: one request is one batch in the coordinator's log.
+   * @param metadata the texts to store with some of the offsets, by partition
    * @throws BrokerError if the brokers refuse, for example because the group has members
    */
-  async setOffsets(topic: string, offsets: ReadonlyMap<number, number>): Promise<void> {
-    const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
+  async setOffsets(
+    topic: string,
+    offsets: ReadonlyMap<number, number>,
+    metadata: ReadonlyMap<number, string> = new Map(),
+  ): Promise<void> {
+    const partitions = [...offsets].map(([partition, offset]) => {
+      const text = metadata.get(partition);
+      return { partition, offset: String(offset), ...(text === undefined ? {} : { metadata: text }) };
+    });
     const nonMember = { groupId: this.groupId, groupGenerationId: NO_GENERATION, memberId: NO_MEMBER };
     const request = { ...nonMember, topics: [{ topic, partitions }] };
     await this.#untilReady('OffsetCommit', () =>
@@ -86,7 +98,7 @@ export class StoppedGroup {
         return { value: await ask(), errorCode: NO_ERROR, clientSideThrottleTime: 0 };
       } catch (error) {
         if (!isProtocolError(error) || error.retriable) throw error;
-        throw new BrokerError(`${request} for group ${this.groupId} was refused: ${error.message}`, { cause: error });
+        throw new BrokerError(`${request} for group ${this.groupId} was refused: ${reasonOf(error)}`, { cause: error });
       }
     });
     return value;

@@ -32,9 +32,10 @@ export async function fetchCommittedOffset(
   groupId: string,
   partition: TopicPartition,
 ): Promise<CommittedOffset | null> {
-  const { errorCode, offset, leaderEpoch } = await connectionPool.send(offsetFetch(groupId, partition));
+  const { errorCode, offset, leaderEpoch, metadata = '' } = await connectionPool.send(offsetFetch(groupId, partition));
   if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
-  return offset === NOTHING_COMMITTED ? null : { offset, leaderEpoch };
+  if (offset === NOTHING_COMMITTED) return null;
+  return metadata === '' ? { offset, leaderEpoch } : { offset, leaderEpoch, metadata };
 }
 
 function offsetFetch(groupId: string, partition: TopicPartition): ProtocolCall<OffsetAnswer> {
@@ -49,8 +50,8 @@ function readAnswer(body: Buffer): OffsetAnswer {
     reader.int32(); // partition
     const offset = reader.safeInt64();
     const leaderEpoch = reader.int32();
-    reader.string(); // metadata
-    return { offset, leaderEpoch, errorCode: reader.int16() };
+    const metadata = reader.string();
+    return { offset, leaderEpoch, metadata, errorCode: reader.int16() };
   });
   const ofGroup = reader.int16();
   if (ofGroup !== NO_ERROR)

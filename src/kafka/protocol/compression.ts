@@ -6,6 +6,7 @@ import { TooManyBytesError } from './decompressed-bytes.js';
 import { decompressLz4Frame } from './lz4-frame.js';
 import { decompressSnappy } from './snappy-blocks.js';
 import { decompressZstd, decompressZstdNatively } from './zstd-frames.js';
+import { reasonOf } from '../../lib/reason-of.js';
 
 export { TooManyBytesError };
 
@@ -96,7 +97,7 @@ function explained(cause: unknown, { name }: Codec, bytes: Buffer, maxBytes: num
     return new TooManyBytesError(
       `its ${bytes.length} bytes of ${name} hold more than MAX_BATCH_BYTES, which is ${maxBytes}: raise it if that is right`,
     );
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = reasonOf(cause);
   return new DecompressionError(`its ${bytes.length} bytes of ${name} cannot be decompressed: ${why}`, { cause });
 }
 

@@ -1,5 +1,6 @@
 /** Error codes of the Kafka protocol, and the errors of the pipeline's catalogue that they become for a producer. */
 import { isOwnFault } from '../../lib/own-fault.js';
+import { reasonOf } from '../../lib/reason-of.js';
 import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError, FencedError } from '../../pipeline/errors.js';
 import { describeError } from './error-names.js';
@@ -77,7 +78,7 @@ export function noAnswer(cause: unknown, request: string, partition?: TopicParti
 
 /** Why a request failed, for people: without the names of kafkajs's classes. */
 export function whyFailed(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = reasonOf(error);
   const [, address] = /^(?:Connection error: )?connect ECONNREFUSED (\S+)$/.exec(message) ?? [];
   return address === undefined ? message : `${address} refuses the connection (ECONNREFUSED)`;
 }

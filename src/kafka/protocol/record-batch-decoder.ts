@@ -10,6 +10,7 @@ import { decompress, decompressAside, TooManyBytesError } from './compression.js
 import type { AbortedTransaction } from './fetch-parts.js';
 import { BrokenBatchError, extentOf, headerAt, type BatchHeader } from './record-batch-header.js';
 import { RecordBytes } from './record-bytes.js';
+import { reasonOf } from '../../lib/reason-of.js';
 
 const NO_PRODUCER_ID = -1n;
 const CONTROL_TYPE_ABORT = 0;
@@ -247,7 +248,7 @@ function copyOfNext(records: RecordBytes, maxRecords: number, maxBytes: number):
 
 function brokenBatch({ baseOffset, lastOffset }: BatchHeader, cause: unknown): BrokenBatchError {
   if (cause instanceof BrokenBatchError) return cause;
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const why = reasonOf(cause);
   return new BrokenBatchError(baseOffset, lastOffset + 1, why, { cause });
 }
 

@@ -118,13 +118,13 @@ export function txnOffsetCommit(
   session: ProducerSession,
   groupId: string,
   input: TopicPartition,
-  { offset, leaderEpoch }: CommittedOffset,
+  { offset, leaderEpoch, metadata }: CommittedOffset,
 ): ProtocolCall<PartitionsAnswer> {
   const position = new Encoder()
     .writeInt32(input.partition)
     .writeInt64(offset)
     .writeInt32(leaderEpoch)
-    .writeString(null);
+    .writeString(metadata ?? null);
   const topic = new Encoder().writeString(input.topic).writeArray([position], 'object');
   const body = new Encoder()
     .writeString(session.transactionalId)

@@ -1,10 +1,13 @@
 /** Checks whether a topic's records are in the partitions that the default partitioner chooses for their keys. */
 import type { LogRecord } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
-import { partitionOfKey } from '../transactions/partitioner.js';
+import { hashOfKey, partitionOfKey } from '../transactions/partitioner.js';
 import { readPartition } from '../reading/read-topic.js';
 
-/** How many of the newest offsets of each partition to look at. */
+/**
+ * How many of the newest offsets of each partition to look at. After a repartitioning, they may include records that were
+ * written when the topic had fewer partitions.
+ */
 const LOOKED_AT = 200;
 
 /**
@@ -12,6 +15,11 @@ const LOOKED_AT = 200;
  * same partition as the default one for some keys, by chance: with two partitions, for half of them.
  */
 const MAX_ELSEWHERE = { keys: 1, share: 0.05 };
+/**
+ * So many misplaced keys are needed to accept them as records from before a repartitioning. With fewer keys, a former
+ * number of partitions could explain the choices of another partitioner by chance.
+ */
+const LEAST_FROM_BEFORE = 10;
 
 export interface Misplaced {
   readonly partition: number;
@@ -25,7 +33,7 @@ export interface Misplaced {
  * more than one record.
  *
  * @param isWitness false for records that say nothing about the writers' partitioner
- * @returns a record in another partition, if more keys are misplaced than records sent by hand explain: then the
+ * @returns a record in another partition than now and at any one former number of partitions, if more keys are misplaced than records sent by hand explain: then the
  *   writers use another partitioner. Otherwise null
  * @throws what reading throws
  */
@@ -36,7 +44,7 @@ export async function misplacedByDefault(
   isWitness: (record: LogRecord) => boolean,
 ): Promise<Misplaced | null> {
   const keys = new Set<string>();
-  const misplaced = new Map<string, Misplaced>();
+  const misplaced = new Map<string, MisplacedKey>();
   const lookAt = async (partition: number): Promise<void> => {
     const { end } = await logs.bounds({ topic, partition });
     await readPartition(logs, { topic, partition }, end - LOOKED_AT, (records) => {
@@ -45,12 +53,31 @@ export async function misplacedByDefault(
         const key = record.key.toString('latin1');
         keys.add(key);
         const defaultPartition = partitionOfKey(record.key, partitions);
-        if (defaultPartition !== partition) misplaced.set(key, { partition, offset: record.offset, defaultPartition });
+        const { offset } = record;
+        if (defaultPartition !== partition)
+          misplaced.set(key, { partition, offset, defaultPartition, hash: hashOfKey(record.key) });
       }
     });
   };
   await Promise.all(Array.from({ length: partitions }, (_, partition) => lookAt(partition)));
   const tolerated = Math.max(MAX_ELSEWHERE.keys, keys.size * MAX_ELSEWHERE.share);
-  const [first] = misplaced.values();
-  return first !== undefined && misplaced.size > tolerated ? first : null;
+  if (misplaced.size <= tolerated) return null;
+  const all = [...misplaced.values()];
+  const unexplained = all.length * MAX_ELSEWHERE.share;
+  for (let former = partitions - 1; former > 0 && all.length >= LEAST_FROM_BEFORE; former--)
+    if (!isMoreThan(unexplained, all, (key) => key.hash % former !== key.partition)) return null;
+  const [{ partition, offset, defaultPartition }] = all as [MisplacedKey];
+  return { partition, offset, defaultPartition };
+}
+
+interface MisplacedKey extends Misplaced {
+  /** The hash of its key: the default partition is its remainder by the number of partitions. */
+  readonly hash: number;
+}
+
+/** Stops at the first key beyond `most`, because there may be as many calls as the topic has partitions. */
+function isMoreThan(most: number, keys: readonly MisplacedKey[], counts: (key: MisplacedKey) => boolean): boolean {
+  let found = 0;
+  for (const key of keys) if (counts(key) && ++found > most) return true;
+  return false;
 }

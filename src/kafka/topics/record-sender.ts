@@ -3,6 +3,7 @@ import { CompressionTypes, Kafka, Partitioners, type Message, type Producer, typ
 import type { RecordToWrite } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { KafkaConfig } from '../connection/cluster.js';
+import { reasonOf } from '../../lib/reason-of.js';
 
 const RECORDS_A_REQUEST = 500;
 /** Larger requests are compressed, because by default brokers accept batches of up to 1 MiB. */
@@ -104,5 +105,5 @@ function messageOf({ key, value, headers, partition }: RecordTo): Message {
 }
 
 function asBrokerError(cause: unknown): never {
-  throw new BrokerError(cause instanceof Error ? cause.message : String(cause), { cause });
+  throw new BrokerError(reasonOf(cause), { cause });
 }

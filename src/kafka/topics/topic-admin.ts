@@ -3,6 +3,7 @@
  * again and again, and hangs while any topic in the cluster has no leader.
  */
 import type { Clock } from '../../lib/clock.js';
+import { reasonOf } from '../../lib/reason-of.js';
 import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { AnyBroker } from '../connection/any-broker.js';
@@ -44,7 +45,7 @@ const BROKER_RESOURCE = 4;
 export class TopicRefusedError extends Error {
   override readonly name = 'TopicRefusedError';
   constructor(topic: string, cause: Error) {
-    super(`topic ${topic} cannot be created: ${cause.message}`, { cause });
+    super(`topic ${topic} cannot be created: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -1,4 +1,5 @@
 /** Judges whether `run` may use the topics: `run` refuses to start on faults, and logs warnings. Pure. */
+import type { KafkaCommand } from '../../lib/shell-command.js';
 import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
 import type { TopicDescription } from './topic-admin.js';
 import { TOPIC_ROLES, messageMaxBytesOf, type TopicRole } from './topic-plan.js';
@@ -32,39 +33,39 @@ const REPLICAS_FOR_TWO_IN_SYNC = 3;
 const LEAST_IN_SYNC = 2;
 
 /** Why `run` must not start. Each fault says what is wrong, why, and the command that fixes it. */
-export function policyFaults(found: FoundTopics): string[] {
+export function policyFaults(found: FoundTopics, commands: KafkaCommand): string[] {
   return [
-    ...TOPIC_ROLES.flatMap((role) => cleanupFaults(role, found[role])),
+    ...TOPIC_ROLES.flatMap((role) => cleanupFaults(role, found[role], commands)),
     ...changelogSizeFaults(found),
     ...settingsSizeFaults(found.clientSettings),
   ];
 }
 
 /** Warnings about settings that work until a large record comes, a broker fails or an instance is suspended. */
-export function policyWarnings(found: FoundTopics): string[] {
+export function policyWarnings(found: FoundTopics, commands: KafkaCommand): string[] {
   return TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], found.syncEvents)).concat(
-    WRITTEN.flatMap((role) => durabilityWarnings(found[role])),
-    retentionWarnings(found.companyState),
+    WRITTEN.flatMap((role) => durabilityWarnings(found[role], commands)),
+    retentionWarnings(found.companyState, commands),
   );
 }
 
-function retentionWarnings(changelog: TopicDescription): string[] {
+function retentionWarnings(changelog: TopicDescription, commands: KafkaCommand): string[] {
   const retention = numberIn(changelog, DELETE_RETENTION_MS);
   if (retention >= LEAST_DELETE_RETENTION_MS) return [];
   return [
     `changelog ${changelog.topic} has ${DELETE_RETENTION_MS}=${retention}: an instance that was suspended could miss ` +
       'deletions and not notice it, and a company could be announced early. ' +
-      alterCommand(changelog.topic, `${DELETE_RETENTION_MS}=${LEAST_DELETE_RETENTION_MS}`),
+      alterCommand(commands, changelog.topic, `${DELETE_RETENTION_MS}=${LEAST_DELETE_RETENTION_MS}`),
   ];
 }
 
-function cleanupFaults(role: TopicRole, { topic, settings }: TopicDescription): string[] {
+function cleanupFaults(role: TopicRole, { topic, settings }: TopicDescription, commands: KafkaCommand): string[] {
   const policy = settings.get(CLEANUP_POLICY) ?? 'unset';
   const wanted = COMPACTED.includes(role) ? COMPACT : 'delete';
   if (wanted === COMPACT ? policy === COMPACT : !policy.includes(COMPACT)) return [];
   return [
     `topic ${topic} has ${CLEANUP_POLICY}=${policy}: ${HARM_OF_POLICY[role]}. Set it to ${wanted} alone: ` +
-      alterCommand(topic, `${CLEANUP_POLICY}=${wanted}`),
+      alterCommand(commands, topic, `${CLEANUP_POLICY}=${wanted}`),
   ];
 }
 
@@ -98,25 +99,28 @@ function messageLimitWarnings(role: TopicRole, topic: TopicDescription, input: T
  * A broker that is behind must not become leader, and one broker must not acknowledge alone: committed records would be
  * lost.
  */
-function durabilityWarnings({ topic, settings, replicationFactor }: TopicDescription): string[] {
+function durabilityWarnings(
+  { topic, settings, replicationFactor }: TopicDescription,
+  commands: KafkaCommand,
+): string[] {
   const warnings: string[] = [];
   if (settings.get(UNCLEAN_LEADER_ELECTION) === 'true')
     warnings.push(
       `topic ${topic} has ${UNCLEAN_LEADER_ELECTION}=true: a broker that is behind could become leader, and committed ` +
-        `records would be lost. ${alterCommand(topic, `${UNCLEAN_LEADER_ELECTION}=false`)}`,
+        `records would be lost. ${alterCommand(commands, topic, `${UNCLEAN_LEADER_ELECTION}=false`)}`,
     );
   const inSync = settings.get(MIN_INSYNC_REPLICAS);
   if (replicationFactor >= REPLICAS_FOR_TWO_IN_SYNC && Number(inSync) < LEAST_IN_SYNC)
     warnings.push(
       `topic ${topic} has ${replicationFactor} replicas and ${MIN_INSYNC_REPLICAS}=${inSync}: one broker could ` +
         `acknowledge records alone, and they would be lost if it failed. ` +
-        alterCommand(topic, `${MIN_INSYNC_REPLICAS}=${LEAST_IN_SYNC}`),
+        alterCommand(commands, topic, `${MIN_INSYNC_REPLICAS}=${LEAST_IN_SYNC}`),
     );
   return warnings;
 }
 
-function alterCommand(topic: string, setting: string): string {
-  return `kafka-configs.sh --bootstrap-server ... --alter --topic ${topic} --add-config ${setting}`;
+function alterCommand(commands: KafkaCommand, topic: string, setting: string): string {
+  return commands('kafka-configs.sh', `--alter --topic ${topic} --add-config ${setting}`);
 }
 
 /** @throws Error if the broker did not report the setting */

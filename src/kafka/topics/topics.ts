@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.js';
 import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { LogBounds, Logs } from '../../pipeline/ports.js';
 import type { KafkaConfig } from '../connection/cluster.js';
+import { kafkaCommandsOf } from '../connection/kafka-config.js';
 import { changelogUse } from './changelog-use.js';
 import { numberIn, policyFaults, policyWarnings, type FoundTopics } from './topic-policies.js';
 import type { TopicToCreate } from '../protocol/create-topic-request.js';
@@ -143,8 +144,9 @@ export async function checkTopics(
     transactionTimeoutFaults(config, clock, names.syncEvents),
   ]);
   const { syncEvents: input, companyState: changelog } = found;
+  const commands = kafkaCommandsOf(config);
   const bounds = await boundsOf(logs, changelog);
-  const faults = [...policyFaults(found), ...logStartFaults(changelog, bounds), ...timeoutFaults];
+  const faults = [...policyFaults(found, commands), ...logStartFaults(changelog, bounds), ...timeoutFaults];
   if (faults.length > 0) throw new UnfitTopicsError(faults);
   return {
     clusterId: input.clusterId,
@@ -160,7 +162,7 @@ export async function checkTopics(
     deadLetterRetentionMs: retentionOf(found.deadLetter),
     changelogTopicId: bounds[0]?.topicId ?? null,
     changelogIsEmpty: (await changelogUse(logs, changelog.topic, bounds, clock)) !== 'used',
-    warnings: policyWarnings(found),
+    warnings: policyWarnings(found, commands),
   };
 }
 

@@ -35,6 +35,6 @@ function raise(where: string, value: string | null, timeoutMs: number): string {
   const is = value === null ? 'is' : `is ${value},`;
   return (
     `${MAX_TRANSACTION_TIMEOUT} of the ${where} ${is} below the ${timeoutMs} ms that our transactions need. Set it to ` +
-    `${TRANSACTION_TIMEOUT_MS} or more in server.properties of every broker, and restart the brokers one after the other`
+    `${Math.max(timeoutMs, TRANSACTION_TIMEOUT_MS)} or more in server.properties of every broker, and restart the brokers one after the other`
   );
 }

@@ -32,7 +32,12 @@ export function createPartitioner(inputPartitions: number, partitionsOf: Readonl
 
 /** The partition of a key, as the default partitioners of the Java client and of kafkajs choose it. */
 export function partitionOfKey(key: Buffer, partitions: number): number {
-  return (murmur2(key) & 0x7fffffff) % partitions;
+  return hashOfKey(key) % partitions;
+}
+
+/** The hash of a key. Its remainder by the number of partitions is the partition. */
+export function hashOfKey(key: Buffer): number {
+  return murmur2(key) & 0x7fffffff;
 }
 
 /** MurmurHash2 (Appleby) with Kafka's seed, as in org.apache.kafka.common.utils.Utils. */

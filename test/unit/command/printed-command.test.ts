@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCommandLine } from '../../../src/command/command-line.js';
 import type { CommandContext } from '../../../src/command/command.js';
-import { shellQuoted, typedSettingsOf } from '../../../src/command/printed-command.js';
+import { typedSettingsOf } from '../../../src/command/printed-command.js';
 import { loadConfig } from '../../../src/config.js';
+import { shellQuoted } from '../../../src/lib/shell-command.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'printed command-'));

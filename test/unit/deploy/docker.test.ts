@@ -149,6 +149,9 @@ describe('compose', () => {
     expect(services['processor']?.mem_limit).toBe(container?.resources.limits.memory.replace('Gi', 'g'));
     expect(services['processor']?.volumes).toEqual([container?.volumeMounts[0]?.mountPath]);
     expect(lines).toContainEqual(['VOLUME', container?.volumeMounts[0]?.mountPath]);
+    // The root is read-only, and some commands need temporary files.
+    const variables = lines.filter(([word]) => word === 'ENV').flat();
+    expect(variables).toContain(`TMPDIR=${container?.volumeMounts[0]?.mountPath}/tmp`);
   });
 
   test('allows a stop the time that it may take, and leaves the health check to the image', () => {

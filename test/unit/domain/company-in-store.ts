@@ -215,7 +215,7 @@ export class CompanyInStore {
     if (stepBeforeRecord(this.#rows) === 'needs-all-rows') this.#loadAllRows();
     if (stepBeforeRecord(this.#rows) === 'overdue') this.#announceOverdue();
     this.#rows.loadHold(holdId, this.stored.holds.get(holdId) ?? null);
-    const held = hold(this.#rows, holdId, code, record.timestamp);
+    const held = hold(this.#rows, holdId, code, { heldSince: record.timestamp });
     if (held !== (this.company?.outcome === 'pending'))
       throw new Error(`held: ${held}, which is not what the company is`);
   }

@@ -330,8 +330,8 @@ describe('13: each bad record', () => {
   test('is the same hold when it is taken a second time', () => {
     const rows = new CompanyRows(CONTEXT.companyId);
     rows.loadCompany(null);
-    expect(hold(rows, '3/0', 'undecodable', BEFORE_THE_DATE)).toBe(true);
-    expect(hold(rows, '3/0', 'undecodable', BEFORE_THE_DATE)).toBe(true);
+    expect(hold(rows, '3/0', 'undecodable', { heldSince: BEFORE_THE_DATE })).toBe(true);
+    expect(hold(rows, '3/0', 'undecodable', { heldSince: BEFORE_THE_DATE })).toBe(true);
     expect(rows.company).toMatchObject({ holds: 1 });
   });
 

@@ -42,7 +42,7 @@ class Company {
   }
 
   hold(holdId: string): this {
-    hold(this.rows, holdId, 'undecodable', this.#hour++ * HOUR_MS + 1);
+    hold(this.rows, holdId, 'undecodable', { heldSince: this.#hour++ * HOUR_MS + 1 });
     return this;
   }
 

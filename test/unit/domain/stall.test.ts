@@ -54,7 +54,7 @@ test('a stall names what the company waits for, and nothing that has finished', 
   take(rows, { kind: 'unlinked', connectionId: 'c of gone' });
   take(rows, { kind: 'status', datasetId: 'a', status: 'Complete', trigger: 'LINK', revision: null });
   take(rows, { kind: 'status', datasetId: 'b', status: 'Fetching', trigger: 'LINK', revision: null });
-  hold(rows, '3/77', 'undecodable', FIRST_RECORD_AT);
+  hold(rows, '3/77', 'undecodable', { heldSince: FIRST_RECORD_AT });
   const { waitingFor, ...rest } = reportStall(rows);
   expect(waitingFor.map(({ datasetId, status }) => `${datasetId} ${status}`).sort()).toEqual([
     'b Fetching',
@@ -77,7 +77,7 @@ test('a stall is reported once, and again only after progress', () => {
   take(rows, manifest('l', ['a'], true));
   reportStall(rows);
   expect(() => reportStall(rows)).toThrow('no unreported stall');
-  hold(rows, '0/1', 'undecodable', FIRST_RECORD_AT + HOUR_MS); // a bad record is no progress
+  hold(rows, '0/1', 'undecodable', { heldSince: FIRST_RECORD_AT + HOUR_MS }); // a bad record is no progress
   expect(() => reportStall(rows)).toThrow('no unreported stall');
   take(rows, { kind: 'status', datasetId: 'a', status: 'Fetching', trigger: 'LINK', revision: null });
   expect(reportStall(rows).heldBy).toEqual(['0/1']);
@@ -94,7 +94,7 @@ test('each list has 100 entries at most, the longest waiting first, and the coun
   const names = Array.from({ length: 101 }, (_, i) => `d${i}`);
   for (const [i, name] of names.entries()) {
     take(rows, manifest(`link ${name}`, [name], false));
-    hold(rows, `3/${i}`, 'too-large', FIRST_RECORD_AT);
+    hold(rows, `3/${i}`, 'too-large', { heldSince: FIRST_RECORD_AT });
   }
   const event = { companyId: 'company', clientId: 'client', offset: 0, timestamp: FIRST_RECORD_AT, repairs: [] };
   const payload: Payload = { kind: 'status', datasetId: 'd100', status: 'Fetching', trigger: 'LINK', revision: null };

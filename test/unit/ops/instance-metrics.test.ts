@@ -47,7 +47,7 @@ test('the oldest hold is reported while it exists and the partition is here; a p
   const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }));
   const company = new CompanyRows('a');
   company.loadCompany(null);
-  hold(company, '3/7', 'undecodable', JANUARY_2024_MS + 5_000);
+  hold(company, '3/7', 'undecodable', { heldSince: JANUARY_2024_MS + 5_000 });
   await store.apply(encodeChanges([company], positionRow(1), null), positionRow(1), 0);
   store.confirm(1);
 
@@ -88,7 +88,7 @@ test('the oldest hold is reported while it exists and the partition is here; a p
   expect(await linesOf()).toEqual([]);
 
   company.settle();
-  hold(company, '3/9', 'undecodable', JANUARY_2024_MS + 9_000);
+  hold(company, '3/9', 'undecodable', { heldSince: JANUARY_2024_MS + 9_000 });
   await store.apply(encodeChanges([company], positionRow(3), positionRow(2)), positionRow(3), 0);
   store.confirm(3);
   expect(await linesOf()).toHaveLength(1);

@@ -1,6 +1,7 @@
 /** The status page has a look for every word that the API may send. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
 import { VERDICTS } from '../../../src/domain/explanation.js';
 import { classOf, KNOWN_STATUSES } from '../../../src/domain/statuses.js';
 import { DEPENDENCIES } from '../../../src/ops/dependency-watch.js';
@@ -21,4 +22,100 @@ test.each([
   ['each dependency', 'DEPENDENCY_NAMES', DEPENDENCIES],
 ])('%s has an entry in the status page', (_what, table, words) => {
   expect(wordsIn(table)).toEqual([...words].sort());
+});
+
+describe('a page whose instance gives no answer', () => {
+  /** As much of an element as page.js uses. */
+  class FakeElement {
+    className = '';
+    textContent = '';
+    hidden = false;
+    value = '';
+    readonly dataset = {};
+    append(): void {}
+    replaceChildren(): void {}
+    setAttribute(): void {}
+    addEventListener(): void {}
+    focus(): void {}
+    contains = () => false;
+    querySelectorAll = () => [];
+  }
+
+  const PARTITIONS = {
+    partitions: [
+      {
+        partition: 0,
+        state: 'running',
+        reason: null,
+        lag: 0,
+        recordsPerSecond: 0,
+        position: 7,
+        owner: 'a',
+        stale: false,
+      },
+    ],
+  };
+
+  /** Runs page.js. @param answer what `fetch` returns */
+  function open(answer: (path: string, request: RequestInit) => Promise<unknown>) {
+    const elements = new Map<string, FakeElement>();
+    const byId = (id: string) => {
+      const element = elements.get(id) ?? new FakeElement();
+      elements.set(id, element);
+      return element;
+    };
+    const body = new FakeElement();
+    const document = {
+      body,
+      hidden: false,
+      activeElement: null,
+      getElementById: byId,
+      createElement: () => new FakeElement(),
+      addEventListener: () => undefined,
+    };
+    const sessionStorage = { getItem: () => null, setItem: () => undefined, removeItem: () => undefined };
+    const globals = { document, sessionStorage, location: { hash: '' }, history: {}, fetch: answer };
+    // The timers and the clock are the fake ones of jest.
+    const ofLanguage = { AbortSignal, Date, Promise, setInterval, setTimeout };
+    runInNewContext(PAGE, { ...globals, ...ofLanguage });
+    return { summary: byId('summary'), body };
+  }
+
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  test('says so, with the age of what it shows, and stops waiting', async () => {
+    let isFrozen = false;
+    const signals: AbortSignal[] = [];
+    jest.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(new DOMException('signal timed out', 'TimeoutError')), ms);
+      return controller.signal;
+    });
+    const { summary, body } = open((path, { signal }) => {
+      if (signal == null) throw new Error('a request without a time limit');
+      signals.push(signal);
+      if (!isFrozen) {
+        const answer = path.startsWith('partitions') ? PARTITIONS : { companies: [], count: 0, complete: true };
+        return Promise.resolve({ status: 200, json: () => Promise.resolve(answer) });
+      }
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    });
+    await jest.advanceTimersByTimeAsync(500);
+    expect(summary.textContent).toMatch(/^1 of 1 partitions run on 1 instance/);
+    expect(body.className).toBe('');
+
+    isFrozen = true;
+    await jest.advanceTimersByTimeAsync(6_000);
+    expect(summary.textContent).toMatch(/^no answer: waiting for [45] s. What is shown is [56] s old$/);
+    expect(body.className).toBe('old');
+    await jest.advanceTimersByTimeAsync(10_200);
+    expect(summary.textContent).toMatch(/^no answer: none within 15 s. What is shown is 1[5-7] s old$/);
+
+    isFrozen = false;
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(summary.textContent).toMatch(/^1 of 1 partitions run on 1 instance/);
+    expect(body.className).toBe('');
+    jest.restoreAllMocks();
+  });
 });

@@ -1,9 +1,16 @@
 /** Parts of the last transaction that the brokers left open are found, and ended as the coordinator had decided. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
-import { BrokerError, HangingTransactionError, StaleViewError } from '../../../src/pipeline/errors.js';
+import {
+  BrokerError,
+  HangingTransactionError,
+  InconsistentPositionError,
+  StaleViewError,
+} from '../../../src/pipeline/errors.js';
 import { fence } from '../../../src/pipeline/fence.js';
+import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
 import { mustBeSureNothingIsOpen, leadersMustShowNothingOpen } from '../../../src/pipeline/left-open.js';
 import type { KnownCommit, LogBounds, TransactionOutcome, TransactionalProducer } from '../../../src/pipeline/ports.js';
+import { kafkaCommandsFor } from '../../../src/lib/shell-command.js';
 import { TOPICS } from './topics.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { never, UNUSED_PRODUCER, UNUSED_LOGS } from './unused-ports.js';
@@ -38,6 +45,8 @@ interface Situation {
   readonly openUpTo?: number;
   /** Too few brokers have named the leaders: of all topics, or of this one. */
   readonly isToldByFew?: boolean | string;
+  /** The group's offset at each question, in turn; the last one stays. */
+  readonly committed?: readonly number[];
 }
 
 async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }: Situation) {
@@ -48,6 +57,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
   const looked: string[] = [];
   const asked: string[] = [];
   const left = [...outcomes];
+  const committed = [...(rest.committed ?? [])];
   let isOpen = true;
   const fenceOnce = (id: string): Promise<TransactionalProducer> => {
     const lastOutcome = left.shift();
@@ -74,6 +84,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
   };
   const context: Partial<PipelineContext> = {
     applicationId: 'app',
+    kafkaCommand: kafkaCommandsFor({ brokers: ['a:9092', 'b:9092'], isSecured: false }),
     topics: TOPICS,
     transactions: { fence: fenceOnce },
     partitioner: {
@@ -85,6 +96,10 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
     },
     inputLogs: {
       ...UNUSED_LOGS,
+      committedOffset: () => {
+        const offset = committed.length > 1 ? committed.shift() : committed[0];
+        return Promise.resolve(offset === undefined ? null : { offset, leaderEpoch: -1 });
+      },
       pendingOffset: () =>
         Promise.resolve({ isPending: offsetIsPending && isOpen, byMost: rest.offsetIsToldByFew !== true }),
     },
@@ -105,6 +120,31 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
 }
 
 const FENCE = `fence app-${TOPICS.input}-1`;
+
+describe('while a repartitioning moves rows', () => {
+  const MARK = encodeRepartitionMark({ from: 12, to: 24, moved: false });
+
+  test('it is not fenced, and its open transaction is not taken for one that was left open', async () => {
+    const { did, looked, result } = await fenced({ outcomes: [], open: [TOPICS.changelog], committed: [MARK] });
+    expect(result).toBeInstanceOf(InconsistentPositionError);
+    expect((result as Error).message).toContain('(repartition mark)');
+    expect((result as Error).message).toContain('from 12 to 24 partitions');
+    expect(did).toEqual([]);
+    expect(looked).toEqual([]);
+  });
+
+  test('nothing is ended if the mark is seen only after the fencing', async () => {
+    const { did, result } = await fenced({ outcomes: ['abort'], open: [TOPICS.changelog], committed: [7, MARK] });
+    expect(result).toBeInstanceOf(InconsistentPositionError);
+    expect(did).toEqual([FENCE, 'discard']);
+  });
+
+  test('a mark that too few brokers vouch for is asked for again', async () => {
+    const { did, result } = await fenced({ outcomes: [], offsetIsToldByFew: true, committed: [MARK] });
+    expect(result).toBeInstanceOf(StaleViewError);
+    expect(did).toEqual([]);
+  });
+});
 
 test('if nothing is open, the owner gets the fenced producer', async () => {
   const { did, reports } = await fenced({ outcomes: ['commit'] });
@@ -182,6 +222,7 @@ describe('an acknowledged commit that is open while the transaction after it fai
       expect(result).toBeInstanceOf(HangingTransactionError);
       expect(String(result)).toContain('which must not be aborted, because other producers have written after it');
       expect(String(result)).not.toContain('abort --topic');
+      expect(String(result)).toContain('kafka-console-consumer.sh --bootstrap-server a:9092,b:9092 --topic');
       expect(did).toEqual([FENCE, 'discard']);
     }
   });
@@ -248,6 +289,14 @@ test.each([TOPICS.changelog, TOPICS.synchronized])(
     expect(String(result)).toContain(`abort --topic ${topic} --partition 1 --start-offset 5`);
   },
 );
+
+test('if several places are open, the message has a complete command for each, with the real brokers', async () => {
+  const { result } = await fenced({ outcomes: [null], open: [TOPICS.changelog, TOPICS.stalled] });
+  const tool = 'kafka-transactions.sh --bootstrap-server a:9092,b:9092 abort --topic';
+  expect(String(result)).toMatch(
+    new RegExp(`: ${tool} changelog --partition 1 --start-offset 5 && ${tool} stalled --partition 1 --start-offset 5$`),
+  );
+});
 
 test('an open offset alone with an unknown outcome is left to the check of the positions', async () => {
   const { did } = await fenced({ outcomes: [null], offsetIsPending: true });

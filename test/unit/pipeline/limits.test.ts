@@ -6,6 +6,7 @@ import type { Decoded } from '../../../src/decode/bad-record.js';
 import type { Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
+import { DAY_MS } from '../../../src/lib/time-units.js';
 import { cutBatch } from '../../../src/kafka/protocol/record-batch-encoder.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { HoldRemoval } from '../../../src/pipeline/hold-removal.js';
@@ -117,10 +118,13 @@ test('a record with a text that is too long is a dead letter that holds its comp
   expect(partition.rows.map(({ key }) => String.fromCharCode(key[0] as number)).sort()).toEqual(['C', 'H', 'P']);
 });
 
-test.each([-1, NOW * 1_000, NOW + 1])('the age of a hold of a record stamped %d counts from now on', async (stamp) => {
-  const batch = await partition.read(partition.record('a', Buffer.from('nonsense'), stamp));
-  expect(batch.touched[0]?.hold('0/0')).toMatchObject({ timestamp: NOW });
-});
+test.each([-1, NOW * 1_000, NOW + 1, NOW - 30 * DAY_MS])(
+  'the age of a hold of a record stamped %d counts from now on',
+  async (stamp) => {
+    const batch = await partition.read(partition.record('a', Buffer.from('nonsense'), stamp));
+    expect(batch.touched[0]?.hold('0/0')).toMatchObject({ timestamp: NOW });
+  },
+);
 
 test('a record beyond a limit is ignored if its company is deleted or announced', async () => {
   await partition.read(partition.record('a', deleted('a')));

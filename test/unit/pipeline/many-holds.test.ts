@@ -33,7 +33,7 @@ beforeEach(async () => {
   const rows = new CompanyRows('held');
   rows.loadCompany(null);
   rows.setCompany(NEW_COMPANY);
-  for (let i = 0; i < HOLDS; i++) hold(rows, `0/${i}`, 'undecodable', 0);
+  for (let i = 0; i < HOLDS; i++) hold(rows, `0/${i}`, 'undecodable', { heldSince: 0 });
   await apply([rows], 0);
 });
 

@@ -265,12 +265,12 @@ async function takenOver(situation: Situation): Promise<TakeOver> {
   return takingOver;
 }
 
-test('offsets, the ends of the logs and what is in the store are looked at only after the former owner is fenced', async () => {
+test('only a mark is looked for before the former owner is fenced: offsets, the ends of the logs and the store come after it', async () => {
   const { asked, fenced, outcome } = await begun(new TakeOver());
-  expect(asked).toEqual(['open the store', 'fence app-input-3']);
+  expect(asked).toEqual(['open the store', 'committed offset', 'fence app-input-3']);
   fenced();
   expect((await outcome).from).toBe(0);
-  const looked = asked.slice(2).filter((what) => what !== 'bounds of changelog');
+  const looked = asked.slice(3).filter((what) => what !== 'bounds of changelog');
   expect(looked.slice(0, 2).sort()).toEqual(['bounds of input', 'committed offset']);
   expect(asked.at(-1)).toBe('read the store');
 });
@@ -427,7 +427,7 @@ test("an input that was created again is read from its start if the group's offs
 });
 
 test('an old offset at the start of the input, and an old end of it, do not count as the consent of an operator', async () => {
-  const { outcome } = await takenOver({
+  const { outcome, reasons } = await takenOver({
     folder: AT_10,
     changelog: logUpTo(20),
     input: logUpTo(5),
@@ -437,6 +437,7 @@ test('an old offset at the start of the input, and an old end of it, do not coun
     provedChangelog: logUpTo(22),
   });
   expect((await outcome).from).toBe(10);
+  expect(reasons.join()).toMatch(/is 0, and the state has read the input up to offset 10\. .* There is nothing to do/);
 });
 
 test('the first offset of a partition is written before anything is read', async () => {
@@ -496,7 +497,9 @@ test('a changelog that has lost its first records blocks the partition, and leav
     provedChangelog: { ...changelog, end: 22 },
     proof: { changelogEnd: 20, committed: at(10) },
   });
-  await expect(outcome).rejects.toThrow('starts at offset 5');
+  await expect(outcome).rejects.toThrow(
+    /is blocked \(changelog incomplete\): .* starts at offset 5.*remove every STATE_DIR/,
+  );
   const count = (wanted: string) => asked.filter((what) => what === wanted).length;
   expect(count('close the store')).toBe(count('open the store'));
 });
@@ -573,7 +576,7 @@ test('the proving transaction is aborted by another fencing before anything is d
   });
   await outcome;
   const proving = asked.slice(asked.indexOf('prove'));
-  expect(proving.slice(0, 3)).toEqual(['prove', 'discard the producer', 'fence app-input-3']);
+  expect(proving.slice(0, 4)).toEqual(['prove', 'discard the producer', 'committed offset', 'fence app-input-3']);
 });
 
 test('a changelog whose leader too few brokers name is not accepted after a proof, and both producers are released', async () => {

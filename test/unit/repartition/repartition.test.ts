@@ -1,7 +1,9 @@
 import type { TopicPartition } from '../../../src/lib/record.js';
 import type { OpenFrom } from '../../../src/pipeline/ports.js';
+import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
 import { RepartitionRefusedError } from '../../../src/repartition/before-fencing.js';
-import { repartition, type RepartitionPorts } from '../../../src/repartition/repartition.js';
+import type { RepartitionPorts } from '../../../src/repartition/ports.js';
+import { repartition } from '../../../src/repartition/repartition.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 /**
@@ -128,4 +130,31 @@ describe('before the first fencing', () => {
     expect(described).toEqual(['eu-shadow-sync-events-0', 'eu-shadow-sync-events-1']);
     expect((await refusalOf({})).described).toEqual([]);
   });
+});
+
+test('a repartitioning that is continued first ends the transaction that it was in, before it counts the rows', async () => {
+  const fenced: string[] = [];
+  const offset = encodeRepartitionMark({ from: 2, to: 4, moved: false });
+  const interrupted = {
+    ...ports,
+    shadowOf: null,
+    logs: {
+      committedOffset: () => Promise.resolve({ offset, leaderEpoch: -1 }),
+      pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
+      bounds: () => Promise.resolve({ ...SEEN_BY_MOST, start: 0, end: 5, highWatermark: 8 }),
+    },
+    unfenced: {
+      producersOf: (ids: readonly string[]) => Promise.resolve(new Set(ids)),
+      openFrom: ([id]: ReadonlySet<string>) => Promise.resolve(id?.endsWith('-1') === true ? 5 : 'nothing'),
+    },
+    transactions: {
+      fence: (id: string) => {
+        fenced.push(id);
+        const producer = { lastOutcome: null, openFrom: () => Promise.resolve(5), discard: () => Promise.resolve() };
+        return Promise.resolve(producer);
+      },
+    },
+  } as unknown as RepartitionPorts;
+  await expect(repartition(interrupted, null)).rejects.toThrow('no longer know whether it was committed');
+  expect(fenced).toEqual(['eu-shadow-sync-events-1']);
 });

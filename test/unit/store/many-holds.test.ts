@@ -16,7 +16,7 @@ test('of 100,000 holds 5,000 are read and listed, and all are counted', async ()
   const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }));
   const rows = new CompanyRows('held');
   rows.loadCompany(null);
-  for (let i = 0; i < HOLDS; i++) hold(rows, `0/${i}`, 'undecodable', 0);
+  for (let i = 0; i < HOLDS; i++) hold(rows, `0/${i}`, 'undecodable', { heldSince: 0 });
   await store.apply(encodeChanges([rows], positionRow(1), null), positionRow(1), 0);
   store.confirm(1);
   const committed = store.committed();

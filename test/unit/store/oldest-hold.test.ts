@@ -14,7 +14,7 @@ const FIRST = Date.UTC(2024, 0, 1);
 function company(companyId: string, ...stamps: readonly number[]): CompanyRows {
   const rows = new CompanyRows(companyId);
   rows.loadCompany(null);
-  for (const stamp of stamps) hold(rows, `3/${stamp}`, 'bad-framing', stamp);
+  for (const stamp of stamps) hold(rows, `3/${stamp}`, 'bad-framing', { heldSince: stamp });
   return rows;
 }
 

@@ -91,6 +91,37 @@ test('up to 5 % of the keys, or a single one, may be in other partitions', async
   expect(await few.judged()).toBeNull();
 });
 
+test('a few misplaced keys are not explained by a former number of partitions', async () => {
+  const topic = new Topic(12);
+  for (const company of companies(9)) topic.write(company, (key) => partitionOfKey(key, 7));
+  expect(await topic.judged()).not.toBeNull();
+});
+
+describe('after the topic has grown', () => {
+  const ofFormer =
+    (former: number, partitioner: Partitioner = partitionOfKey): Partitioner =>
+    (key) =>
+      partitioner(key, former);
+
+  test.each([
+    [12, 24],
+    [5, 12],
+    [1, 3],
+  ])('records from before are accepted: %i partitions became %i', async (former, now) => {
+    const topic = new Topic(now);
+    for (const company of companies(60)) topic.write(company, ofFormer(former));
+    for (const company of companies(20)) topic.write(`later ${company}`, partitionOfKey);
+    expect(await topic.judged()).toBeNull();
+  });
+
+  test.each([2, 3, 12, 24])('another partitioner is still detected with %i partitions', async (now) => {
+    const topic = new Topic(now);
+    for (const company of companies(60)) topic.write(company, ofFormer(Math.ceil(now / 2), byMd5));
+    for (const company of companies(60)) topic.write(`later ${company}`, byMd5);
+    expect(await topic.judged()).not.toBeNull();
+  });
+});
+
 test('records that are not witnesses do not hide those that are', async () => {
   const topic = new Topic(3);
   for (const company of companies(3)) topic.write(company, next);

@@ -1,7 +1,13 @@
 import type { TopicDescription } from '../../../../src/kafka/topics/topic-admin.js';
-import { policyFaults, policyWarnings, type FoundTopics } from '../../../../src/kafka/topics/topic-policies.js';
+import * as policies from '../../../../src/kafka/topics/topic-policies.js';
+import type { FoundTopics } from '../../../../src/kafka/topics/topic-policies.js';
 import { planOf, TOPIC_ROLES, type TopicRole } from '../../../../src/kafka/topics/topic-plan.js';
+import { kafkaCommandsFor } from '../../../../src/lib/shell-command.js';
 import { DAY_MS, HOUR_MS } from '../../../../src/lib/time-units.js';
+
+const COMMANDS = kafkaCommandsFor({ brokers: ['a:1', 'b:2'], isSecured: true });
+const policyFaults = (topics: FoundTopics) => policies.policyFaults(topics, COMMANDS);
+const policyWarnings = (topics: FoundTopics) => policies.policyWarnings(topics, COMMANDS);
 
 const names = {
   syncEvents: 'events',
@@ -53,7 +59,10 @@ test.each(['syncEvents', 'companySynchronized', 'deadLetter', 'companySyncStalle
     for (const value of ['compact', 'compact,delete'])
       expect(policyFaults(found({ [role]: policy(value) }))).toEqual([
         expect.stringMatching(
-          new RegExp(`^topic ${names[role]} has cleanup.policy=${value}: .* --add-config cleanup.policy=delete$`),
+          new RegExp(
+            `^topic ${names[role]} has cleanup.policy=${value}: .* alone: kafka-configs.sh --bootstrap-server a:1,b:2 ` +
+              `--command-config client.properties --alter --topic ${names[role]} --add-config cleanup.policy=delete$`,
+          ),
         ),
       ]);
   },

@@ -1,0 +1,96 @@
+/** The first run of a repartitioning, until the marks have a note of all that it found. */
+import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
+import { partitionOfKey } from '../kafka/transactions/partitioner.js';
+import { transactionalIdOf } from '../pipeline/fence.js';
+import { changelogEnds, mustBeConsumed, mustHaveNothingOpen, RepartitionRefusedError } from './before-fencing.js';
+import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
+import { canBePutBack, markOld, noteCount, putBack, type Counts, type FirstCount, type FoundMark } from './marks.js';
+import type { RepartitionPorts } from './ports.js';
+
+/**
+ * The first run, until what it found is noted in the marks.
+ *
+ * @param marks of an earlier run that was interrupted before that
+ */
+export async function firstRun(
+  ports: RepartitionPorts,
+  counts: Counts,
+  marks: readonly (FoundMark | null)[],
+): Promise<FirstCount> {
+  const { from } = counts;
+  if (marks.some((mark) => mark !== null)) {
+    if (!canBePutBack(marks)) throw countIsMissing(ports);
+    await putBack(ports, marks);
+  }
+  const ends = await fenceConsumed(ports, counts);
+  const changelogBefore = await changelogEnds(ports, from);
+  const found = await survey(ports, from);
+  const committed = await committedOffsets(ports, from);
+  mustSpeakOfAll(found, committed, ports);
+  const notes = ends.map((end, partition) => {
+    const offset = committed[partition] ?? null;
+    return { consumed: offset ?? end, hadOffset: offset !== null };
+  });
+  await markOld(ports, counts, notes);
+  reportMarked(ports.report, 0, from - 1);
+  // Until the marks were set, an instance could have run.
+  const changelogAfter = await changelogEnds(ports, from);
+  if (changelogBefore.some((end, partition) => end !== changelogAfter[partition]))
+    throw new RepartitionRefusedError(
+      'an instance has run while the rows were counted: stop all instances, and run the command again',
+    );
+  await noteCount(ports, counts, notes[0], found);
+  return { rows: found.rows, sum: found.sum, consumed: notes.map(({ consumed }) => consumed) };
+}
+
+function countIsMissing({ applicationId }: RepartitionPorts): RepartitionRefusedError {
+  return new RepartitionRefusedError(
+    `a repartitioning was begun, but the group ${applicationId} does not have its number of rows. If an earlier release has ` +
+      'begun it, finish it with the command of that release. Otherwise somebody has changed offsets of the group: then ' +
+      BEGIN_AGAIN,
+  );
+}
+
+function committedOffsets({ logs, input: topic }: RepartitionPorts, count: number): Promise<(number | null)[]> {
+  const committed = async (partition: number) => (await logs.committedOffset({ topic, partition }))?.offset ?? null;
+  return Promise.all(Array.from({ length: count }, (_, partition) => committed(partition)));
+}
+
+/** Fences, so that the offsets are final. A refusal after the first fencing must be rare, so all is checked before it. */
+async function fenceConsumed(ports: RepartitionPorts, { from }: Counts): Promise<number[]> {
+  await mustHaveNothingOpen(ports, from);
+  await mustBeConsumed(ports, from);
+  for (let partition = 0; partition < from; partition++)
+    await (await ports.transactions.fence(transactionalIdOf(ports, partition))).discard();
+  return mustBeConsumed(ports, from);
+}
+
+function mustSpeakOfAll({ positions }: Survey, committed: readonly (number | null)[], { input }: RepartitionPorts) {
+  positions.forEach((position, partition) => {
+    if (position !== (committed[partition] ?? null))
+      throw new RepartitionRefusedError(
+        `partition ${input}/${partition}: the changelog's position is ${position ?? 'missing'} and the group's offset is ` +
+          `${committed[partition] ?? 'missing'}: start the processor, which says what to do, and let it consume everything`,
+      );
+  });
+}
+
+/** @throws RepartitionRefusedError if a company is not in the partition that the default partitioner chooses */
+async function survey(ports: RepartitionPorts, from: number): Promise<Survey> {
+  const { logs, changelog, input } = ports;
+  const isAtHome = (partition: number, companyId: Buffer) => partitionOfKey(companyId, from) === partition;
+  try {
+    return await surveyChangelog(logs, changelog, from, isAtHome);
+  } catch (error) {
+    if (!(error instanceof MisplacedRowError)) throw error;
+    throw new RepartitionRefusedError(
+      `${error.message}, which the default partitioner did not choose: a writer of ${input} uses another partitioner, or ` +
+        `has written after the input had grown. Then the state cannot be moved: ${BEGIN_AGAIN}`,
+      { cause: error },
+    );
+  }
+}
+
+export function reportMarked(report: RepartitionPorts['report'], first: number, last: number): void {
+  report(`marked partitions ${first} to ${last}: they do not run until the repartitioning is finished`);
+}
