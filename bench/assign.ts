@@ -1,5 +1,6 @@
 /**
- * How long the group's leader takes to assign many partitions to many members, and how much they tell each other:
+ * Measures how long the group's leader takes to assign many partitions to many members, and how many bytes the members
+ * report to it:
  *   npm run bench:assign -- [--partitions 1000] [--members 100]
  */
 import { parseArgs } from 'node:util';
@@ -13,14 +14,14 @@ const { values } = parseArgs({
 });
 const PARTITIONS = Number(values.partitions);
 const MEMBERS = Number(values.members);
-/** Changelog positions of 100 M companies in so many partitions. Each takes five bytes as a varint. */
+/** Changelog positions as 100 M companies in this many partitions lead to. Each takes five bytes as a varint. */
 const POSITIONS = 2 ** 30;
 
 const random = new SeededRandom(1);
 const positions = Array.from({ length: PARTITIONS }, () => POSITIONS + random.integer(0, POSITIONS));
 
 function newMember(id: number, numStandby: number): GroupMember {
-  return { memberId: `company-sync-${id}`, partitions: [], held: new Map(), numStandby };
+  return { memberId: `company-sync-${id}`, partitions: [], statePositions: new Map(), numStandby };
 }
 
 /** The members at the next rebalance: each has the state of its partitions, and its standbys are a little behind. */
@@ -29,7 +30,7 @@ function after(assignments: ReadonlyMap<string, Assignment>, numStandby: number)
     memberId,
     numStandby,
     partitions: active,
-    held: new Map([
+    statePositions: new Map([
       ...active.map((partition) => [partition, positions[partition] as number] as const),
       ...standby.map((partition) => [partition, (positions[partition] as number) - random.integer(0, 1_000)] as const),
     ]),
@@ -48,16 +49,16 @@ function measured(what: string, members: readonly GroupMember[]): ReadonlyMap<st
   return assignments;
 }
 
-/** The info of all members, which the leader gets in one answer to its JoinGroup. */
-function toldBytes(members: readonly GroupMember[]): number {
-  const bytes = members.map(({ memberId, numStandby, partitions, held }) => {
+/** Bytes of the info of all members. The leader gets it in one answer to its JoinGroup. */
+function reportedBytes(members: readonly GroupMember[]): number {
+  const bytes = members.map(({ memberId, numStandby, partitions, statePositions }) => {
     const httpAddress = 'http://company-sync-0.company-sync:8080';
     return encodeMemberInfo({
       httpAddress,
       numStandby: numStandby ?? 0,
       memberId,
       partitions,
-      held,
+      statePositions,
       settings: new Map(),
       changelogId: null,
     }).length;
@@ -72,5 +73,5 @@ for (const numStandby of [0, 1]) {
   measured('all stay', members);
   measured('one has left', members.slice(1));
   measured('one has come', [...members, newMember(MEMBERS, numStandby)]);
-  console.log(`  they tell the leader ${thousands(toldBytes(members))} bytes`);
+  console.log(`  the members report ${thousands(reportedBytes(members))} bytes to the leader`);
 }

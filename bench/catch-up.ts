@@ -144,7 +144,7 @@ async function measure(
   }
 }
 
-/** Throws unless every company of the backlog was announced exactly once, and no other. */
+/** @throws Error unless every company of the backlog was announced exactly once, and no other company */
 async function checkAnnouncements(cluster: Cluster, topic: string, { companies }: Backlog): Promise<void> {
   const logs = logsOf(cluster.bootstrap, 'bench');
   const announced = new Map<string, number>();

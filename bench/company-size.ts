@@ -51,8 +51,8 @@ async function bench(cluster: Cluster): Promise<void> {
   const last: WorkloadRecord[] = [];
   let processor = new MeasuredProcessor(deployment, OWN_BUILD);
   try {
-    for (const what of ['pending', 'announced']) {
-      await fill(producer, deployment.topics.events, what === 'pending' ? allButLast(records, last) : last);
+    for (const situation of ['pending', 'announced']) {
+      await fill(producer, deployment.topics.events, situation === 'pending' ? allButLast(records, last) : last);
       await consumed(logs, partitionsOf(deployment.topics.events, PARTITIONS), processor);
       processor = await restarted(deployment, processor);
       const changelog = await changelogBytes(logs, deployment);
@@ -61,7 +61,7 @@ async function bench(cluster: Cluster): Promise<void> {
       const disk = { left: bytesIn(stateDir), compacted: await compactedBytes(stateDir) };
       processor = new MeasuredProcessor(deployment, OWN_BUILD, [], stateDir);
       await processor.allRunning(PARTITIONS);
-      report(what, changelog, disk);
+      report(situation, changelog, disk);
     }
   } finally {
     await processor.stopAndRemove();
@@ -76,7 +76,7 @@ function* allButLast(records: Iterable<WorkloadRecord>, last: WorkloadRecord[]):
     else yield record;
 }
 
-/** Closes and opens the store: then the rows from memory and from the store's log are in its files. */
+/** Closes and opens the store. Afterwards its files also have the rows that were in its memory and in its log. */
 async function restarted(deployment: Deployment, processor: MeasuredProcessor): Promise<MeasuredProcessor> {
   await processor.stop();
   const again = new MeasuredProcessor(deployment, OWN_BUILD, [], processor.stateDir);
@@ -130,10 +130,10 @@ interface DiskBytes {
   readonly compacted: number;
 }
 
-function report(what: string, { written, live, liveRecords }: ChangelogBytes, disk: DiskBytes): void {
+function report(situation: string, { written, live, liveRecords }: ChangelogBytes, disk: DiskBytes): void {
   const each = (bytes: number): string => `${thousands(bytes / COMPANIES)} bytes`;
   console.log(
-    `${thousands(COMPANIES)} companies ${what}, a company: ${each(written)} written to the changelog so far, of which ` +
+    `${thousands(COMPANIES)} companies ${situation}, a company: ${each(written)} written to the changelog so far, of which ` +
       `${each(live)} in ${(liveRecords / COMPANIES).toFixed(1)} records stay; ` +
       `${each(disk.left)} on the disk, ${each(disk.compacted)} once compacted`,
   );

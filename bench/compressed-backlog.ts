@@ -91,7 +91,7 @@ async function measure(cluster: Cluster, codec: string): Promise<void> {
   }
 }
 
-/** Each partition gets its own batches. @returns the number of records, and of bytes of keys and values */
+/** Writes batches of one partition each. @returns the number of records, and of bytes of keys and values */
 async function write(
   cluster: Cluster,
   topic: string,

@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import avro from 'avsc';
-import { isPoison } from '../src/decode/poison.js';
+import { isBadRecord } from '../src/decode/bad-record.js';
 import { loadReaderSchemas } from '../src/lib/schema-files.js';
 import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
 import { NO_HEADERS, type LogRecord } from '../src/lib/record.js';
@@ -36,7 +36,7 @@ for (let i = 0; i < MEASURED_BATCHES; i++) {
   const startedAt = performance.now();
   const decoded = await decoder.decodeBatch(records, signal);
   rates.push((BATCH_RECORDS / (performance.now() - startedAt)) * 1_000);
-  if (decoded.some(isPoison)) throw new Error('the workload has a record that does not decode');
+  if (decoded.some(isBadRecord)) throw new Error('the workload has a record that does not decode');
 }
 const cpu = process.cpuUsage(cpuBefore);
 const cpuMicroseconds = perRecord(cpu.user + cpu.system, MEASURED_BATCHES);

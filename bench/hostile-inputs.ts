@@ -1,6 +1,6 @@
 /**
- * Checks whether hostile records and clients, all at once, stop an instance or cost it more than the limits. See
- * `--help`.
+ * Runs hostile records and clients against one instance, all at once. Checks that they do not stop it, and do not cost
+ * it more than the limits. See `--help`.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -152,7 +152,7 @@ function schemaIdOf(encoder: PlatformEncoder): number {
   return backlogManifest(encoder, 'any', 0).readInt32BE(1);
 }
 
-/** A backlog of manifests, each twice, in large batches. */
+/** Writes a backlog of manifests in large batches. Each manifest is written twice. */
 async function writeBacklog(producer: Producer, topic: string, encoder: PlatformEncoder): Promise<void> {
   for (let partition = 0; partition < SHARED_PARTITIONS; partition++) {
     for (let left = BACKLOG_COMPANIES / SHARED_PARTITIONS; left > 0; left -= BACKLOG_BATCH_RECORDS / 2) {
@@ -169,7 +169,7 @@ async function writeBacklog(producer: Producer, topic: string, encoder: Platform
   }
 }
 
-/** @returns the ids of the companies; each of them is completed */
+/** Writes companies that are completed. @returns their ids */
 async function writeOrdinary(
   producer: Producer,
   topic: string,
@@ -225,7 +225,7 @@ function partitionOf(companyId: string): number {
   return Buffer.from(companyId).reduce((sum, byte) => sum + byte, 0) % SHARED_PARTITIONS;
 }
 
-/** @returns the reason that the partition of the large batch is blocked */
+/** Waits until the partition of the large batch is blocked. @returns the reason that it gives */
 async function blockedBecause(processor: MeasuredProcessor): Promise<string> {
   for (const deadline = Date.now() + BLOCKED_WITHIN_MS; Date.now() < deadline; await delay(POLL_MS)) {
     processor.mustRun();

@@ -34,7 +34,7 @@ Uses the Kafka and registry that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name. Oth
 const PARTITIONS = 4;
 const IN_FLIGHT = 1_000;
 const DATASETS = 20;
-/** Records are sent in portions, as a busy producer does. */
+/** The time between two portions of records: a busy producer sends records in portions too. */
 const TICK_MS = 5;
 const IDLE_INTERVAL_MS = 50;
 const SEED = 1;
@@ -122,7 +122,7 @@ interface Load {
 async function measureRate(bench: Bench, times: AnnouncementTimes, { rate, seconds, label }: Load): Promise<void> {
   const shape = { companies: Infinity, inFlight: IN_FLIGHT, datasetsPerCompany: DATASETS, statuses: USUAL_STATUSES };
   const records = workload(shape, bench.encoder, new SeededRandom(SEED));
-  // Until as many companies complete as begin.
+  // After these records, as many companies complete as begin.
   await catchUpWith(bench, take(records, IN_FLIGHT * recordsPerCompany(shape)));
 
   const before = bench.processor.usage();

@@ -1,7 +1,9 @@
 /**
  * Measures the log reader: records a second, latency at the end of the log, and CPU time while nothing is written.
  *
- *   npx tsx bench/log-reader.ts            on a broker of its own, or on KAFKA_BROKERS with SCHEMA_REGISTRY_URL
+ *   npx tsx bench/log-reader.ts
+ *
+ * Uses the Kafka and registry that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name. Otherwise it starts its own.
  */
 import { Kafka, logLevel } from 'kafkajs';
 import { randomBytes, randomUUID } from 'node:crypto';

@@ -30,7 +30,7 @@ const { values } = parseArgs({
   },
 });
 const SECONDS = values.short ? 2 : Number(values.seconds);
-/** The wait after the start, until the work of the start is finished. */
+/** The pause after a start. After it, the work of the start is finished. */
 const REST_MS = 5_000;
 const US_PER_PERCENT = 10_000;
 

@@ -1,9 +1,10 @@
 /**
- * How long it takes after kill -9 until the first partition runs again, from the start of the next process:
+ * Measures a restart after kill -9: from the start of the next process until its first partition runs.
  *   npm run build && npx tsx bench/restart.ts [--rounds 5] [--initial-rebalance-delay-ms 3000] [--build FOLDER]...
  *
- * Once on the state that was left, whose member is taken out of the group at once; and once where STATE_DIR was lost, so
- * that the group waits for the dead member. Several builds take turns in each round, each with a deployment of its own.
+ * It measures two cases. With the state kept, the next process removes the dead member from the group at once. With
+ * STATE_DIR lost, the group waits until the session of the dead member times out.
+ * Several builds take turns in each round, each with a deployment of its own.
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -1,9 +1,9 @@
 /**
- * The CPU time of a record by stage, without a broker: `node --import tsx bench/stages.ts [--companies 8000]`.
+ * Measures the CPU time of a record by stage, without a broker: `node --import tsx bench/stages.ts [--companies 8000]`.
  *
- * The records are those of `workload.ts`, half of the companies in flight at any time, in four partitions whose batches
- * take turns. Each batch is decoded, decided, encoded, applied to a RocksDB, and encoded as a Produce request. The
- * result hardly depends on other load of the machine. To compare two builds, compare the sums.
+ * The records are those of `workload.ts`. At any time, half of the companies are in flight. There are four partitions,
+ * whose batches take turns. Each batch is decoded, decided, encoded, applied to a RocksDB, and encoded as a Produce
+ * request. Other load of the machine hardly changes the result. To compare two builds, compare the sums.
  */
 import avro from 'avsc';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { SeededRandom } from '../testkit/seeded-random.js';
 import { loadReaderSchemas } from '../src/lib/schema-files.js';
 import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
 import { VOCABULARY } from '../src/domain/statuses.js';
-import { crc32c } from '../src/kafka/protocol/crc32c.js';
+import { crc32c } from '@node-rs/crc32';
 import { produce } from '../src/kafka/protocol/produce-request.js';
 import { cutBatch } from '../src/kafka/protocol/record-batch-encoder.js';
 import { FetchedRecords } from '../src/kafka/protocol/record-batch-decoder.js';
@@ -39,7 +39,7 @@ const DATASETS = 20;
 const SCHEMA_ID = 7;
 const CACHE_ROWS = 10_000_000;
 const MAX_BATCH_BYTES = 900_000;
-/** In the header of a record batch. The checksum covers what follows it. */
+/** The place of the checksum in the header of a record batch. It covers the bytes after it. */
 const CHECKSUM_AT = 17;
 const ATTRIBUTES_AT = CHECKSUM_AT + 4;
 const ORIGIN = { producerId: 1n, producerEpoch: 0, firstSequence: 0, timestamp: 1_700_000_000_000 };
@@ -132,7 +132,7 @@ function fetchResponse(records: readonly RecordToWrite[], baseOffset: number): B
   const batch = Buffer.from(buf.subarray(buf.length - cut.bytes));
   batch.writeBigInt64BE(BigInt(baseOffset), 0);
   batch.writeInt16BE(0, ATTRIBUTES_AT);
-  batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT, batch.length), CHECKSUM_AT);
+  batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CHECKSUM_AT);
   return batch;
 }
 

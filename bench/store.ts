@@ -1,6 +1,6 @@
 /**
- * Measures the parts of the store, on one partition, with realistic rows: `npx tsx bench/store.ts [folder]`. Each part
- * is measured over many batches of 10,000 rows. The figures are rows a second.
+ * Measures the parts of the store, on one partition, with realistic rows: `npx tsx bench/store.ts [folder]`. It runs
+ * each part over many batches of 10,000 rows. The figures are rows a second.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,7 +42,7 @@ function datasetRow(seed: number): DatasetRow {
   };
 }
 
-/** A batch in which every company gets a new status for each of its datasets, and therefore a new company row. */
+/** A batch that gives every company a new status of each of its datasets. So every company row is new too. */
 function changedBatch(companies: readonly Company[], seed: number): CompanyRows[] {
   return companies.map(({ companyId, datasetIds }) => {
     const rows = new CompanyRows(companyId);

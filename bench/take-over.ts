@@ -44,7 +44,7 @@ ${Object.entries(SCENARIOS)
   --interval N     (50)
   --build FOLDER   the build to measure (dist); given several times, they take turns in each round, each on its own state
   --short          one round on little state: to see that it works
-  --help           this`;
+  --help           print this`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -62,7 +62,7 @@ const { values, positionals } = parseArgs({
 const PARTITIONS = Number(values.partitions);
 const ROUNDS = values.short ? 1 : Number(values.rounds);
 const ROWS = values.short ? 12_000 : Number(values.rows);
-/** The time between two disturbances, so that the group is at rest. */
+/** The pause between two disturbances. The group comes to rest meanwhile. */
 const REST_MS = 2_000;
 const STANDBY_POLL_MS = 200;
 
@@ -149,7 +149,7 @@ async function hasFollowed(instance: MeasuredProcessor): Promise<boolean> {
   return !restoring && lags.length > 0 && lags.every((lag) => lag < PARTITIONS * 10);
 }
 
-/** @returns the pauses of the partitions of the instance that stopped */
+/** Stops one instance. @returns the pauses of the partitions of the instance that stopped */
 async function plannedMove(stage: Stage): Promise<readonly number[]> {
   const { instances, pauses } = stage;
   const [stays, leaves] = instances as [MeasuredProcessor, MeasuredProcessor];
@@ -163,7 +163,7 @@ async function plannedMove(stage: Stage): Promise<readonly number[]> {
 }
 
 function keep(): void {
-  // The folder is not changed.
+  // Does nothing: the next process gets the folder unchanged.
 }
 
 function lose(stateDir: string): void {
@@ -234,7 +234,7 @@ else {
   const unknown = positionals.find((word) => !isScenario(word));
   if (unknown !== undefined) throw new Error(`there is no scenario ${unknown}: see --help`);
   const scenarios = positionals.filter(isScenario);
-  // The brokers' default: a member that joins an empty group waits for others.
+  // The default of brokers. A member that joins an empty group waits this long for others.
   const brokerConfig = { 'group.initial.rebalance.delay.ms': '3000' };
   const wanted = scenarios.length > 0 ? scenarios : (Object.keys(SCENARIOS) as Scenario[]);
   await onCluster(

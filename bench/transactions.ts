@@ -2,8 +2,8 @@
  * Measures the cost of a transaction on the given broker:
  *   npx tsx bench/transactions.ts --brokers host:port [--transactions 200] [--records 1] [--pause-ms 0]
  *
- * It runs transactions of one producer, back to back unless there are pauses, each as the pipeline does it: begin; then
- * the records and the offset; then commit. Times are milliseconds.
+ * One producer runs all transactions, with a pause between two of them if --pause-ms is set. Each does what a
+ * transaction of the pipeline does: it begins, sends the records and the offset, and commits. Times are in milliseconds.
  */
 import { Kafka, logLevel } from 'kafkajs';
 import { randomUUID } from 'node:crypto';

@@ -48,7 +48,11 @@ export class Consumption {
       return behind.length === 0;
     };
     try {
-      await pollUntil(atTheEnd, { what: `group ${this.#groupId} is at the end of ${this.#topic}`, timeoutMs, abort });
+      await pollUntil(atTheEnd, {
+        awaited: `group ${this.#groupId} is at the end of ${this.#topic}`,
+        timeoutMs,
+        abort,
+      });
     } catch (cause) {
       const where = behind.map(({ partition, end, committed }) => `partition ${partition} at ${committed} of ${end}`);
       throw new Error(`the processors did not consume ${this.#topic}: ${where.join(', ') || 'unknown'}`, { cause });

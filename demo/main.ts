@@ -120,7 +120,7 @@ async function keepRunning(stage: Stage, signal: AbortSignal): Promise<void> {
   clearInterval(timer);
 }
 
-/** Ctrl-C and SIGTERM stop the demo in order. A second one, after some time, ends the process at once. */
+/** Ctrl-C and SIGTERM stop the demo cleanly. A second one, after some time, ends the process at once. */
 function listenForInterruption(): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   let firstAt = 0;

@@ -14,7 +14,7 @@ export type ParsedOptions =
   | { readonly kind: 'fault'; readonly message: string };
 
 const DEFAULT_COMPANIES = 400;
-const MOST_COMPANIES = 5_000;
+const MAX_COMPANIES = 5_000;
 const SEEDS = 2 ** 32;
 
 export const HELP = `npm run demo -- [options]
@@ -24,7 +24,7 @@ rules distinguish, and kills one instance meanwhile (kill -9). Then it audits, f
 was announced exactly once, not early, and with the right content. The example dispatcher posts each announcement to a
 receiver that refuses some webhooks at first and counts those that arrive.
 
-  --companies N   number of companies, from ${FEWEST_COMPANIES} to ${MOST_COMPANIES} (default: ${DEFAULT_COMPANIES})
+  --companies N   number of companies, from ${FEWEST_COMPANIES} to ${MAX_COMPANIES} (default: ${DEFAULT_COMPANIES})
   --seed N        repeat the companies of an earlier run, which printed its seed (default: a random one)
   --keep          keep everything running at the end, until Ctrl-C
   --help          print this
@@ -55,8 +55,8 @@ export function parseOptions(argv: readonly string[], randomSeed: number): Parse
   const companies = values.companies === undefined ? DEFAULT_COMPANIES : wholeNumber(values.companies);
   if (seed === null || seed >= SEEDS)
     return { kind: 'fault', message: `--seed takes a whole number from 0 to ${SEEDS - 1}` };
-  if (companies === null || companies < FEWEST_COMPANIES || companies > MOST_COMPANIES)
-    return { kind: 'fault', message: `--companies takes a whole number from ${FEWEST_COMPANIES} to ${MOST_COMPANIES}` };
+  if (companies === null || companies < FEWEST_COMPANIES || companies > MAX_COMPANIES)
+    return { kind: 'fault', message: `--companies takes a whole number from ${FEWEST_COMPANIES} to ${MAX_COMPANIES}` };
   return { kind: 'options', options: { seed, companies, keep: values.keep } };
 }
 

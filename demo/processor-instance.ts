@@ -76,7 +76,7 @@ export class ProcessorInstance {
     await running?.kill();
   }
 
-  /** Stops it in order; kill -9 if that takes longer than allowed. */
+  /** Stops it cleanly; kill -9 if that takes longer than allowed. */
   async stop(): Promise<void> {
     const running = this.#running;
     this.#running = null;

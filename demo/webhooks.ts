@@ -46,7 +46,7 @@ export class Webhooks {
       throw new Error(`the dispatcher ended with ${exitCode}: ${this.#dispatcher.output}`);
     });
     const complete = () => Promise.resolve([...announced].every((companyId) => companies().has(companyId)));
-    const options = { what: 'every announcement is delivered', timeoutMs: DELIVERY_TIMEOUT_MS, abort };
+    const options = { awaited: 'every announcement is delivered', timeoutMs: DELIVERY_TIMEOUT_MS, abort };
     await pollUntil(complete, options).catch(() => undefined); // The line reports what is missing.
     const { received, accepted } = this.#receiver;
     const missing = [...announced].filter((companyId) => !companies().has(companyId)).length;

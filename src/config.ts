@@ -125,8 +125,8 @@ function valueOf(
   if (text === null) return null;
   const parsed = setting.value.safeParse(text);
   if (parsed.success) return parsed.data;
-  const shown = setting.secret ? 'not usable' : JSON.stringify(withoutCredentials(text));
-  faults.push(`${given?.name ?? setting.env} is ${shown}: expected ${setting.expected}`);
+  const fault = setting.secret ? 'has a value that is not allowed' : `is ${JSON.stringify(withoutCredentials(text))}`;
+  faults.push(`${given?.name ?? setting.env} ${fault}: expected ${setting.expected}`);
   return undefined;
 }
 
@@ -217,7 +217,10 @@ function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
     const collidesAs = name.replaceAll('.', '_');
     const other = takenBy.get(collidesAs);
     if (other === undefined) takenBy.set(collidesAs, by);
-    else faults.push(`${by} is ${JSON.stringify(name)}: expected another topic than ${other}`);
+    else
+      faults.push(
+        `${by} is ${JSON.stringify(name)}, which Kafka cannot tell apart from ${other}: expected a topic of its own`,
+      );
   }
 }
 

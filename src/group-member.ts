@@ -14,7 +14,7 @@ import type { RememberedMember } from './kafka/group/remembered-member.js';
 import { TrueCoordinator } from './kafka/group/true-coordinator.js';
 import type { Clock } from './lib/clock.js';
 import type { FailureWatch } from './ops/failure-watch.js';
-import type { HeldPositions } from './pipeline/held-positions.js';
+import type { StatePositions } from './pipeline/state-positions.js';
 
 export interface GroupMemberOptions {
   readonly config: Config;
@@ -23,7 +23,7 @@ export interface GroupMemberOptions {
   readonly cluster: ClusterView;
   readonly remembered: RememberedMember;
   readonly decidingSettings: DecidingSettings;
-  readonly held: HeldPositions;
+  readonly statePositions: StatePositions;
   readonly failures: FailureWatch;
   /** Number of partitions of the input. */
   readonly partitions: number;
@@ -36,11 +36,12 @@ export interface GroupMemberOptions {
 }
 
 export function createMembership(options: GroupMemberOptions): KafkaGroupMembership {
-  const { config, logger, clock, cluster, remembered, decidingSettings, held, failures, onCrash } = options;
+  const { config, logger, clock, cluster, remembered, decidingSettings, statePositions, failures, onCrash } = options;
   const { applicationId: groupId, topics, numStandby } = config;
   const topic = topics.syncEvents;
   const membership: KafkaGroupMembership = new KafkaGroupMembership({
     kafka: kafkaConfigOf(config, logger),
+    clock,
     groupId,
     topic,
     logger,
@@ -54,7 +55,7 @@ export function createMembership(options: GroupMemberOptions): KafkaGroupMembers
         numStandby,
         memberId: membership.memberId,
         partitions: options.running(),
-        held: held.all(),
+        statePositions: statePositions.all(),
         settings: decidingSettings,
         changelogId: cluster.leaders.topicId(topics.companyState),
       }),

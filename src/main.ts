@@ -30,7 +30,7 @@ import {
 import { hiderOf } from './lib/hide-secrets.js';
 import { systemClock } from './lib/system-clock.js';
 import { createLogger } from './ops/logger.js';
-import { tracingWish } from './ops/tracing.js';
+import { tracingSettings } from './ops/tracing.js';
 import { UnfitTopicsError } from './kafka/topics/topics.js';
 import { StateDirInUseError } from './store/instance-lock.js';
 
@@ -99,7 +99,7 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
     print,
     printError,
     host: process,
-    tracing: tracingWish(process.env),
+    tracing: tracingSettings(process.env),
   };
   try {
     mustNotWriteAsShadow(name, command, config);

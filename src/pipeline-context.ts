@@ -25,7 +25,7 @@ import { LoggingObserver } from './ops/logging-observer.js';
 import type { MemoryBudget } from './ops/memory-budget.js';
 import { observeAll } from './ops/observers.js';
 import type { PipelineContext } from './pipeline/context.js';
-import type { HeldPositions } from './pipeline/held-positions.js';
+import type { StatePositions } from './pipeline/state-positions.js';
 import { KnownState } from './pipeline/known-state.js';
 import { skipBatch } from './pipeline/position-choices.js';
 import { sampleSchemaIds } from './pipeline/sampled-schemas.js';
@@ -72,7 +72,7 @@ export interface ContextParts extends Settings {
   readonly registry: KnownRegistry;
   readonly decidingSettings: DecidingSettings;
   readonly membership: GroupMembership;
-  readonly held: HeldPositions;
+  readonly statePositions: StatePositions;
   readonly state: StateDirectory;
   readonly memory: MemoryBudget;
   /** The number of partitions that share the memory now. */
@@ -83,7 +83,7 @@ export interface ContextParts extends Settings {
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { cluster, config, logger, clock, observers, topics, registry } = parts;
-  const { membership, held, state, memory, onClose, failures } = parts;
+  const { membership, statePositions, state, memory, onClose, failures } = parts;
   const shareOf = (bytes: number) => Math.floor(bytes / Math.max(1, parts.size()));
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
@@ -147,14 +147,14 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
       ]),
     ),
     state,
-    held,
+    statePositions,
     known: new KnownState(topics.changelogTopicId),
     clock,
     observer: observeAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
     decode: (records, signal) => brake.decode(records, signal),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
-    encodeDeadLetter: (poison, input) => deadLetterOf(poison.record, poison, input),
+    encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
     encodeStall: (stall) => stalledRecordOf(stall, stalled),
   };
 }
@@ -177,11 +177,11 @@ function createClientSettings(parts: ContextParts): ClientSettings {
     },
     logger,
   });
-  onClose('client settings', () => settings.close());
+  onClose('client-settings', () => settings.close());
   return settings;
 }
 
-/** Compaction may have removed the last records of the settings, as it does with choices that were withdrawn. */
+/** Compaction may have removed the last records of `client-settings`, for example choices that were withdrawn. */
 export function createSettingsLogs(settings: Settings, onClose: OnClose, onTrouble: (error: Error) => void): KafkaLogs {
   return createLogs(settings, onClose, {
     kind: 'compacted',
@@ -190,7 +190,10 @@ export function createSettingsLogs(settings: Settings, onClose: OnClose, onTroub
   });
 }
 
-/** The portal knows all choices. The settings below the unreadable batch come from the records that it sends again. */
+/**
+ * The portal knows all choices. The choices below the unreadable batch come from the records that the portal sends
+ * again.
+ */
 function sendSettingsAgain(topic: string, nextOffset: number): string {
   return (
     `Or ask the portal team to write all settings to ${topic} again, and delete the records below offset ${nextOffset} ` +

@@ -1,4 +1,4 @@
-/** What an instance creates once it knows its surroundings, and how it then takes part in the group. */
+/** What an instance creates after the start has checked brokers, registry and state folder, and how it then takes part in the group. */
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Config } from './config.js';
@@ -25,11 +25,11 @@ import { StateGarbage } from './ops/state-garbage.js';
 import { StateMetricsObserver } from './ops/state-metrics-observer.js';
 import { createLogs, createPipelineContext, type OnClose } from './pipeline-context.js';
 import type { PipelineContext } from './pipeline/context.js';
-import { HeldPositions } from './pipeline/held-positions.js';
+import { StatePositions } from './pipeline/state-positions.js';
 import type { PipelineObserver } from './pipeline/observer.js';
 import { PartitionSet } from './pipeline/partition-set.js';
 import { StandbySet } from './pipeline/standby-set.js';
-import type { Startup, Surroundings } from './startup.js';
+import type { Startup, StartFacts } from './startup.js';
 import { OPEN_DEADLINE_MS, type CallDeadline } from './store/call-deadline.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
 import { RocksStateDirectory } from './store/rocks-state-directory.js';
@@ -43,7 +43,7 @@ export interface RunningInstanceOptions {
   readonly cluster: ClusterView;
   readonly largeBatches: LargeBatches;
   readonly startup: Pick<Startup, 'mustFitGroup'>;
-  readonly surroundings: Surroundings;
+  readonly startFacts: StartFacts;
   readonly remembered: RememberedMember;
   readonly metrics: Registry;
   readonly failures: FailureWatch;
@@ -71,7 +71,7 @@ export class RunningInstance {
   readonly state: TimedStateDirectory;
   readonly #options: RunningInstanceOptions;
   readonly #topic: string;
-  readonly #held: HeldPositions;
+  readonly #statePositions: StatePositions;
   readonly #membership: KafkaGroupMembership;
   /** Reads for metrics and inspection, so that these slow no partition. */
   readonly #logs: KafkaLogs;
@@ -84,10 +84,10 @@ export class RunningInstance {
 
   /** Creates everything and starts nothing: see `join`. */
   constructor(options: RunningInstanceOptions) {
-    const { config, clock, metrics, surroundings } = options;
+    const { config, clock, metrics, startFacts } = options;
     this.#options = options;
     this.#topic = config.topics.syncEvents;
-    this.#held = new HeldPositions(surroundings.held);
+    this.#statePositions = new StatePositions(startFacts.statePositions);
     this.#membership = this.#createMembership();
     this.#logs = createLogs(options, options.onClose);
     const memory = memoryBudget(options.logger);
@@ -117,7 +117,7 @@ export class RunningInstance {
    * @param onAssigned called at each assignment, before its partitions start
    */
   async join(onAssigned: () => void): Promise<void> {
-    const { cluster, clock, logger, signal, onCrash, startup, surroundings } = this.#options;
+    const { cluster, clock, logger, signal, onCrash, startup, startFacts } = this.#options;
     void this.#metrics.run(signal);
     const input = { leaders: cluster.leaders, clock, topic: this.#topic, partitions: this.#inputPartitions };
     void inputHasGrown(input, signal).then((error) => error !== null && onCrash(error), onCrash);
@@ -129,7 +129,7 @@ export class RunningInstance {
       logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
       onAssigned();
       if (assigned.length + standby.length === 0)
-        void startup.mustFitGroup(surroundings.decidingSettings, membership.memberId).catch(onMisfit);
+        void startup.mustFitGroup(startFacts.decidingSettings, membership.memberId).catch(onMisfit);
       this.#metrics.rebalanced(assigned, standby);
       // In this order, a standby that is to run closes its store before the take-over opens it.
       this.standbys.assign(standby);
@@ -139,15 +139,15 @@ export class RunningInstance {
   }
 
   get #inputPartitions(): number {
-    return this.#options.surroundings.topics.partitions.syncEvents;
+    return this.#options.startFacts.topics.partitions.syncEvents;
   }
 
   #createMembership(): KafkaGroupMembership {
-    const { surroundings, onClose } = this.#options;
+    const { startFacts, onClose } = this.#options;
     const membership = createMembership({
       ...this.#options,
-      decidingSettings: surroundings.decidingSettings,
-      held: this.#held,
+      decidingSettings: startFacts.decidingSettings,
+      statePositions: this.#statePositions,
       partitions: this.#inputPartitions,
       running: () => [...this.partitions.statuses().keys()],
     });
@@ -163,7 +163,7 @@ export class RunningInstance {
   }
 
   #createContext(memory: MemoryBudget): PipelineContext {
-    const { metrics, isCutOff, figures, observers, surroundings } = this.#options;
+    const { metrics, isCutOff, figures, observers, startFacts } = this.#options;
     return createPipelineContext({
       ...this.#options,
       observers: [
@@ -173,11 +173,11 @@ export class RunningInstance {
         figures,
         ...observers,
       ],
-      topics: surroundings.topics,
-      registry: surroundings.registry,
-      decidingSettings: surroundings.decidingSettings,
+      topics: startFacts.topics,
+      registry: startFacts.registry,
+      decidingSettings: startFacts.decidingSettings,
       membership: this.#membership,
-      held: this.#held,
+      statePositions: this.#statePositions,
       size: () => this.partitions.size,
       state: this.state,
       memory,
@@ -193,7 +193,7 @@ export class RunningInstance {
       state: this.#folders,
       isUsed: (partition) =>
         this.partitions.statuses().has(partition) || this.standbys.partitions().includes(partition),
-      held: this.#held,
+      statePositions: this.#statePositions,
       clock,
       observer: this.#context.observer,
     });
@@ -203,7 +203,7 @@ export class RunningInstance {
 
   #createInspection(): Inspection {
     const { config, logger, clock, cluster, proofs, figures, failures, httpAddress, onClose } = this.#options;
-    const { schema, source } = this.#options.surroundings.registry;
+    const { schema, source } = this.#options.startFacts.registry;
     const owners = new GroupOwners({
       kafka: kafkaConfigOf(config, logger),
       cluster,
@@ -230,7 +230,7 @@ export class RunningInstance {
   }
 
   #createMetrics(): InstanceMetrics {
-    const { config, metrics, clock, logger, figures, chores, surroundings } = this.#options;
+    const { config, metrics, clock, logger, figures, chores, startFacts } = this.#options;
     const { changelog } = this.#context.topics;
     return new InstanceMetrics({
       registry: metrics,
@@ -240,7 +240,7 @@ export class RunningInstance {
       topic: this.#topic,
       inputPartitions: this.#inputPartitions,
       local: this.partitions,
-      deadLetterRetentionMs: surroundings.topics.deadLetterRetentionMs,
+      deadLetterRetentionMs: startFacts.topics.deadLetterRetentionMs,
       stateSize: () => chores.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
       changelogBytes: (partition) => this.#logs.bytesOf({ topic: changelog, partition }),
       onLag: (partition, records) => {

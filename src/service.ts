@@ -16,7 +16,7 @@ import { MemberProofs } from './ops/member-proof.js';
 import { PartitionFigures } from './ops/partition-figures.js';
 import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { RunningInstance } from './running-instance.js';
-import { Startup, type Surroundings } from './startup.js';
+import { Startup, type StartFacts } from './startup.js';
 import { CallDeadline, callsEnd, OPEN_DEADLINE_MS } from './store/call-deadline.js';
 import { InstanceLock, stateDirExposure } from './store/instance-lock.js';
 
@@ -111,8 +111,8 @@ export class Service {
       volume: this.#volume,
       onWaiting: (phase, because) => (this.#starting = { phase, because }),
     });
-    const surroundings = await startup.findOut();
-    if (surroundings !== null) await this.#run(lock, metrics, startup, surroundings);
+    const startFacts = await startup.findOut();
+    if (startFacts !== null) await this.#run(lock, metrics, startup, startFacts);
   }
 
   /** Whether a call to STATE_DIR has not ended. Node's exit would wait for such a call as long as the volume hangs. */
@@ -145,7 +145,7 @@ export class Service {
     if (closed !== undefined) await settlesWithin(closed, clock, CLOSE_TIMEOUT_MS);
   }
 
-  async #run(lock: InstanceLock, metrics: Registry, startup: Startup, surroundings: Surroundings): Promise<void> {
+  async #run(lock: InstanceLock, metrics: Registry, startup: Startup, startFacts: StartFacts): Promise<void> {
     const { config, logger, clock, cluster } = this.#options;
     const { applicationId } = config;
     const remembered = new RememberedMember({
@@ -156,12 +156,12 @@ export class Service {
       clock,
       logger,
     });
-    await startup.mustFitGroup(surroundings.decidingSettings, await remembered.predecessor());
+    await startup.mustFitGroup(startFacts.decidingSettings, await remembered.predecessor());
     if (this.#stopping.signal.aborted) return;
     const running = new RunningInstance({
       ...this.#options,
       startup,
-      surroundings,
+      startFacts,
       remembered,
       metrics,
       failures: this.#failures,

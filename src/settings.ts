@@ -153,7 +153,7 @@ export const SETTINGS = Object.freeze({
   maxBatchBytes: plain('maxBatchBytes', {
     env: 'MAX_BATCH_BYTES',
     default: '268435456',
-    meaning: 'largest decompressed record batch, in bytes; a partition stops at a larger batch',
+    meaning: 'largest decompressed record batch, in bytes; a larger batch blocks its partition',
     expected: 'a whole number from 65536 to 999999999',
     value: values.batchBytes,
   }),

@@ -6,9 +6,10 @@ import type { Config, DeploymentNames } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
 import type { AskedCluster } from './kafka/connection/cluster-view.js';
 import { findGroupConflict } from './kafka/group/group-conflicts.js';
-import { findNamesake, type Namesake } from './kafka/group/shared-transactional-ids.js';
+import { findDeploymentWithSameIds, type DeploymentWithSameIds } from './kafka/group/shared-transactional-ids.js';
 import { findUsedOutbound, type UsedOutbound } from './kafka/topics/used-outbound.js';
 import type { CheckedTopics } from './kafka/topics/topics.js';
+import type { Clock } from './lib/clock.js';
 import type { LogRecord } from './lib/record.js';
 import type { Logs } from './pipeline/ports.js';
 import { eventIdNamespace, eventIdOf } from './publish/event-id.js';
@@ -32,11 +33,11 @@ export async function checkTransactionalIds(
   cluster: AskedCluster,
   { applicationId, topics }: DeploymentNames,
 ): Promise<StartFinding | null> {
-  const namesake = await findNamesake(cluster, { applicationId, input: topics.syncEvents });
-  return namesake === null ? null : sharedIds({ applicationId, topics }, namesake);
+  const other = await findDeploymentWithSameIds(cluster, { applicationId, input: topics.syncEvents });
+  return other === null ? null : sharedIds({ applicationId, topics }, other);
 }
 
-function sharedIds({ applicationId, topics }: DeploymentNames, other: Namesake): StartFinding {
+function sharedIds({ applicationId, topics }: DeploymentNames, other: DeploymentWithSameIds): StartFinding {
   const ids = `${applicationId}-${topics.syncEvents}-<partition>`;
   const conflict =
     `application ${applicationId} with input ${topics.syncEvents} and application ${other.applicationId} with input ` +
@@ -65,14 +66,16 @@ export async function checkFirstStart(
   config: StartConfig,
   { partitions, changelogIsEmpty }: Pick<CheckedTopics, 'partitions' | 'changelogIsEmpty'>,
   logs: Logs,
+  clock: Clock,
 ): Promise<StartFinding | null> {
   if (!changelogIsEmpty || config.consents.includes(USED_OUTBOUND)) return null;
   const { topics } = config;
-  const used = await findUsedOutbound(logs, {
+  const firstStart = {
     input: { topic: topics.syncEvents, partitions: partitions.syncEvents },
     changelog: { topic: topics.companyState, partitions: partitions.companyState },
     outbound: { topic: topics.companySynchronized, partitions: partitions.companySynchronized },
-  });
+  };
+  const used = await findUsedOutbound(logs, firstStart, clock);
   if (used === null) return null;
   return { kind: 'refused', message: usedOutbound(config, partitions.companySynchronized, used) };
 }

@@ -1,6 +1,6 @@
 /**
- * Finds out what an instance must know about its surroundings before it joins the group. Waits for services that are
- * down.
+ * Finds out what an instance must know of brokers, registry and state folder before it joins the group. Waits for
+ * services that are down.
  */
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
@@ -28,7 +28,7 @@ import {
   type StartFinding,
 } from './start-checks.js';
 import type { CallDeadline } from './store/call-deadline.js';
-import { readHeldPositions } from './store/read-held-positions.js';
+import { readStatePositions } from './store/read-state-positions.js';
 
 export interface StartupOptions {
   /** Limits the calls to the state volume. */
@@ -49,12 +49,13 @@ export interface StartupOptions {
 /** What a start waits for. */
 type WaitingFor = 'waiting for the brokers' | 'waiting for the schema registry';
 
-export interface Surroundings {
+/** What a start has found out about brokers, registry and state folder. */
+export interface StartFacts {
   readonly topics: CheckedTopics;
   readonly registry: KnownRegistry;
   readonly decidingSettings: DecidingSettings;
   /** Partition -> changelog position of the state in STATE_DIR. */
-  readonly held: ReadonlyMap<number, number>;
+  readonly statePositions: ReadonlyMap<number, number>;
 }
 
 const FIRST_RETRY_MS = 100;
@@ -71,7 +72,7 @@ export class Startup {
    * Finds out everything that the instance needs to know. Returns null if it is stopped meanwhile.
    * @throws StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError
    */
-  async findOut(): Promise<Surroundings | null> {
+  async findOut(): Promise<StartFacts | null> {
     const { config, onClose } = this.#options;
     const logs = createLogs(this.#options, onClose, { kind: 'compacted' });
     const asked = this.#registry();
@@ -81,13 +82,13 @@ export class Startup {
     for (const warning of topics.warnings) this.#options.logger.warn(warning);
     const { clusterId } = topics;
     const owner = { clusterId, applicationId: config.applicationId, topic: config.topics.syncEvents };
-    const [held] = await Promise.all([
-      readHeldPositions(config.stateDir, owner, this.#options.volume),
+    const [statePositions] = await Promise.all([
+      readStatePositions(config.stateDir, owner, this.#options.volume),
       this.#mustBeConsentedTo(topics, logs),
     ]);
     const registry = await asked;
     if (registry === null) return null;
-    return { topics, registry, held, decidingSettings: decidingSettingsOf(config, registry.identity) };
+    return { topics, registry, statePositions, decidingSettings: decidingSettingsOf(config, registry.identity) };
   }
 
   /**
@@ -102,7 +103,7 @@ export class Startup {
   async #checkTopics(logs: KafkaLogs): Promise<CheckedTopics> {
     const { config, clock } = this.#options;
     const cluster = this.#cluster();
-    // First: if a broker lacks a request, the checks below fail with an error that does not tell the reason.
+    // First: if a broker does not support a request, the checks below fail with an error that does not tell the reason.
     const faults = await versionFaults(cluster.kafka, clock);
     if (faults.length > 0) throw new StartupError(faults.join('\n'));
     const [topics, finding] = await Promise.all([
@@ -119,7 +120,8 @@ export class Startup {
   }
 
   async #mustBeConsentedTo(topics: CheckedTopics, logs: KafkaLogs): Promise<void> {
-    const check = () => checkFirstStart(this.#options.config, topics, logs).then((found) => ({ found }));
+    const { config, clock } = this.#options;
+    const check = () => checkFirstStart(config, topics, logs, clock).then((found) => ({ found }));
     const checked = await this.#patiently('waiting for the brokers', check, BrokerError);
     this.#mustNotRefuse(checked?.found ?? null);
   }

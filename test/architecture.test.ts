@@ -142,6 +142,14 @@ describe('an import against the direction is a violation', () => {
     expect(violationsOf({ ...others, [path]: text })).toEqual([expect.stringContaining(violation)]);
   });
 
+  test("the machine's clock is for commands: all other code gets a clock", () => {
+    const clock = { 'lib/system-clock.ts': '' };
+    expect(violationsOf({ ...clock, 'command/x.ts': `import '../lib/system-clock.js'` })).toEqual([]);
+    expect(violationsOf({ ...clock, 'kafka/group/x.ts': `import '../../lib/system-clock.js'` })).toEqual([
+      'kafka/group/x.ts: imports lib/system-clock.ts, and kafka/group gets its clock as a parameter',
+    ]);
+  });
+
   test('an import of a file that does not exist is a violation', () => {
     expect(violationsOf({ 'lib/x.ts': `import './gone.js'` })).toEqual([
       'lib/x.ts: imports ./gone.js, which is no source file',

@@ -199,7 +199,7 @@ export class Processor {
   }
 
   /**
-   * The number of errors after which a partition was taken over again, from the metrics: the log leaves repeated lines
+   * The number of errors after which the instance restarted a partition, from the metrics: the log leaves repeated lines
    * out.
    */
   async partitionErrors(): Promise<number> {
@@ -209,18 +209,18 @@ export class Processor {
   }
 
   /** Waits for the first line of the log that fits, and returns it. */
-  async logged(fits: (line: LogLine) => boolean, what: string): Promise<LogLine> {
-    await this.poll(() => Promise.resolve(this.log.some(fits)), what, LOG_TIMEOUT_MS);
+  async logged(fits: (line: LogLine) => boolean, awaited: string): Promise<LogLine> {
+    await this.poll(() => Promise.resolve(this.log.some(fits)), awaited, LOG_TIMEOUT_MS);
     return this.log.find(fits) as LogLine;
   }
 
   /** As `pollUntil`. If the process ends, rejects with the last lines of the log. */
-  async poll(probe: () => Promise<boolean>, what: string, timeoutMs: number, intervalMs?: number): Promise<void> {
+  async poll(probe: () => Promise<boolean>, awaited: string, timeoutMs: number, intervalMs?: number): Promise<void> {
     const ended = this.exited.then((): never => {
-      throw new Error(`the processor ended with ${this.endedWith} before ${what}`);
+      throw new Error(`the processor ended with ${this.endedWith} before ${awaited}`);
     });
     ended.catch(() => undefined); // It ends some day, long after the race below.
-    await this.explained(pollUntil(probe, { what, timeoutMs, intervalMs, abort: ended }));
+    await this.explained(pollUntil(probe, { awaited, timeoutMs, intervalMs, abort: ended }));
   }
 
   /** Awaits `result`. If it rejects, adds the last lines of the log to the error. */

@@ -58,12 +58,12 @@ export type LimitCode = 'too-many-datasets' | 'too-large';
  * A record with the company's key that could not be decoded, or that exceeds a limit by itself, whatever its company
  * has.
  */
-export interface PoisonRecord extends RecordPlace {
-  readonly kind: 'poison';
+export interface BadRecord extends RecordPlace {
+  readonly kind: 'bad-record';
   readonly code: 'bad-framing' | 'unknown-schema' | 'undecodable' | 'key-mismatch' | LimitCode;
 }
 
-export type HistoryRecord = EventRecord | PoisonRecord;
+export type HistoryRecord = EventRecord | BadRecord;
 
 /** The input partition of a history, and the settings of the processor that read it. */
 export interface HistoryContext {
@@ -155,11 +155,11 @@ interface Past {
 }
 
 const EARLIEST_DATE = Date.parse('2015-01-01T00:00:00Z');
-const MOST_NAMED_DATASETS = 10_000;
-const MOST_LINKS = 10_000;
-const MOST_CONNECTIONS = 10_000;
-const MOST_ANNOUNCEMENT_BYTES = 6 * 1024 * 1024;
-const MOST_EARLY_DATASETS = 1_000;
+const MAX_NAMED_DATASETS = 10_000;
+const MAX_LINKS = 10_000;
+const MAX_CONNECTIONS = 10_000;
+const MAX_ANNOUNCEMENT_BYTES = 6 * 1024 * 1024;
+const MAX_EARLY_DATASETS = 1_000;
 const DATASETS_FORGOTTEN_AT_ONCE = 500;
 
 /**
@@ -193,7 +193,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
     const elsewhere = record.kind === 'event' && record.payload.type === 'AnnouncedElsewhere';
     if (outcome === 'pending' && past.knowsLaterWords && !knewBefore && !elsewhere) {
       // The company is counted again, and judged, before this record counts.
-      if (isSynchronized(past, 'ALL_DATASETS')) {
+      if (isComplete(past, 'ALL_DATASETS')) {
         outcome = 'announced';
         const completing = { ...latestOfLaterWords(past), clientId: clientOfInfo(past) };
         announcement = announcementOf(past, completing, policyInForce(completing, context), context);
@@ -207,7 +207,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
       if (effect === 'deleted' || effect === 'announced-elsewhere') outcome = effect;
       if (effect === 'judged' && record.kind === 'event') {
         const trigger = policyInForce(record, context);
-        if (isSynchronized(past, trigger)) {
+        if (isComplete(past, trigger)) {
           outcome = 'announced';
           announcement = announcementOf(past, record, trigger, context);
         }
@@ -225,7 +225,7 @@ type Effect = 'judged' | 'not-judged' | 'announced-elsewhere' | 'deleted' | Limi
 
 function take(past: Past, record: HistoryRecord, partition: number): Effect {
   const ownHold = `${partition}/${record.offset}`;
-  if (record.kind === 'poison') {
+  if (record.kind === 'bad-record') {
     past.holds.add(ownHold); // [13]
     return record.code === 'too-many-datasets' || record.code === 'too-large' ? record.code : 'not-judged';
   }
@@ -241,16 +241,16 @@ function take(past: Past, record: HistoryRecord, partition: number): Effect {
     case 'LinkSyncQueued': {
       const named = namedDatasets(past);
       for (const dataset of payload.datasets) named.add(dataset.datasetId);
-      if (named.size > MOST_NAMED_DATASETS) {
+      if (named.size > MAX_NAMED_DATASETS) {
         past.holds.add(ownHold);
         return 'too-many-datasets';
       }
       const withIt: Past = { ...past, manifests: [...past.manifests, { ...record, payload }] };
       const tooManyOf = (most: number, count: (of: Past) => number) => count(withIt) > Math.max(most, count(past));
       if (
-        tooManyOf(MOST_LINKS, (of) => linksOf(of).size) ||
-        tooManyOf(MOST_CONNECTIONS, (of) => connectionsOf(of).length) ||
-        tooManyOf(MOST_ANNOUNCEMENT_BYTES, announcementBytes)
+        tooManyOf(MAX_LINKS, (of) => linksOf(of).size) ||
+        tooManyOf(MAX_CONNECTIONS, (of) => connectionsOf(of).length) ||
+        tooManyOf(MAX_ANNOUNCEMENT_BYTES, announcementBytes)
       ) {
         past.holds.add(ownHold);
         return 'too-large';
@@ -270,7 +270,7 @@ function take(past: Past, record: HistoryRecord, partition: number): Effect {
       const counts = payload.trigger !== 'REFRESH' && !isStale(past, status);
       if (counts && bytesOf(payload.status) > LONGEST_KNOWN_STATUS) {
         const after = announcementBytes({ ...past, statuses: [...past.statuses, status] });
-        if (after > Math.max(MOST_ANNOUNCEMENT_BYTES, announcementBytes(past))) {
+        if (after > Math.max(MAX_ANNOUNCEMENT_BYTES, announcementBytes(past))) {
           past.holds.add(ownHold);
           return 'too-large';
         }
@@ -338,7 +338,7 @@ function isStale(past: Past, status: Status): boolean {
 /** If one more early dataset would exceed 1,000, forgets the 500 least recently updated early datasets. */
 function makeRoomFor(past: Past, datasetId: string): void {
   const heardOfAt = earlyDatasets(past);
-  if (namedDatasets(past).has(datasetId) || heardOfAt.has(datasetId) || heardOfAt.size < MOST_EARLY_DATASETS) return;
+  if (namedDatasets(past).has(datasetId) || heardOfAt.has(datasetId) || heardOfAt.size < MAX_EARLY_DATASETS) return;
   const longestAgo = [...heardOfAt].sort(([, a], [, b]) => a - b).slice(0, DATASETS_FORGOTTEN_AT_ONCE);
   const forgotten = new Set(longestAgo.map(([id]) => id));
   past.statuses = past.statuses.filter((status) => !forgotten.has(status.payload.datasetId));
@@ -434,7 +434,7 @@ function policyInForce(record: EventRecord, context: HistoryContext): TriggerPol
   return record.clientSetting ?? 'FIRST_DATASET';
 }
 
-function isSynchronized(past: Past, trigger: TriggerPolicy): boolean {
+function isComplete(past: Past, trigger: TriggerPolicy): boolean {
   const datasets = datasetsOf(past);
   const oneIsComplete = datasets.some((dataset) => SUCCESS.includes(dataset.status));
   const nothingHoldsIt = past.holds.size === 0;

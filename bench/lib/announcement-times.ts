@@ -42,7 +42,7 @@ export class AnnouncementTimes {
     await this.#options.producer.send({ topic: this.#options.events, messages: records });
   }
 
-  /** Waits for outstanding announcements, then prints the latencies since the last report. */
+  /** Waits for the announcements that are still to come, then prints the latencies since the last report. */
   async report(what: string): Promise<void> {
     const deadline = performance.now() + LAST_ANNOUNCEMENTS_MS;
     while (this.#sentAt.size > 0) {

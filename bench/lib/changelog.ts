@@ -17,8 +17,8 @@ const RECORDS_A_TRANSACTION = 10_000;
 const TRANSACTION_TIMEOUT_MS = 60_000;
 
 /**
- * Writes `records` rows to the changelog, in equal parts to each partition. Every row has a key of its own.
- * Without a position row it is the changelog of a deployment that has read nothing of its input.
+ * Writes `records` rows to the changelog, equally many to each partition. Every row has a key of its own. It writes no
+ * position row, so the changelog looks like that of a deployment that has read nothing of its input.
  */
 export async function fillChangelog(
   cluster: Cluster,
@@ -58,7 +58,7 @@ function rows(partition: number, from: number, to: number): RecordToWrite[] {
   });
 }
 
-/** Without an order, like UUIDs: Knuth's multiplicative hash, which maps 32 bits onto 32 bits. */
+/** A number without an order, like a UUID: Knuth's multiplicative hash, which maps 32 bits onto 32 bits. */
 function uuid(one: number, other: number): string {
   const hash = (n: number): string => (Math.imul(n + 1, 2_654_435_761) >>> 0).toString(16).padStart(8, '0');
   const hex = hash(other) + hash(one) + hash(other + 7) + hash(one + 13);

@@ -20,7 +20,7 @@ export function describeProfile(folder: string): string {
     .filter((name) => name.endsWith('.cpuprofile'))
     .sort()
     .at(-1);
-  if (file === undefined) throw new Error(`${folder} has no profile: did the process end in order?`);
+  if (file === undefined) throw new Error(`${folder} has no profile: did the process exit normally?`);
   const profile = JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile;
   const frames = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]));
 

@@ -10,7 +10,7 @@ import * as testkit from '../../testkit/deployment.js';
 export { SCHEMAS_FOLDER };
 export const OWN_BUILD = join(REPOSITORY, 'dist');
 
-/** The default of the processor: records stamped now are judged by ALL_DATASETS. */
+/** The default of the processor. By this value, ALL_DATASETS judges records that are stamped now. */
 const ALL_DATASETS_FROM = '2023-10-10T00:00:00Z';
 
 export interface Deployment extends testkit.Deployment {

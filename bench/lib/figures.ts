@@ -5,7 +5,7 @@ import { KAFKA_VERSION } from '../../testkit/cluster/versions.js';
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
 
-/** Describes the machine and the versions of the software: without them a figure is of little use. */
+/** Describes the machine and the versions of the software. A figure says little without them. */
 export function describeMachine(): string {
   const processors = cpus();
   return [

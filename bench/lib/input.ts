@@ -2,26 +2,26 @@
 import { Kafka, logLevel, type Producer } from 'kafkajs';
 import type { WorkloadRecord } from './workload.js';
 
-/** The records of one request: few enough even if all are for one partition. */
+/** The number of records in one request. It fits even if all records are for one partition. */
 export const RECORDS_A_SEND = 1_000;
 
 /** Kafka's number of the resource type; kafkajs does not export a name for it. */
 const TOPIC_RESOURCE = 2;
-/** Larger than the uncompressed batches, which the broker compresses again. */
+/** Larger than any batch in its uncompressed form: the broker decompresses batches, and compresses them again. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
 export function plainKafka(bootstrap: string): Kafka {
   return new Kafka({ clientId: 'bench', brokers: bootstrap.split(','), logLevel: logLevel.ERROR });
 }
 
-/** Nothing is sent twice: records in another order would be another workload. */
+/** The producer sends nothing twice. A retry could change the order of records, and that is another workload. */
 export async function connectProducer(bootstrap: string): Promise<Producer> {
   const producer = plainKafka(bootstrap).producer({ allowAutoTopicCreation: false, retry: { retries: 0 } });
   await producer.connect();
   return producer;
 }
 
-/** From now on the broker compresses records of a topic with `codec`; 'producer' leaves them unchanged. */
+/** Makes the broker compress all later records of a topic with `codec`; 'producer' leaves them unchanged. */
 export async function compressAs(bootstrap: string, topic: string, codec: string): Promise<void> {
   const admin = plainKafka(bootstrap).admin();
   await admin.connect();

@@ -24,7 +24,7 @@ export interface LoggedState {
 export interface FirstRun {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** By then. */
+  /** The resources used until then. */
   readonly usage: Usage;
 }
 
@@ -34,7 +34,7 @@ const CLOCK_TICK_US = 10_000;
 const KIB = 1024;
 /** `utime` among the fields of /proc/<pid>/stat after the command's name; `stime` follows it. */
 const UTIME_FIELD = 11;
-/** A state in /proc/<pid>/net/tcp. */
+/** Fields of a line of /proc/<pid>/net/tcp, and the state of a connected socket. */
 const REMOTE_FIELD = 2;
 const STATE_FIELD = 3;
 const INODE_FIELD = 9;
@@ -77,7 +77,7 @@ export class MeasuredProcessor extends Processor {
   }
 
   /**
-   * Resolves once so many of its partitions run.
+   * Resolves once this many of its partitions run.
    *
    * @returns the time when the last of them began to run (milliseconds since the epoch)
    */
@@ -163,7 +163,7 @@ function socketOf(fd: string): string | null {
   }
 }
 
-/** Reads how the command is run if it is called by its name: `#!/usr/bin/env -S VARIABLE=value node --flag ...`. */
+/** Reads the first line of a command: the variables and flags of Node that it sets if it is called by its name. */
 function readShebang(file: string): { readonly flags: string[]; readonly env: Record<string, string> } {
   const [shebang = ''] = readFileSync(file, 'utf8').split('\n', 1);
   const [, variables = '', flags = ''] = /^#!.* -S (.*)\bnode (.*)$/.exec(shebang) ?? [];

@@ -1,4 +1,4 @@
-/** Requests GET /metrics from a process of its own: then the times do not include the work of the bench. */
+/** Requests GET /metrics from a separate process, so that the times do not include the work of the bench. */
 import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -21,19 +21,19 @@ const MEMORY_METRICS = {
 } as const;
 export type MemoryPart = keyof typeof MEMORY_METRICS;
 
-interface Questions {
+interface ProbeOptions {
   readonly address: string;
   readonly pid: number;
   readonly intervalMs: number;
 }
 
 const OWN_FILE = fileURLToPath(import.meta.url);
-const NS_A_MS = 1_000_000;
+const NS_PER_MS = 1_000_000;
 
 /** The times of all answers until `signal` aborts. */
-export function metricsTimes(questions: Questions, signal: AbortSignal): Promise<AnswerTime[]> {
+export function metricsTimes(options: ProbeOptions, signal: AbortSignal): Promise<AnswerTime[]> {
   return new Promise((resolve, reject) => {
-    const child = fork(OWN_FILE, [JSON.stringify(questions)]);
+    const child = fork(OWN_FILE, [JSON.stringify(options)]);
     endWithParent(child);
     signal.addEventListener('abort', () => child.connected && child.send('stop'), { once: true });
     child.once('message', (times: AnswerTime[]) => resolve(times)).once('error', reject);
@@ -41,9 +41,9 @@ export function metricsTimes(questions: Questions, signal: AbortSignal): Promise
   });
 }
 
-if (process.argv[1] === OWN_FILE) await ask(JSON.parse(process.argv[2] as string) as Questions);
+if (process.argv[1] === OWN_FILE) await ask(JSON.parse(process.argv[2] as string) as ProbeOptions);
 
-async function ask({ address, pid, intervalMs }: Questions): Promise<void> {
+async function ask({ address, pid, intervalMs }: ProbeOptions): Promise<void> {
   const times: AnswerTime[] = [];
   let stopped = false;
   process.once('message', () => (stopped = true));
@@ -67,5 +67,5 @@ function memoryIn(metrics: string): AnswerTime['memory'] {
 
 /** The CPU time of a process's main thread, from the scheduler's statistics. */
 function mainThreadMs(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / NS_A_MS;
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / NS_PER_MS;
 }

@@ -22,7 +22,7 @@ export function partitionsOf(topic: string, count: number): TopicPartition[] {
   return Array.from({ length: count }, (_, partition) => ({ topic, partition }));
 }
 
-/** Every record that is now in the partitions. */
+/** Calls `take` with every record that is now in the partitions. */
 export async function readWhole(
   logs: KafkaLogs,
   partitions: readonly TopicPartition[],

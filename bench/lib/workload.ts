@@ -2,7 +2,7 @@
  * The records that benches feed the processor: companies being synced for the first time, many at once.
  *
  * Each company has one manifest, then the status changes of its datasets in any order of the datasets. Records of
- * companies in flight are mixed at random, so the records of one company are far apart, and the processor's cache must
+ * companies in flight are mixed at random. So the records of one company are far apart, and the processor's cache must
  * hold all companies in flight.
  */
 import { randomUUID } from 'node:crypto';
@@ -18,7 +18,7 @@ export interface WorkloadRecord {
 
 export interface WorkloadShape {
   readonly companies: number;
-  /** The number of companies whose first record was written and whose last was not, at any time except the end. */
+  /** The number of companies in flight: their first record was written, and their last was not. Smaller at the end. */
   readonly inFlight: number;
   readonly datasetsPerCompany: number;
   /** The statuses of each dataset, in order; the last one is Complete. */

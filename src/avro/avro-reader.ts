@@ -79,7 +79,7 @@ export class ValueReader<T> {
 }
 
 function reasonOf(error: unknown): string {
-  // While a value is within all limits, only the stack of this process can run out.
+  // A value within all limits can still fail for one reason: the stack of this process is exhausted.
   if (error instanceof RangeError) return 'its types are nested too deeply';
   return error instanceof Error ? error.message : String(error);
 }

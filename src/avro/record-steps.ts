@@ -10,8 +10,8 @@ export const readString: Read = (tap) => tap.readString();
 /** The place of a field that is skipped. */
 export const DISCARD = -1;
 /**
- * Up to this many writer's fields, a record is read by generated code. For the few used fields of a wider record that
- * is not worth it.
+ * Up to this many writer's fields, a record is read by generated code. A wider record is read by a loop: generated code
+ * gains little for its few used fields.
  */
 const MAX_GENERATED_FIELDS = 200;
 

@@ -27,7 +27,7 @@ export type CommandLine =
 
 interface Faults {
   readonly kind: 'faults';
-  /** The words that the faults are about, as far as they are a command or the first word of some; may be empty. */
+  /** The command that the faults are about, or the first word of commands; empty if neither was typed. */
   readonly about: string;
   readonly faults: readonly string[];
 }

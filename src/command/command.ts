@@ -2,11 +2,14 @@
 import type { Logger } from 'pino';
 import type { ConfigPart, PartsOf } from '../config-parts.js';
 import type { Config, Flags } from '../config.js';
-import type { TracingWish } from '../ops/tracing.js';
+import type { TracingSettings } from '../ops/tracing.js';
 import type { HostProcess } from './end-process.js';
 import type { Print } from './print.js';
 
-/** A flag or the argument of a command is wrong. Reported like a wrong setting. */
+/**
+ * A flag or the argument of a command is wrong. The command line reports it in the same way as a wrong setting (exit
+ * code 2).
+ */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
   constructor(readonly faults: readonly string[]) {
@@ -27,10 +30,10 @@ export interface CommandContext<Part extends ConfigPart = ConfigPart> {
   /** Prints a line to standard error, with secrets hidden. */
   readonly printError: (line: string) => void;
   readonly host: HostProcess;
-  readonly tracing: TracingWish;
+  readonly tracing: TracingSettings;
 }
 
-type Typed = string | true | undefined;
+type TypedValue = string | true | undefined;
 
 /** A flag of one command. */
 export interface Flag<T> {
@@ -43,13 +46,13 @@ export interface Flag<T> {
    * Reads the typed value. If it is wrong, adds to `faults`, and the result is not used. `flag` is the name with its
    * dashes.
    */
-  read(typed: Typed, flag: string, faults: string[]): T;
+  read(typed: TypedValue, flag: string, faults: string[]): T;
 }
 
 export type CommandFlags = Readonly<Record<string, Flag<unknown>>>;
 type ValuesOf<F extends CommandFlags> = { readonly [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
 
-interface Described<F extends CommandFlags, Part extends ConfigPart> {
+interface CommandDescription<F extends CommandFlags, Part extends ConfigPart> {
   readonly summary: string;
   /** The word that must follow the command's name; in brackets if it is optional. */
   readonly argument?: string;
@@ -62,12 +65,12 @@ interface Described<F extends CommandFlags, Part extends ConfigPart> {
    */
   readonly writesInput?: true;
   /** More text for `--help` of the command. */
-  readonly lesson?: string;
+  readonly moreHelp?: string;
   /** The meaning of the exit codes 0 and 1, and of 2 if it means more than a wrong flag or setting. */
   readonly exit: readonly [zero: string, one: string, two?: string];
 }
 
-export interface Command extends Described<CommandFlags, ConfigPart> {
+export interface Command extends CommandDescription<CommandFlags, ConfigPart> {
   /**
    * @param argument empty if none was typed
    * @returns the exit code
@@ -76,7 +79,7 @@ export interface Command extends Described<CommandFlags, ConfigPart> {
   run(context: CommandContext, typed: Flags, argument: string): Promise<number>;
 }
 
-interface CommandWithFlags<F extends CommandFlags, Part extends ConfigPart> extends Described<F, Part> {
+interface CommandWithFlags<F extends CommandFlags, Part extends ConfigPart> extends CommandDescription<F, Part> {
   run(context: CommandContext<Part>, flags: ValuesOf<F>, argument: string): Promise<number>;
 }
 
@@ -101,7 +104,7 @@ export function readFlags<F extends CommandFlags>(flags: F, typed: Flags): Value
 }
 
 /** In `--offline --json`, `--json` is the next flag and not the value of the first. */
-function valueOf(typed: Typed): Typed {
+function valueOf(typed: TypedValue): TypedValue {
   return typeof typed === 'string' && typed.startsWith('--') ? true : typed;
 }
 
@@ -204,6 +207,6 @@ export function mustNotWriteAsShadow(name: string, { writesInput }: Command, { s
   if (shadowOf === null || writesInput !== true) return;
   throw new UsageError([
     `${name} writes to ${topics.syncEvents}, which the shadow shares with ${shadowOf.applicationId}: ` +
-      `the records would count for both. Run the command without --shadow (or SHADOW)`,
+      `the records would count for both. Run the command without --shadow, and with SHADOW unset`,
   ]);
 }

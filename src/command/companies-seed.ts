@@ -43,7 +43,7 @@ export const companiesSeedCommand = command({
   flags,
   reads: READS,
   writesInput: true,
-  lesson: `Use this command if another system has announced companies before. For each company it writes an AnnouncedElsewhere
+  moreHelp: `Use this command if another system has announced companies before. For each company it writes an AnnouncedElsewhere
 record to the input topic. The record silences the company permanently, even if the company waits, is on hold, or was
 never seen. If the company was announced or deleted before, the record does nothing. So you can run the command again,
 also with a longer list. All instances must be of a release that knows the record: see "Moving from a predecessor" in
@@ -55,8 +55,8 @@ Write one id per line, in UTF-8. Empty lines and lines that begin with # are ski
 white space at an end, or has control characters, write it as a JSON string: "\\t#7". The command reads all lines before it
 sends the first record. If a line is not an id, it sends nothing. Millions of ids need no more memory than a few.
 
-  company-sync companies seed --file told.txt --by notifier-v1
-  psql -Atc 'select company_id from told' | company-sync companies seed --file - --yes
+  company-sync companies seed --file notified.txt --by notifier-v1
+  psql -Atc 'select company_id from notified' | company-sync companies seed --file - --yes
   company-sync explain acme-42     # shows: announced by another system, and the record that says so
 `,
   exit: [

@@ -6,11 +6,11 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { RecordId } from './repair-attempts.js';
 
-/** A portion ends after so many bytes, or after its last group of dead letters. */
+/** A portion ends after this many bytes, or after its last group of dead letters. */
 const PORTION_BYTES = 32 * 1024 * 1024;
 /** As above. This also limits the data of the input that is kept for the companies of a portion. */
 const PORTION_DEAD_LETTERS = 1_000;
-/** A group may make a portion so many times as large. Then the group is divided. */
+/** A group may make a portion this many times as large. Then the group is divided. */
 const MOST_FOR_A_GROUP = 4;
 
 /**
@@ -27,7 +27,7 @@ export function portionsOf(
 ): ReadonlySet<RecordId>[] {
   const places = new Map(deadLetters.map((deadLetter, place) => [idOf(deadLetter), place]));
   const firstPlace = (deadLetter: DeadLetter) =>
-    [...attempts.replacedWith(idOf(deadLetter))].reduce(
+    [...attempts.recordsThatOneRepairReplaces(idOf(deadLetter))].reduce(
       (least, id) => Math.min(least, places.get(id) ?? Infinity),
       Infinity,
     );

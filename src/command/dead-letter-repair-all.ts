@@ -5,7 +5,7 @@ import { InstanceError } from '../ops/instance-client.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { portionsOf } from './dead-letter-portions.js';
 import {
-  atFirstOffset,
+  withOffsetOfFirstFailure,
   originalRecord,
   RefusedError,
   refuseIf,
@@ -31,9 +31,9 @@ interface RepairAllFlags {
 }
 
 /**
- * Sends all dead letters again that can be read now, in the order in which they came. Prints why each of the others is
- * left. A dead letter that would silence its company is left too. If a dead letter and a repair of it can both be read,
- * the repair is sent.
+ * Sends again all dead letters that can be read now, in the order in which they came. For each of the others, prints
+ * why it was not sent. A dead letter that would silence its company is not sent either. If a dead letter and a repair of
+ * it can both be read, the repair is sent.
  * @returns the exit code
  */
 export async function repairAll(tools: Repairs, flags: RepairAllFlags): Promise<number> {
@@ -82,14 +82,14 @@ class RepairOfAll {
         else await send(this.tools, repair, null);
       } catch (error) {
         if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
-        print(`${idOf(repair.deadLetter)}: left, ${error.message}`);
+        print(`${idOf(repair.deadLetter)}: not repaired: ${error.message}`);
         continue;
       }
       this.repaired += [...repair.replaced].filter((one) => this.#places.has(one)).length;
     }
   }
 
-  /** Returns the repairs that may be sent. Prints why the other dead letters are left. */
+  /** Returns the repairs that may be sent. For each of the other dead letters, prints why it is not repaired. */
   async #judge(deadLetters: readonly DeadLetter[]): Promise<Repair[]> {
     const { desk, print } = this.tools;
     const events = await desk.readAgain(deadLetters);
@@ -98,13 +98,13 @@ class RepairOfAll {
         typeof event !== 'string' && judgedByTime(event, this.flags.force) ? [event.companyId] : [],
       ),
     );
-    const cameFirst = deadLetters.map((deadLetter) => atFirstOffset(deadLetter, this.read));
+    const cameFirst = deadLetters.map((deadLetter) => withOffsetOfFirstFailure(deadLetter, this.read));
     const originals = new Originals(deadLetters);
     const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched, originals);
     const repairs: Repair[] = [];
-    const left: string[] = [];
-    // Begins with the latest dead letter. If that one was sent as a repair, the new repair also replaces the dead
-    // letters that it should have repaired.
+    const notRepaired: string[] = [];
+    // Begins with the latest dead letter. A dead letter may itself be a failed repair. Then one new repair replaces it
+    // and the dead letters that it named.
     for (const [i, deadLetter] of [...deadLetters.entries()].reverse()) {
       const id = idOf(deadLetter);
       const event = events[i];
@@ -117,17 +117,17 @@ class RepairOfAll {
         if (typeof event === 'string') throw new RefusedError(event);
         const record = originalRecord(deadLetter, this.flags.force);
         if (judgedByTime(event, this.flags.force))
-          refuseIf(afterwards.refusalOf(event, atFirstOffset(deadLetter, this.read)));
+          refuseIf(afterwards.refusalOf(event, withOffsetOfFirstFailure(deadLetter, this.read)));
         const repair = repairOf(deadLetter, event, record, this.read, this.flags.force);
         if (silences(event)) refuseIf(silencesCompany(repair));
         for (const one of repair.replaced) this.#replaced.add(one);
         repairs.push(repair);
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;
-        left.push(`${id}: left, ${error.message}`);
+        notRepaired.push(`${id}: not repaired: ${error.message}`);
       }
     }
-    for (const line of left.reverse()) print(line);
+    for (const line of notRepaired.reverse()) print(line);
     return repairs;
   }
 

@@ -16,12 +16,14 @@ import type { Print } from './print.js';
 import { lastWord } from './printed-command.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import { judgedByTime } from './input-afterwards.js';
+import type { RepairSender } from './repair-sender.js';
 import type { RunningInstances } from './running-instances.js';
 import { UsageError } from './command.js';
 
 /** What the commands about dead letters work with. */
 export interface Repairs {
   readonly desk: DeadLetterDesk;
+  readonly sender: RepairSender;
   readonly instances: RunningInstances;
   readonly print: Print;
 }
@@ -77,8 +79,8 @@ export async function repairOne(
     throw new Error(`the record still cannot be read (${event}): pass the corrected event with --file`);
   const record = fixed?.record ?? originalRecord(deadLetter, force);
   if (judgedByTime(event, force)) {
-    const home = await homeOf(tools, event.companyId, deadLetter);
-    refuseIf(await desk.refusalOf(event, atFirstOffset(deadLetter, read), home, read.companies));
+    const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
+    refuseIf(await desk.refusalOf(event, withOffsetOfFirstFailure(deadLetter, read), partition, read.companies));
   }
   const repair = repairOf(deadLetter, event, record, read, force);
   if (flags['dry-run']) print(wouldSend(repair));
@@ -97,9 +99,9 @@ export function silences({ payload }: InputEvent): boolean {
 
 /**
  * Makes the repair of a dead letter. Any producer may have written a `repairs` header. So, without `force`, a repair
- * releases no company except that of its event. If a failed repair has the key of another company, it stays open, and a
- * dead letter that names such a record is refused. If the key of a record did not fit its value, the record does not
- * belong to the company of its key; that company is released.
+ * releases no company except that of its event. A failed repair with the key of another company stays open. A dead
+ * letter whose `repairs` header names a record of another company is refused. If a record has the code `key-mismatch`,
+ * it does not belong to the company of its key: the repair releases that company too.
  * @throws RefusedError
  */
 export function repairOf(
@@ -110,10 +112,10 @@ export function repairOf(
   force: boolean,
 ): Repair {
   const id = idOf(deadLetter);
-  const named = attempts.namedBy(id);
+  const named = attempts.recordsNamedBy(id);
   const replaced = new Set<RecordId>();
   const others = new Map<string, RecordId[]>();
-  for (const one of attempts.replacedWith(id)) {
+  for (const one of attempts.recordsThatOneRepairReplaces(id)) {
     const company = companies.get(one) ?? event.companyId;
     const isOfAnother = company !== event.companyId && one !== id && !mismatched.has(one);
     if (isOfAnother && !force) {
@@ -145,8 +147,8 @@ function releasesAnother(record: RecordId, company: string, { companyId }: Input
 /**
  * A failed repair stands for the first record that could not be read, so the records after that first record decide.
  */
-export function atFirstOffset(deadLetter: DeadLetter, { attempts }: ReadDeadLetters): DeadLetter {
-  const places = [...attempts.replacedWith(idOf(deadLetter))].map((id) => id.split('/').map(Number));
+export function withOffsetOfFirstFailure(deadLetter: DeadLetter, { attempts }: ReadDeadLetters): DeadLetter {
+  const places = [...attempts.recordsThatOneRepairReplaces(idOf(deadLetter))].map((id) => id.split('/').map(Number));
   const offsets = places.flatMap(([partition, offset = NaN]) => (partition === deadLetter.partition ? [offset] : []));
   return { ...deadLetter, offset: Math.min(...offsets) };
 }
@@ -168,12 +170,12 @@ export function refuseIf(why: string | null): void {
  * transaction. So a dead letter counts as repaired only when it holds no company any more.
  */
 export async function send(tools: Repairs, repair: Repair, client: string | null): Promise<void> {
-  const { desk, print } = tools;
+  const { sender, print } = tools;
   const { deadLetter, event, record, replaced } = repair;
   const releases: Release[] = [];
   for (const held of repair.others.keys()) releases.push(...(await releasesOf(tools, held, repair, client)));
-  const partition = await homeOf(tools, event.companyId, deadLetter);
-  await desk.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
+  const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
+  await sender.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(deadLetter));
   const inPlaceOf = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
   print(`${idOf(deadLetter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
@@ -199,12 +201,17 @@ export function inWords(ids: readonly RecordId[]): string {
 }
 
 /**
- * The partition of the company. If a dead letter with its key is in the partition of the default partitioner, it is
- * that one. Otherwise (another key, another partitioner, or a repartition) the instances are asked. An unknown company
- * goes to the partition of its key.
+ * Finds the partition that has the company's state. If the dead letter has the company's key and is in the partition
+ * that the default partitioner gives, that partition is the answer. Otherwise (another key, another partitioner, or a
+ * repartition) asks the instances. If no instance knows the company, returns the partition that the default partitioner
+ * gives.
  */
-async function homeOf({ desk, instances }: Repairs, companyId: string, deadLetter: DeadLetter): Promise<number> {
-  const count = await desk.inputPartitions();
+async function partitionOfCompany(
+  { sender, instances }: Repairs,
+  companyId: string,
+  deadLetter: DeadLetter,
+): Promise<number> {
+  const count = await sender.inputPartitions();
   const byKey = partitionOfKey(Buffer.from(companyId), count);
   if (byKey === deadLetter.partition && deadLetter.key?.toString() === companyId) return byKey;
   const { asOf } = await instances.explanation(companyId);
@@ -230,7 +237,7 @@ export function partitionIn(asOf: { readonly partition: number }, companyId: str
  * record that completes the company.
  */
 async function releasesOf(
-  { desk, instances }: Repairs,
+  { sender, instances }: Repairs,
   held: string,
   { deadLetter, event, others }: Repair,
   client: string | null,
@@ -241,8 +248,8 @@ async function releasesOf(
   const lifted = (others.get(held) ?? []).filter((id) => listed.size >= MAX_LISTED_HOLDS || listed.has(id));
   if (lifted.length === 0 || asOf === null) return [];
   const why = `${idOf(deadLetter)} belongs to ${event.companyId}`;
-  const partition = partitionIn(asOf, held, await desk.inputPartitions());
-  const record = await desk.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);
+  const partition = partitionIn(asOf, held, await sender.inputPartitions());
+  const record = await sender.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);
   return [{ held, lifted, record: { ...record, partition } }];
 }
 

@@ -1,5 +1,5 @@
 /** A dead letter in words, and as JSON. */
-import { POISON_CODES } from '../domain/events.js';
+import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { isoTime } from '../lib/iso-time.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
@@ -14,7 +14,7 @@ export const ORIGINALS: Readonly<Record<Original, string>> = {
   gone: 'the input does not have it now, so nobody can check that the dead letter is a copy of it',
 };
 
-const LONGEST_CODE = Math.max(...POISON_CODES.map(({ length }) => length));
+const LONGEST_CODE = Math.max(...DEAD_LETTER_CODES.map(({ length }) => length));
 
 /** One line of `dead-letters list`. */
 export function lineOf(deadLetter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {

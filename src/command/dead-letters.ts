@@ -1,6 +1,6 @@
 /** `company-sync dead-letters list | show | repair | release`. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { POISON_CODES } from '../domain/events.js';
+import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
@@ -17,52 +17,60 @@ import {
 } from './command.js';
 import { releaseInPortions, sendReleases } from './dead-letter-release.js';
 import { DeadLetterDesk, DESK_READS } from './dead-letter-desk.js';
+import { DeadLetterReader, READER_READS } from './dead-letter-reader.js';
 import { bigints, described, lineOf, ORIGINALS } from './dead-letter-text.js';
 import { clientOf, partitionIn, repairOne, type Repairs } from './dead-letter-repair.js';
 import { repairAll } from './dead-letter-repair-all.js';
-import { printJson } from './print.js';
+import { printJson, type Print } from './print.js';
 import { shellQuoted } from './printed-command.js';
 import { progressTo } from './progress.js';
 import type { RecordId } from './repair-attempts.js';
+import { RepairSender, SENDER_READS } from './repair-sender.js';
 import { INSTANCES_READ, RunningInstances } from './running-instances.js';
 
 /** The most records that the printed result of a release names. */
 const MAX_NAMED_HOLDS = 100;
 
-const codeFlag = (meaning: string) => wordFlag('<code>', POISON_CODES, meaning);
+const codeFlag = (meaning: string) => wordFlag('<code>', DEAD_LETTER_CODES, meaning);
 const clientFlag = (meaning: string) => textFlag('<id>', 'the client of the company', meaning);
 
-const READS = [...DESK_READS, ...INSTANCES_READ] as const;
+const REPAIR_READS = [...DESK_READS, ...SENDER_READS, ...INSTANCES_READ] as const;
 
 export const listCommand = command({
   summary: 'list the dead letters, and the repairs sent for them',
   flags: {
     code: codeFlag('list only dead letters of this code'),
     since: timeFlag('list only dead letters written at or after this time'),
-    open: flagSwitch('list only dead letters without a repair that could be read'),
+    open: flagSwitch('list only open dead letters: no repair of them could be read'),
     json: flagSwitch('print each dead letter as one line of JSON'),
   },
-  lesson: `If a repair cannot be read, it is a dead letter too. Then both are open, and the list says so. One repair replaces both.
+  moreHelp: `If a repair cannot be read, it is a dead letter too. Then both are open, and the list says so. One repair replaces both.
 
   company-sync dead-letters list --open --since 2026-01-31T12:00:00Z
   company-sync dead-letters list --json | jq -r 'select(.repairedBy == null) | .record'
 `,
-  reads: READS,
+  reads: READER_READS,
   exit: ['listed, even if there are no dead letters', 'the topics could not be read'],
-  run: (context, flags) => withWork(context, (work) => list(work, flags)),
+  run({ config, logger, print, printError }, flags) {
+    const reader = new DeadLetterReader(config, logger, printError);
+    return thenClose([reader], () => list(reader, print, flags));
+  },
 });
 
 export const showCommand = command({
-  summary: 'show one dead letter: why it is one, its bytes, and the event that it is read as now',
+  summary: 'show one dead letter: the reason, its bytes, and the event that it is read as now',
   argument: '<partition>/<offset>',
   flags: { json: flagSwitch('print it as JSON') },
-  reads: READS,
+  reads: DESK_READS,
   exit: ['shown', 'there is no such dead letter, or the topics could not be read'],
-  run: (context, { json }, id) => withWork(context, (work) => show(work, idTyped(id), json)),
+  run({ config, logger, schemasFolder, print, printError }, { json }, id) {
+    const desk = new DeadLetterDesk(config, logger, schemasFolder, printError);
+    return thenClose([desk], () => show(desk, print, idTyped(id), json));
+  },
 });
 
 export const repairCommand = command({
-  summary: 'send one dead letter again, or all that can be read now, so that their companies are no longer on hold',
+  summary: 'send one dead letter again, or all that can be read now: their companies are then no longer on hold',
   argument: '[<partition>/<offset>]',
   flags: {
     file: textFlag(
@@ -76,14 +84,16 @@ export const repairCommand = command({
       'not with --all: the client of the company to release; needed if the record had the key of that company and no ' +
         'manifest has named its client',
     ),
-    all: flagSwitch('repair every dead letter without a repair that can be read now'),
-    force: flagSwitch('also send a record that would undo later records, release another company, or was too large'),
+    all: flagSwitch('repair every dead letter that can be read now and has no repair yet'),
+    force: flagSwitch(
+      'also send a record that would undo later records, would release another company, or was too large',
+    ),
     unverified: flagSwitch('also send a dead letter that is not a copy of its input record, or whose record is gone'),
     'dry-run': flagSwitch('send nothing; print what would be sent'),
     yes: flagSwitch('not with --all: send without asking, even if the company would never be announced'),
   },
   writesInput: true,
-  lesson: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file the command sends the
+  moreHelp: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file the command sends the
 original record again. Use that if the schema was registered late, or if an older release could not read the record. If
 the record had the key of another company, the repair goes to the partition of its own company, and the company of its key
 is released. Both happen, or neither.
@@ -99,19 +109,22 @@ Every client that can write to the dead-letter topic can write a dead letter wit
 dead letter with the input record that it names: key, value and repairs headers. If they differ, or if the input no longer
 has the record, the command refuses the dead letter without --unverified: look at it first with dead-letters show.
 If the record would silence its company permanently (CompanyDeleted, AnnouncedElsewhere), the command asks; without a
-terminal, pass --yes. With --all it leaves such dead letters and lists them: repair each by its id.
+terminal, pass --yes. With --all it does not repair such dead letters, but lists them: repair each by its id.
 
   company-sync dead-letters repair 3/1042
   company-sync dead-letters repair 3/1042 --file fixed.json
   company-sync dead-letters repair --all --code unknown-schema
 `,
-  reads: READS,
-  exit: ['sent; with --all, even if some dead letters were left; or the dry run is finished', 'refused or failed'],
+  reads: REPAIR_READS,
+  exit: [
+    'sent; with --all, even if some dead letters were not repaired; or the dry run is finished',
+    'refused or failed',
+  ],
   run(context, flags, id) {
     mustFitTogether(id, flags);
     const again = `company-sync dead-letters repair ${id}${flagsAgain(flags)}${context.typedSettings}`;
-    if (id !== '') return withWork(context, (work) => repairOne(work, idTyped(id), flags, again));
-    return withWork(context, (work) => repairAll(work, flags));
+    if (id !== '') return withTools(context, (tools) => repairOne(tools, idTyped(id), flags, again));
+    return withTools(context, (tools) => repairAll(tools, flags));
   },
 });
 
@@ -127,25 +140,37 @@ export const releaseCommand = command({
     'client-id': clientFlag('the client of the company; needed if no manifest has named it'),
   },
   writesInput: true,
-  lesson: `The command asks a running instance for the holds of the company, and sends records that lift all of them. The company
+  moreHelp: `The command asks a running instance for the holds of the company, and sends records that lift all of them. The company
 then never gets the bad records: repair them instead if you can.
 `,
-  reads: READS,
+  reads: [...SENDER_READS, ...INSTANCES_READ],
   exit: ['released', 'nothing holds the company, or no instance could be asked'],
-  run: (context, flags, companyId) =>
-    withWork(context, (work) => release(work, companyId, flags.why, flags['client-id'])),
+  run({ config, logger, schemasFolder, print }, flags, companyId) {
+    const sender = new RepairSender(config, logger, schemasFolder);
+    const tools = { sender, instances: new RunningInstances(config, logger), print };
+    return thenClose([sender], () => release(tools, companyId, flags.why, flags['client-id']));
+  },
 });
 
-async function withWork(
-  context: CommandContext<(typeof READS)[number]>,
-  perform: (work: Repairs) => Promise<number>,
+function withTools(
+  context: CommandContext<(typeof REPAIR_READS)[number]>,
+  perform: (tools: Repairs) => Promise<number>,
 ): Promise<number> {
   const { config, logger, schemasFolder, print, printError } = context;
   const desk = new DeadLetterDesk(config, logger, schemasFolder, printError);
+  const sender = new RepairSender(config, logger, schemasFolder);
+  const instances = new RunningInstances(config, logger);
+  return thenClose([desk, sender], () => perform({ desk, sender, instances, print }));
+}
+
+async function thenClose(
+  closables: readonly { close(): Promise<void> }[],
+  perform: () => Promise<number>,
+): Promise<number> {
   try {
-    return await perform({ desk, instances: new RunningInstances(config, logger), print });
+    return await perform();
   } finally {
-    await desk.close();
+    await Promise.all(closables.map((closable) => closable.close()));
   }
 }
 
@@ -159,9 +184,9 @@ function mustFitTogether(
 ): void {
   if (id === '' && !flags.all) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
   if (id !== '' && flags.all) throw new UsageError([`pass only one of ${id} and --all`]);
-  const ofOne = { '--file': flags.file, '--client-id': flags['client-id'], '--yes': flags.yes ? true : null };
-  const ofAll = { '--code': flags.code, '--since': flags.since };
-  const [wrong, needed] = flags.all ? [ofOne, '<partition>/<offset>'] : [ofAll, '--all'];
+  const flagsForOne = { '--file': flags.file, '--client-id': flags['client-id'], '--yes': flags.yes ? true : null };
+  const flagsForAll = { '--code': flags.code, '--since': flags.since };
+  const [wrong, needed] = flags.all ? [flagsForOne, '<partition>/<offset>'] : [flagsForAll, '--all'];
   const typed = Object.entries(wrong).flatMap(([flag, value]) => (value === null ? [] : [flag]));
   const other = flags.all ? '--all' : id;
   if (typed.length > 0)
@@ -199,11 +224,15 @@ interface ListFlags {
   readonly json: boolean;
 }
 
-async function list({ desk, print }: Repairs, { code, since, open: onlyOpen, json }: ListFlags): Promise<number> {
+async function list(
+  reader: DeadLetterReader,
+  print: Print,
+  { code, since, open: onlyOpen, json }: ListFlags,
+): Promise<number> {
   const wanted = (deadLetter: DeadLetter) =>
     code === null || deadLetter.code === code ? withoutBytes(deadLetter) : null;
-  const read = await desk.readAll(since, wanted);
-  const afterwards = await desk.afterwards(read.deadLetters, read.companies, new Set());
+  const read = await reader.readAll(since, wanted);
+  const afterwards = await reader.afterwards(read.deadLetters, read.companies);
   const open = read.deadLetters.filter((deadLetter) => afterwards.repairOf(idOf(deadLetter)) === null);
   const listed = onlyOpen ? open : read.deadLetters;
   if (json) {
@@ -217,7 +246,7 @@ async function list({ desk, print }: Repairs, { code, since, open: onlyOpen, jso
   return 0;
 }
 
-async function show({ desk, print }: Repairs, id: RecordId, json: boolean): Promise<number> {
+async function show(desk: DeadLetterDesk, print: Print, id: RecordId, json: boolean): Promise<number> {
   const read = await desk.readOne(id);
   const { deadLetter, original } = read;
   const afterwards = await desk.afterwards([deadLetter], read.companies, new Set());
@@ -240,7 +269,7 @@ async function show({ desk, print }: Repairs, id: RecordId, json: boolean): Prom
 }
 
 async function release(
-  { desk, instances, print }: Repairs,
+  { sender, instances, print }: Pick<Repairs, 'sender' | 'instances' | 'print'>,
   companyId: string,
   why: string,
   clientTyped: string | null,
@@ -252,9 +281,9 @@ async function release(
   }
   const ids = holds.map(({ record }) => record);
   const client = clientOf(companyId, clientId ?? clientTyped);
-  const recordOf = (lifted: readonly string[]) => desk.releaseOf(companyId, client, lifted, why);
-  const partition = partitionIn(asOf, companyId, await desk.inputPartitions());
-  const send = (record: RecordToWrite) => desk.send([{ ...record, partition }]);
+  const recordOf = (lifted: readonly string[]) => sender.releaseOf(companyId, client, lifted, why);
+  const partition = partitionIn(asOf, companyId, await sender.inputPartitions());
+  const send = (record: RecordToWrite) => sender.send([{ ...record, partition }]);
   const holdsNow = async () => (await instances.explanation(companyId)).holds.map(({ record }) => record);
   const sendAll = (portion: readonly string[]) => sendReleases(portion, recordOf, send, progressTo(print, systemClock));
   const released = await releaseInPortions(ids, holdsNow, sendAll, delay);

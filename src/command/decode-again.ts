@@ -1,7 +1,7 @@
 /** Decodes records of the input for a command, with the schemas that the registry has now. */
 import type { SyncEventDecoder } from '../decode/sync-event-decoder.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
-import { isPoison } from '../decode/poison.js';
+import { isBadRecord } from '../decode/bad-record.js';
 import { DecodingAbortedError } from '../decode/schema-resolution.js';
 import type { InputEvent } from '../domain/events.js';
 import { NO_HEADERS, type LogRecord } from '../lib/record.js';
@@ -34,7 +34,7 @@ export async function decodeAgain(
   for (const piece of piecesOf(records)) {
     try {
       for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(timeoutMs)))
-        events.push(isPoison(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
+        events.push(isBadRecord(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
     } catch (error) {
       if (!(error instanceof DecodingAbortedError)) throw error;
       const why = `the schema registry did not return the schemas of ${piece.length} records within ${timeoutMs / 1_000} s`;

@@ -1,6 +1,6 @@
 /** Finds the word that was probably meant. */
 
-/** Letters from which on the beginning of a word counts as the word. */
+/** The fewest letters of a typed word that may stand for a longer word which begins with them. */
 const MIN_BEGINNING = 3;
 
 /** Returns the candidate that is nearest to what was typed; null if none is near enough to be meant. */

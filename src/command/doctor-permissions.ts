@@ -1,4 +1,4 @@
-/** What the brokers do not allow `run`, with the command that allows it. */
+/** Finds the permissions that `run` needs and the brokers do not give, with the command that gives each. */
 import type { Config, TopicNames } from '../config.js';
 import type { KafkaConfig } from '../kafka/connection/cluster.js';
 import { Permissions, type Operation } from '../kafka/topics/permissions.js';

@@ -4,7 +4,7 @@ import { access, constants, stat, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { systemClock } from '../lib/system-clock.js';
 import { CallDeadline } from '../store/call-deadline.js';
-import { readHeldPositions, StateDirOfOtherError, type StateOwner } from '../store/read-held-positions.js';
+import { readStatePositions, StateDirOfOtherError, type StateOwner } from '../store/read-state-positions.js';
 import { InstanceLock, stateDirExposure, StateDirInUseError } from '../store/instance-lock.js';
 import { failed, ok, reasonOf, warning, type Finding, type Found } from './finding.js';
 
@@ -52,7 +52,7 @@ async function examineUsedFolder(folder: string, owner: StateOwner | null, room:
     const volume = new CallDeadline(systemClock);
     const lock = await InstanceLock.take(folder, systemClock, volume);
     try {
-      if (owner !== null) await readHeldPositions(folder, owner, volume);
+      if (owner !== null) await readStatePositions(folder, owner, volume);
     } finally {
       await lock.release();
     }

@@ -1,6 +1,6 @@
 /**
- * `company-sync doctor`: checks everything outside that `run` needs, and prints one line for each thing. Changes
- * nothing.
+ * `company-sync doctor`: checks what `run` needs outside of its process (brokers, registry, topics, permissions,
+ * settings, state folder), and prints one line for each check. Changes nothing.
  */
 import type { Logger } from 'pino';
 import type { TopicNames } from '../config.js';
@@ -43,7 +43,7 @@ export const doctorCommand = command({
     'change nothing',
   flags: { json: flagSwitch('print the findings as JSON: check, status (ok, warning, failed), message') },
   reads: READS,
-  lesson: `The command prints one line for each check. If a check fails, the line says what to do. You can run it while instances run.
+  moreHelp: `The command prints one line for each check. If a check fails, the line says what to do. You can run it while instances run.
 It does not test Write on transactional ids, because that would fence their owners. It reports a transaction that has been
 open for three seconds, because readers wait behind it. Transactions of the processor take milliseconds.
 `,
@@ -127,7 +127,7 @@ async function* examineTopics(config: ReadConfig, kafka: KafkaConfig): Found {
     for (const [role, count] of Object.entries(partitions))
       yield ok('topics', `${config.topics[role as keyof TopicNames]}: ${count} partition${count === 1 ? '' : 's'}`);
     for (const message of warnings) yield warning('topics', message);
-    const firstStart = await checkFirstStart(config, topics, logs);
+    const firstStart = await checkFirstStart(config, topics, logs, systemClock);
     if (firstStart !== null) yield failed('deployment', firstStart.message);
     yield* examineTransactions(config, partitions, logs);
   } catch (error) {
@@ -183,7 +183,7 @@ async function* examineTransactions(config: ReadConfig, counts: Record<keyof Top
       check,
       `${topic}/${partition}: a transaction has been open from offset ${offset} on for ${OPEN_TRANSACTION_WAIT_MS / 1000} s ` +
         `or more, and readers of committed records wait behind it. To see its owner, run ${tool} describe-producers ` +
-        `${where}. The transaction ends at its time-out, at most transaction.max.timeout.ms (15 minutes by default)` +
+        `${where}. The transaction ends at its timeout, at most transaction.max.timeout.ms (15 minutes by default)` +
         `${readTopics.has(topic) ? '' : ', or with its decided outcome when you restart the instance that runs its partition'}. ` +
         `If it is older than that, run ${tool} abort ${where} --start-offset ${offset}`,
     );

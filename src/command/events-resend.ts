@@ -51,7 +51,7 @@ export const eventsResendCommand = command({
   argument: '<companyId>',
   flags: { to: requiredTextFlag('<topic>', 'events resend needs --to <topic>', 'topic to send to; it must exist') },
   reads: READS,
-  lesson: `Key, value and headers are those of the announcement, byte for byte. One header is added: resent_from names the place of
+  moreHelp: `Key, value and headers are those of the announcement, byte for byte. One header is added: resent_from names the place of
 the original, <topic>/<partition>/<offset>. Readers recognize the event by its eventId, so you can also send it to the topic
 of the announcements itself. The command asks a running instance for the place of the announcement. If none runs, it reads
 the whole topic. After retention has removed the announcement, it cannot be sent again.

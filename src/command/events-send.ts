@@ -29,7 +29,7 @@ export const eventsSendCommand = command({
   },
   reads: ['applicationId', 'kafka', ...INPUT_SCHEMA_READS],
   writesInput: true,
-  lesson: `Write one event per line, with the fields of SyncEvent; eventId and occurredAt are optional. The payload names its record:
+  moreHelp: `Write one event per line, with the fields of SyncEvent; eventId and occurredAt are optional. The payload names its record:
 
   {"companyId": "acme", "clientId": "client-1", "payload": {"CompanyDeleted": {}}, "headers": {"repairs": "3/1042"}}
 

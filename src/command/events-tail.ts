@@ -33,7 +33,7 @@ interface Announced {
 export const eventsTailCommand = command({
   summary: 'print announcements as they are published',
   flags: {
-    count: countFlag(Number.MAX_SAFE_INTEGER, 'end after so many announcements'),
+    count: countFlag(Number.MAX_SAFE_INTEGER, 'end after this many announcements'),
     'from-beginning': flagSwitch('begin with the announcements that are already in the topic'),
     'to-end': flagSwitch('print the announcements that are already in the topic, then end'),
     json: flagSwitch('print each announcement as one line of JSON, with all fields'),

@@ -8,7 +8,7 @@ import { explanationText } from '../ops/explanation-text.js';
 import { InstanceError } from '../ops/instance-client.js';
 import { BrokerError } from '../pipeline/errors.js';
 import { readCompany } from '../store/company-loading.js';
-import { lookIntoStopped, type LeftPartition } from '../store/stopped-instance.js';
+import { lookIntoStopped, NotStateFolderError, type LeftPartition } from '../store/stopped-instance.js';
 import { printJson, printText, type Colour, type Print } from './print.js';
 import { INSTANCES_READ, RunningInstances } from './running-instances.js';
 import { command, flagSwitch, MISCONFIGURED, textFlag, UsageError } from './command.js';
@@ -42,7 +42,7 @@ export const explainCommand = command({
     watch: flagSwitch('print the explanation whenever it changes, until the company is announced or deleted'),
   },
   reads: [...INSTANCES_READ, ...OFFLINE_READS],
-  lesson: `The command finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN if that is set.
+  moreHelp: `The command finds a running instance through the group and asks it over HTTP, with HTTP_TOKEN if that is set.
 The first line is the verdict. The other lines are the evidence: records that hold the company, links, datasets with their
 statuses, and the input offset of each. Changes that are not committed yet are not shown.
 
@@ -138,7 +138,11 @@ async function explainStopped(config: OfflineConfig, stateDir: string, companyId
     const explanation = explain(company, { asOf, policy });
     return { ...explanation, notes: [...explanation.notes, ...notesOnOffline(explanation, config, lastBatchLeftOut)] };
   };
-  return (await lookIntoStopped(stateDir, look)) ?? explainUnknown(companyId, null);
+  const explanation = await lookIntoStopped(stateDir, look).catch((error: unknown) => {
+    if (!(error instanceof NotStateFolderError)) throw error;
+    throw new UsageError([`--offline is ${JSON.stringify(stateDir)}: ${error.message}`]);
+  });
+  return explanation ?? explainUnknown(companyId, null);
 }
 
 function notesOnOffline({ verdict }: Explanation, { topics }: OfflineConfig, lastBatchLeftOut: boolean): string[] {

@@ -42,7 +42,7 @@ For the flags, settings and exit codes of one command: company-sync ${names[0]} 
 }
 
 export function helpOf(name: CommandName, command: Command): string {
-  const { summary, flags, reads, lesson } = command;
+  const { summary, flags, reads, moreHelp } = command;
   const [zero, one, two] = exitCodesOf(command);
   const flagLines = Object.entries(flags).map(
     ([flag, { value, meaning }]) => `  --${flag}${value === null ? '' : ` ${value}`}\n      ${meaning}\n`,
@@ -51,7 +51,7 @@ export function helpOf(name: CommandName, command: Command): string {
   return `company-sync ${name}: ${summary}
 
 Usage: ${usageOf(name, command)}
-${flagLines.length === 0 ? '' : `\nFlags:\n${flagLines.join('')}`}${lesson === undefined ? '' : `\n${lesson}`}
+${flagLines.length === 0 ? '' : `\nFlags:\n${flagLines.join('')}`}${moreHelp === undefined ? '' : `\n${moreHelp}`}
 Exit codes: 0 ${zero}; 1 ${one}; 2 ${two}.
 
 Settings that the command reads, ${EITHER}

@@ -57,11 +57,11 @@ export class InputAfterwards {
   #bytes = 0;
 
   /**
-   * @param poison the bad records; they have lifted and changed nothing
+   * @param badRecords ids of bad records: they have lifted no hold and changed nothing
    * @param watched the companies whose statuses and manifests matter
    */
   constructor(
-    private readonly poison: RecordIds,
+    private readonly badRecords: RecordIds,
     private readonly watched: ReadonlySet<string>,
     private readonly decode: Decode,
     private readonly maxBytes = MAX_AFTERWARDS_BYTES,
@@ -69,11 +69,11 @@ export class InputAfterwards {
 
   /** Takes records of one partition, in the order of their offsets. */
   async take(partition: number, records: readonly LogRecord[]): Promise<void> {
-    const read = records.filter(({ offset }) => !this.poison.has(idOf({ partition, offset })));
+    const read = records.filter(({ offset }) => !this.badRecords.has(idOf({ partition, offset })));
     for (const { headers, offset } of read)
       if (headers.length > 0)
         for (const id of repairsOf(headers))
-          if (this.poison.has(id)) this.#repairs.set(id, idOf({ partition, offset }));
+          if (this.badRecords.has(id)) this.#repairs.set(id, idOf({ partition, offset }));
     if (this.watched.size === 0) return;
     const ofWatched = read.filter(({ key }) => key !== null && this.watched.has(key.toString()));
     for (const event of await this.decode(ofWatched))

@@ -31,7 +31,7 @@ export const showCommand = command({
     json: flagSwitch('print the positions as JSON'),
   },
   reads: READS,
-  lesson: `The position of the state is the first input offset that it has not read. The group's committed offset must be equal to
+  moreHelp: `The position of the state is the first input offset that it has not read. The group's offset must be equal to
 that position and be in the input. Otherwise the partition is blocked, and its line ends with the command that sets the
 offset. The command changes nothing. You can run it while instances run.
 
@@ -55,7 +55,7 @@ export const setCommand = command({
     yes: flagSwitch('set the offsets without asking'),
   },
   reads: READS,
-  lesson: `Stop all instances first. For each partition, the command prints the offset that it would set and what you lose: records
+  moreHelp: `Stop all instances first. For each partition, the command prints the offset that it would set and what you lose: records
 that are skipped, companies that may be announced again or never. It asks before it sets anything; without a terminal, pass
 --yes. Without --to it only prints the choices. It does not change partitions that can run or that --to does not fit.
 

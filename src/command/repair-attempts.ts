@@ -57,7 +57,7 @@ export class RepairAttempts {
 
   /**
    * Call it in the order in which the dead letters were written. A dead letter that names more than MAX_REPAIRS records
-   * is not a repair: a repair of it would name more again.
+   * is not a repair, because a repair of it would have to name even more records.
    */
   add(deadLetter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
     const targets = new Set(repairsOf(deadLetter.headers).filter((id) => /^\d+\/\d+$/.test(id)));
@@ -85,7 +85,7 @@ export class RepairAttempts {
    * The record, and if it is a repair, the records that its headers name, directly or through others: all, or more than
    * MAX_REPAIRS.
    */
-  namedBy(id: RecordId): Set<RecordId> {
+  recordsNamedBy(id: RecordId): Set<RecordId> {
     const named = new Set([id]);
     // Iteration over a set includes members that are added meanwhile.
     for (const one of named) {
@@ -99,8 +99,8 @@ export class RepairAttempts {
    * The records that one repair of `id` replaces: the record itself, the records that it should have repaired, and
    * failed repairs that name only these records. If very many failed repairs name them, some are left out.
    */
-  replacedWith(id: RecordId): Set<RecordId> {
-    const replaced = this.namedBy(id);
+  recordsThatOneRepairReplaces(id: RecordId): Set<RecordId> {
+    const replaced = this.recordsNamedBy(id);
     /** Failed repair -> its targets that are not known to be replaced. */
     const left = new Map<RecordId, number>();
     let followed = 0;

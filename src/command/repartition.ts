@@ -20,7 +20,7 @@ const READS = [
 ] as const;
 
 export const repartitionCommand = command({
-  summary: 'move the state to more input partitions, while nothing runs',
+  summary: 'move the state to more input partitions; stop all instances first',
   flags: {
     partitions: countFlag(
       10_000,
@@ -28,7 +28,7 @@ export const repartitionCommand = command({
     ),
   },
   reads: READS,
-  lesson: `Stop all producers of the input, let the processor consume everything, and stop all instances. Then run this command.
+  moreHelp: `Stop all producers of the input, let the processor consume everything, and stop all instances. Then run this command.
 It also adds the partitions to the input and to the changelog. Then start everything again. You can keep the state folders
 of the instances. The producers must use Kafka's default partitioner: the command refuses any other.
 If the command is interrupted, run it again: it continues where it stopped. Until it has finished, no partition runs.
@@ -74,8 +74,7 @@ async function moveState(
   try {
     for (const folder of await removeLeftRows(clock.now()))
       print(`removed ${folder}, which an interrupted repartitioning had left`);
-    const openFrom = unfenced.openFrom.bind(unfenced);
-    await repartition({ ...names, logs, transactions, openFrom, admin, group, report: print }, partitions);
+    await repartition({ ...names, logs, transactions, unfenced, admin, group, report: print }, partitions);
     return 0;
   } finally {
     await Promise.all([logs.close(), admin.close(), group.close(), unfenced.close(), cluster.close()]);

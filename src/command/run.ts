@@ -4,14 +4,14 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Config } from '../config.js';
 import { systemClock } from '../lib/system-clock.js';
-import { startTracing, type TracingWish } from '../ops/tracing.js';
+import { startTracing, type TracingSettings } from '../ops/tracing.js';
 import { SettingsChangedError } from '../pipeline/errors.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import { exposures } from '../security-settings.js';
 import { Service } from '../service.js';
 import { SETTINGS } from '../settings.js';
 import { MisconfiguredError } from '../start-checks.js';
-import { StateDirOfOtherError } from '../store/read-held-positions.js';
+import { StateDirOfOtherError } from '../store/read-state-positions.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
 import { command, MISCONFIGURED as WRONG_SETTING } from './command.js';
 import { endProcess, type HostProcess } from './end-process.js';
@@ -28,8 +28,8 @@ export const runCommand = command({
   summary: 'run the processor until it receives SIGTERM or SIGINT',
   flags: {},
   reads: Object.values(SETTINGS).flatMap(({ parts }) => parts),
-  lesson: `If a start would announce twice, never, or the wrong thing, the command refuses it with exit code 2 and says what to do: see
-"What a start refuses" in docs/operations.md.
+  moreHelp: `If a start would announce twice, never, or the wrong thing, the command refuses it with exit code 2 and says what to do: see
+"Why a start is refused" in docs/operations.md.
 `,
   exit: [
     'stopped by a signal',
@@ -48,7 +48,7 @@ export async function runProcessor(
   logger: Logger,
   schemasFolder: string,
   host: HostProcess,
-  tracingWish: TracingWish,
+  tracingSettings: TracingSettings,
   observers: readonly Partial<PipelineObserver>[] = [],
 ): Promise<never> {
   let end: (exitCode: number) => void = () => undefined;
@@ -70,7 +70,7 @@ export async function runProcessor(
   for (const exposure of exposures(config)) logger.warn(exposure);
   const { applicationId: groupId, topics, shadowOf } = config;
   const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };
-  const tracing = await startTracing(tracingWish, traced, logger, systemClock);
+  const tracing = await startTracing(tracingSettings, traced, logger, systemClock);
   const service = new Service({
     config,
     logger,

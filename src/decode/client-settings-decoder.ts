@@ -3,7 +3,7 @@ import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
-import { MAX_REASON_CHARACTERS } from './poison.js';
+import { MAX_REASON_CHARACTERS } from './bad-record.js';
 import type { SchemaResolution } from './schema-resolution.js';
 
 export interface ClientSetting {
@@ -12,7 +12,7 @@ export interface ClientSetting {
   readonly policy: Policy;
 }
 
-/** A setting that cannot be read. The caller reports it; the client keeps its present setting. */
+/** A choice that cannot be read. The caller reports it; the client keeps its present choice. */
 export interface UnreadableSetting {
   readonly kind: 'unreadable';
   readonly why: string;
@@ -112,8 +112,8 @@ function isPolicy(trigger: string): trigger is Policy {
 }
 
 /**
- * Gives enums without a default one. So a symbol added by a writer only makes its own record unreadable, not the
- * schema.
+ * Gives a default to each enum that has none. So a symbol added by a writer only makes its own record unreadable, not
+ * the schema.
  */
 function withUnknownTrigger({ fields, ...record }: RecordSchema): object {
   const tolerant = fields.map((field) => {

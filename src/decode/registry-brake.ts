@@ -6,19 +6,19 @@
  * the registry for ids that this deployment has used: the ids decoded last, or the ids of records all over the input.
  * If the registry lacks half of them or more, the partition waits as in an outage, until the registry has most or an
  * operator confirms. If it has most of them, it is the right registry, and the records are bad. A single id is not
- * enough: a registry that was restored from an old back-up still has the oldest ids.
+ * enough: a registry that was restored from an old backup still has the oldest ids.
  *
  * One brake serves all partitions of a process, because they share the registry. A single decoded record in any of them
  * shows that the registry is the right one. After a restart the count starts again, and the stopped records are read
  * again.
  */
-import type { PoisonCode } from '../domain/events.js';
+import type { DeadLetterCode } from '../domain/events.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { Clock } from '../lib/clock.js';
 import { Coalesced } from '../lib/coalesced.js';
 import type { LogRecord } from '../lib/record.js';
 import { unlessAborted } from './schema-resolution.js';
-import { isPoison, type Decoded } from './poison.js';
+import { isBadRecord, type Decoded } from './bad-record.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
 
 /** If this many companies have unknown ids, and no record has a known id, the registry is suspect. */
@@ -112,7 +112,7 @@ export class RegistryBrake {
     let unknown = 0;
     for (let i = lastKnown + 1; i < decoded.length; i++) {
       const one = decoded[i] as Decoded;
-      if (!isPoison(one) || one.code !== 'unknown-schema') continue;
+      if (!isBadRecord(one) || one.code !== 'unknown-schema') continue;
       unknown++;
       if (one.heldCompanyId !== null && this.#companies.size < SUSPECT_COMPANIES)
         this.#companies.add(one.heldCompanyId);
@@ -176,10 +176,10 @@ export class RegistryBrake {
 
 /** Whether the registry has the id that the record names. */
 function hasKnownId(decoded: Decoded): boolean {
-  return !isPoison(decoded) || HAS_KNOWN_ID[decoded.code];
+  return !isBadRecord(decoded) || HAS_KNOWN_ID[decoded.code];
 }
 
-const HAS_KNOWN_ID: Readonly<Record<PoisonCode, boolean>> = {
+const HAS_KNOWN_ID: Readonly<Record<DeadLetterCode, boolean>> = {
   'missing-key': false,
   'bad-framing': false,
   'unknown-schema': false,
@@ -192,7 +192,7 @@ const HAS_KNOWN_ID: Readonly<Record<PoisonCode, boolean>> = {
 function suspect(): UnconfirmedSchemasError {
   return new UnconfirmedSchemasError(
     `the schema registry has none of the schema ids of ${SUSPECT_COMPANIES} or more companies, and it lacks half or ` +
-      'more of the ids that were used before: it may be the wrong one, or an old back-up. Check SCHEMA_REGISTRY_URL; ' +
+      'more of the ids that were used before: it may be the wrong one, or an old backup. Check SCHEMA_REGISTRY_URL; ' +
       'the partition continues without a restart when the registry has most of these ids. If the producers are wrong, ' +
       'copy the records to the dead-letter topic and hold their companies: company-sync run --consent unknown-schemas, with the settings ' +
       'of this instance',

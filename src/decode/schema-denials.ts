@@ -45,7 +45,7 @@ export class Denial {
   }
 
   /** Milliseconds until a denial can make the id unknown; also 0 before the first denial. */
-  restMs(now: number): number {
+  msUntilUnknown(now: number): number {
     return this.#firstAt === null ? 0 : Math.max(0, this.#firstAt + UNKNOWN_AFTER_MS - now);
   }
 
@@ -53,7 +53,7 @@ export class Denial {
     // The machine's clock may be set back.
     if (this.#firstAt === null || now < this.#lastAt) this.#restart(now);
     this.#lastAt = now;
-    if (!this.#isRegistryConfirmed || this.restMs(now) > 0) return;
+    if (!this.#isRegistryConfirmed || this.msUntilUnknown(now) > 0) return;
     this.#unknownAt = now;
     this.#isRegistryConfirmed = false;
   }
@@ -84,7 +84,7 @@ export class Denials {
   readonly #byId = new Map<number, Denial>();
 
   /** The denials of an id; new if none are remembered. The caller may keep the object after it is dropped here. */
-  of(id: number): Denial {
+  denialOf(id: number): Denial {
     const denial = this.#byId.get(id) ?? new Denial(id);
     this.#byId.delete(id);
     this.#byId.set(id, denial);

@@ -99,7 +99,7 @@ export class SchemaResolution<T> {
         open = open.filter((denial) => !found.has(denial.id) && !denial.isUnknown(clock.now()));
         if (open.length === 0) break;
         const now = clock.now();
-        const restMs = open.reduce((least, denial) => Math.min(least, denial.restMs(now)), Infinity);
+        const restMs = open.reduce((least, denial) => Math.min(least, denial.msUntilUnknown(now)), Infinity);
         if (restMs === 0 && !isConfirmed) throw this.#forgetfulRegistry(open);
         await clock.delay(Math.min(backoff.next(), restMs), signal);
       }
@@ -113,7 +113,7 @@ export class SchemaResolution<T> {
   /** The unknown ids whose last request was a while ago; limited in number. */
   #unknownAmong(ids: ReadonlySet<number>): readonly Denial[] {
     const now = this.#options.clock.now();
-    const denials = [...ids].slice(0, MAX_EARLY_IDS).map((id) => this.#denials.of(id));
+    const denials = [...ids].slice(0, MAX_EARLY_IDS).map((id) => this.#denials.denialOf(id));
     return denials.filter((denial) => denial.isUnknown(now) && now - denial.lastAt >= ASK_FOR_REPAIR_MS);
   }
 
@@ -128,7 +128,7 @@ export class SchemaResolution<T> {
         found.add(id);
         continue;
       }
-      const denial = this.#denials.of(id);
+      const denial = this.#denials.denialOf(id);
       if (!denial.isUnknown(now)) open.push(denial);
     }
     return open;
@@ -218,8 +218,8 @@ export class SchemaResolution<T> {
 
 /** All ids that this try can decide, and a few of the others: those requested longest ago. */
 function idsOfTry(open: readonly Denial[], now: number): readonly Denial[] {
-  const due = open.filter((denial) => denial.restMs(now) === 0);
-  const early = open.filter((denial) => denial.restMs(now) > 0).sort((a, b) => a.lastAt - b.lastAt);
+  const due = open.filter((denial) => denial.msUntilUnknown(now) === 0);
+  const early = open.filter((denial) => denial.msUntilUnknown(now) > 0).sort((a, b) => a.lastAt - b.lastAt);
   return [...due, ...early.slice(0, MAX_EARLY_IDS)];
 }
 

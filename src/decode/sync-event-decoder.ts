@@ -1,11 +1,11 @@
 /** Decodes input records: each becomes an event of the domain, or a bad record. */
 import { isUtf8 } from 'node:buffer';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
-import type { PoisonCode } from '../domain/events.js';
+import type { DeadLetterCode } from '../domain/events.js';
 import { MAX_REPAIRS, MAX_TEXT_BYTES, type LimitExceeded } from '../domain/limits.js';
 import type { Header, LogRecord } from '../lib/record.js';
 import { payloadOf } from './payload.js';
-import { MAX_REASON_CHARACTERS, type Decoded, type Poison } from './poison.js';
+import { MAX_REASON_CHARACTERS, type BadRecord, type Decoded } from './bad-record.js';
 import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
 import { exceedsRecordLimits } from './payload.js';
 import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
@@ -73,9 +73,10 @@ export class SyncEventDecoder {
    */
   #decode(record: LogRecord, id: number | null, schema: SyncEventReader | undefined): Decoded {
     const { key, value } = record;
-    if (key === null || key.length === 0) return poison(record, 'missing-key', 'the record has no key');
-    if (id === null || value === null) return poison(record, 'bad-framing', framingFault(value) ?? 'the value is null');
-    if (schema === undefined) return poison(record, 'unknown-schema', `the schema registry has no schema ${id}`);
+    if (key === null || key.length === 0) return badRecord(record, 'missing-key', 'the record has no key');
+    if (id === null || value === null)
+      return badRecord(record, 'bad-framing', framingFault(value) ?? 'the value is null');
+    if (schema === undefined) return badRecord(record, 'unknown-schema', `the schema registry has no schema ${id}`);
 
     const keyText = key.toString(undefined, 0, key.length);
     let event: SyncEventValue;
@@ -87,12 +88,12 @@ export class SyncEventDecoder {
     }
     const { companyId, clientId } = event;
 
-    if (keyText !== companyId) return poison(record, 'key-mismatch', 'the key is not the companyId of the value');
+    if (keyText !== companyId) return badRecord(record, 'key-mismatch', 'the key is not the companyId of the value');
     if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.companyIdBytes(value).equals(key)))
-      return poison(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
+      return badRecord(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
 
     const exceeded = exceedsRecordLimits(event) ?? exceedsRepairs(record.headers);
-    if (exceeded !== null) return poison(record, exceeded.code, exceeded.why);
+    if (exceeded !== null) return badRecord(record, exceeded.code, exceeded.why);
 
     const repairs = record.headers.length === 0 ? NO_REPAIRS : repairsOf(record.headers);
     const payload = payloadOf(event.payload);
@@ -125,15 +126,15 @@ function isRepair({ headers }: LogRecord): boolean {
   return headers.some(({ key }) => key === REPAIRS_HEADER);
 }
 
-function undecodable(record: LogRecord, schemaId: number, why: string): Poison {
-  return poison(
+function undecodable(record: LogRecord, schemaId: number, why: string): BadRecord {
+  return badRecord(
     record,
     'undecodable',
     `it cannot be read as a SyncEvent from schema ${schemaId}: ${why.slice(0, MAX_REASON_CHARACTERS)}`,
   );
 }
 
-function poison(record: LogRecord, code: PoisonCode, what: string): Poison {
+function badRecord(record: LogRecord, code: DeadLetterCode, what: string): BadRecord {
   const { key } = record;
   const heldCompanyId = key === null ? null : companyToHold(key);
   const message =

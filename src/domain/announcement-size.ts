@@ -16,9 +16,9 @@ import { isKnownStatus, KNOWN_STATUSES } from './statuses.js';
 const NUMBER_BYTES = 8;
 const LENGTH_BYTES = 2;
 /** The same for a text of any length. */
-const MOST_LENGTH_BYTES = 2 * LENGTH_BYTES;
+const MAX_LENGTH_BYTES = 2 * LENGTH_BYTES;
 /** UTF-8 bytes of one UTF-16 unit. */
-const MOST_BYTES_OF_A_CHAR = 3;
+const MAX_BYTES_OF_A_CHAR = 3;
 /** Its id, data type, connection and status. */
 const TEXTS_OF_A_DATASET = 4;
 /** A link's numbers in the info row: the position of its connection, its flags, and the offset that ended it. */
@@ -52,11 +52,11 @@ export function measure(rows: CompanyRows): number {
  * must be loaded: the memory that they take limits the length of their status words.
  */
 export function mostGrowthByManifest(rows: CompanyRows, { linkId, connectionId, ...manifest }: LinkSyncQueued): number {
-  const ofOne = MOST_LENGTH_BYTES * TEXTS_OF_A_DATASET + STATUS_BYTES + NUMBER_BYTES;
+  const ofOne = MAX_LENGTH_BYTES * TEXTS_OF_A_DATASET + STATUS_BYTES + NUMBER_BYTES;
   let chars = rows.bytes + linkId.length + connectionId.length + manifest.sourceType.length;
   for (const { datasetId, dataType } of manifest.datasets)
     chars += datasetId.length + dataType.length + connectionId.length;
-  return chars * MOST_BYTES_OF_A_CHAR + (manifest.datasets.length + 1) * ofOne + LINK_NUMBER_BYTES;
+  return chars * MAX_BYTES_OF_A_CHAR + (manifest.datasets.length + 1) * ofOne + LINK_NUMBER_BYTES;
 }
 
 /** The bytes that a manifest adds to the bound. The rows of its datasets and the info row must be loaded. */
@@ -137,5 +137,5 @@ function statusBytes(status = 'Queued'): number {
 /** A text over MAX_TEXT_BYTES may need a longer length prefix; a release without that limit may have written one. */
 function textBytes(text: string): number {
   const bytes = utf8Bytes(text);
-  return bytes + (bytes <= MAX_TEXT_BYTES ? LENGTH_BYTES : MOST_LENGTH_BYTES);
+  return bytes + (bytes <= MAX_TEXT_BYTES ? LENGTH_BYTES : MAX_LENGTH_BYTES);
 }

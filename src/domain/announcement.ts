@@ -17,7 +17,7 @@ export interface AnnouncedDataset {
   readonly decidedAtOffset: Offset;
 }
 
-/** The decision to announce a company: exactly one for each company, ever. */
+/** The decision to announce a company. A company gets at most one. */
 export interface Announcement {
   readonly companyId: string;
   readonly clientId: string;

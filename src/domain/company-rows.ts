@@ -85,7 +85,10 @@ export class CompanyRows {
     return this.#datasets.existing();
   }
 
-  /** The existing hold rows that are in memory: `allHoldsLoaded` tells whether there are others. All rows must be loaded. */
+  /**
+   * The existing hold rows that are in memory: `allHoldsLoaded` tells whether there are others. All rows must be
+   * loaded.
+   */
   holds(): readonly [holdId: string, row: HoldRow][] {
     this.#requireAllRows();
     return this.#holds?.existing() ?? [];
@@ -132,8 +135,8 @@ export class CompanyRows {
   }
 
   /**
-   * Replaces the row in memory by a more exact version. This does not count as a change: nothing is written, and the
-   * stored row stays the prior of the next change.
+   * Replaces the row in memory by one with corrected counts. This does not count as a change: nothing is written, and
+   * the stored row stays the prior of the next change.
    */
   correctCompany(row: CompanyRow): void {
     if (this.#priorCompany === undefined) this.#companyAsStored ??= this.company ?? undefined;
@@ -174,7 +177,7 @@ export class CompanyRows {
   editInfo(): InfoTable {
     const table = this.lookUpInfo();
     if (this.#priorInfo !== undefined && this.#info === table) return table;
-    const copy = table.successor();
+    const copy = table.editableCopy();
     if (this.#priorInfo === undefined) this.#priorInfo = this.info;
     this.#info = copy;
     this.#table = copy;

@@ -80,7 +80,7 @@ export interface InputEvent {
 }
 
 /** Why a record is bad. If several codes apply, the first one in this order counts. */
-export const POISON_CODES = [
+export const DEAD_LETTER_CODES = [
   'missing-key',
   'bad-framing',
   'unknown-schema',
@@ -89,4 +89,4 @@ export const POISON_CODES = [
   'too-many-datasets',
   'too-large',
 ] as const;
-export type PoisonCode = (typeof POISON_CODES)[number];
+export type DeadLetterCode = (typeof DEAD_LETTER_CODES)[number];

@@ -6,7 +6,7 @@ import { assertNever } from '../lib/assert-never.js';
 import { isoTime } from '../lib/iso-time.js';
 import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js';
 import type { CompanyRows } from './company-rows.js';
-import type { PoisonCode } from './events.js';
+import type { DeadLetterCode } from './events.js';
 import type { EarlyDataset, ExplainedCounts, ExplainedDataset, ExplainedLink, Explanation } from './explanation.js';
 import { lastProgressOf } from './pending-company.js';
 import type { Policy } from './policy.js';
@@ -14,7 +14,7 @@ import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany 
 import { classOf, isKnownStatus, type StatusClass } from './statuses.js';
 import { plural, verdictOf } from './verdict-sentence.js';
 
-const POISON_REASONS: Readonly<Record<PoisonCode, string>> = {
+const REASON_OF_CODE: Readonly<Record<DeadLetterCode, string>> = {
   'missing-key': 'has no key',
   'bad-framing': 'is not framed as Avro with a schema id',
   'unknown-schema': 'has a schema id that the registry does not know',
@@ -137,7 +137,7 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
     holds: rows.holds().map(([record, { code, timestamp }]) => ({
       record,
       code,
-      reason: POISON_REASONS[code],
+      reason: REASON_OF_CODE[code],
       at: isoTime(timestamp),
     })),
     links,

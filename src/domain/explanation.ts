@@ -1,6 +1,6 @@
 /** The parts of an explanation: why a company has or has not been announced. `explain.ts` builds it. */
 import type { AnnouncedDataset } from './announcement.js';
-import type { Offset, PoisonCode } from './events.js';
+import type { DeadLetterCode, Offset } from './events.js';
 import type { Policy } from './policy.js';
 import type { StatusClass } from './statuses.js';
 
@@ -71,7 +71,7 @@ export interface ExplainedCounts {
 export interface ExplainedHold {
   /** `<partition>/<offset>` of the bad record: the value of the `repairs` header that lifts the hold. */
   readonly record: string;
-  readonly code: PoisonCode;
+  readonly code: DeadLetterCode;
   readonly reason: string;
   readonly at: string;
 }

@@ -8,7 +8,7 @@ import type { Connection, InfoRow, Link } from './rows.js';
 const FEW = 8;
 
 /** The position of each connection and link. A lookup by id costs the same however many there are. */
-class Places {
+class PositionsById {
   readonly connections = new Map<string, number>();
   readonly links = new Map<string, number>();
   /** Positions of the links that have not ended, by the position of their connection. */
@@ -38,7 +38,7 @@ export class InfoTable implements InfoRow {
   readonly connections: Connection[];
   readonly links: Link[];
   /** Created at the first lookup that needs it. */
-  #places: Places | null = null;
+  #positions: PositionsById | null = null;
   /** The bytes of the row without its names, which are set later. */
   #bytes: number;
 
@@ -60,20 +60,20 @@ export class InfoTable implements InfoRow {
   }
 
   /** Returns a copy that may be changed. After this call, look nothing up in the original. */
-  successor(): InfoTable {
+  editableCopy(): InfoTable {
     const copy = new InfoTable(this);
-    copy.#places = this.#places;
+    copy.#positions = this.#positions;
     return copy;
   }
 
   connectionAt(connectionId: string): number | undefined {
-    if (this.connections.length > FEW) return this.#found().connections.get(connectionId);
+    if (this.connections.length > FEW) return this.#positionsById().connections.get(connectionId);
     const position = this.connections.findIndex((connection) => connection.connectionId === connectionId);
     return position === -1 ? undefined : position;
   }
 
   linkAt(linkId: string): number | undefined {
-    if (this.links.length > FEW) return this.#found().links.get(linkId);
+    if (this.links.length > FEW) return this.#positionsById().links.get(linkId);
     const position = this.links.findIndex((link) => link.linkId === linkId);
     return position === -1 ? undefined : position;
   }
@@ -82,7 +82,7 @@ export class InfoTable implements InfoRow {
   runningLinksOf(connectionId: string): readonly number[] {
     const position = this.connectionAt(connectionId);
     if (position === undefined) return [];
-    if (this.links.length > FEW) return this.#found().running.get(position) ?? [];
+    if (this.links.length > FEW) return this.#positionsById().running.get(position) ?? [];
     return this.links.flatMap(({ connection, endedAt }, i) => (connection === position && endedAt === null ? [i] : []));
   }
 
@@ -93,7 +93,7 @@ export class InfoTable implements InfoRow {
     this.connections[position] = connection;
     if (known !== undefined) return position;
     this.#bytes += bytesOfConnection(connection);
-    this.#places?.connections.set(connection.connectionId, position);
+    this.#positions?.connections.set(connection.connectionId, position);
     return position;
   }
 
@@ -101,7 +101,7 @@ export class InfoTable implements InfoRow {
   addLink(link: Link): number {
     const position = this.links.push(link) - 1;
     this.#bytes += bytesOfLink(link);
-    this.#places?.addLink(link, position);
+    this.#positions?.addLink(link, position);
     return position;
   }
 
@@ -114,11 +114,11 @@ export class InfoTable implements InfoRow {
     for (const position of this.runningLinksOf(connectionId))
       this.links[position] = { ...this.#link(position), endedAt };
     const connection = this.connectionAt(connectionId);
-    if (connection !== undefined) this.#places?.running.delete(connection);
+    if (connection !== undefined) this.#positions?.running.delete(connection);
   }
 
-  #found(): Places {
-    return (this.#places ??= new Places(this));
+  #positionsById(): PositionsById {
+    return (this.#positions ??= new PositionsById(this));
   }
 
   #link(position: number): Link {

@@ -2,7 +2,7 @@
  * The limits of one record and of one company. A record that exceeds a limit is a bad record: see docs/operations.md.
  */
 import type { CompanyRows } from './company-rows.js';
-import type { PoisonCode } from './events.js';
+import type { DeadLetterCode } from './events.js';
 import type { PendingCompany } from './rows.js';
 
 /**
@@ -36,16 +36,16 @@ export const MAX_REPAIRS = 10_000;
 
 /**
  * Holds of one company that a deletion loads and removes in one transaction. A company may have more: then the holds
- * above this number are removed before, in transactions of their own.
+ * above this number are removed first, in transactions of their own.
  */
 export const MAX_HOLDS_REMOVED = 10_000;
 
 /** Codes of records that can be read but exceed a limit. They never apply to an announced or deleted company. */
-export const LIMIT_CODES = ['too-many-datasets', 'too-large'] as const satisfies readonly PoisonCode[];
+export const LIMIT_CODES = ['too-many-datasets', 'too-large'] as const satisfies readonly DeadLetterCode[];
 export type LimitCode = (typeof LIMIT_CODES)[number];
 
-export function isLimitCode(code: PoisonCode): code is LimitCode {
-  return (LIMIT_CODES as readonly PoisonCode[]).includes(code);
+export function isLimitCode(code: DeadLetterCode): code is LimitCode {
+  return (LIMIT_CODES as readonly DeadLetterCode[]).includes(code);
 }
 
 /** A limit that a record would exceed. */

@@ -1,6 +1,6 @@
 import type { TimestampMs } from './events.js';
 
-/** When a company counts as synchronized. */
+/** Which datasets must be finished before a company is announced. `isComplete` in transition.ts applies it. */
 export type Policy = 'FIRST_DATASET' | 'ALL_DATASETS';
 
 /** A record timestamp before this is not a date: it is missing (-1), or in seconds. */

@@ -21,7 +21,7 @@ export type Completing = Pick<InputEvent, 'offset' | 'timestamp' | 'clientId'> &
  * Marks the stored counts as untrusted: an older release may have counted under fewer words, and without the size. The
  * company is then counted again before anything is decided.
  */
-export function mistrustCounts(rows: CompanyRows): void {
+export function markCountsUntrusted(rows: CompanyRows): void {
   const { company } = rows;
   if (company?.outcome === 'pending') rows.correctCompany({ ...company, laterFinished: null, announcementBytes: 0 });
 }
@@ -46,7 +46,7 @@ export function countAgain(rows: CompanyRows): void {
  *
  * `needs-all-rows`: load all of its rows; loading counts them. `overdue`: announce it with `completingOf`.
  */
-export function dueFirst(rows: CompanyRows): 'needs-all-rows' | 'overdue' | null {
+export function stepBeforeRecord(rows: CompanyRows): 'needs-all-rows' | 'overdue' | null {
   const { company } = rows;
   if (company?.outcome !== 'pending' || company.laterFinished === 0) return null;
   if (company.laterFinished !== null && !isOverdue(company)) return null;

@@ -21,7 +21,7 @@ export class RowsById<T extends object> {
   #latestId: string | undefined;
   #latest: Entry<T> | undefined;
   #bytes = 0;
-  /** How many of the rows in memory exist. */
+  /** How many of the loaded rows have a value. A loaded row is null if the store has none. */
   #count = 0;
 
   /** @param bytesOf the approximate memory of a row, without its entry here */
@@ -31,7 +31,7 @@ export class RowsById<T extends object> {
     return this.#entries.size;
   }
 
-  /** The number of rows in memory that exist. */
+  /** How many of the loaded rows have a value. */
   get count(): number {
     return this.#count;
   }

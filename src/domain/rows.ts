@@ -1,5 +1,5 @@
 /** The rows that make up a company's state. Immutable values: a change is a new row. */
-import type { Offset, PoisonCode, TimestampMs } from './events.js';
+import type { DeadLetterCode, Offset, TimestampMs } from './events.js';
 import type { Policy } from './policy.js';
 
 /**
@@ -114,6 +114,6 @@ export interface DatasetPlace {
 
 /** A bad record that keeps the company from being announced. The row's key is `<partition>/<offset>` of the record. */
 export interface HoldRow {
-  readonly code: PoisonCode;
+  readonly code: DeadLetterCode;
   readonly timestamp: TimestampMs;
 }

@@ -7,7 +7,7 @@ import type { PendingCompany } from './rows.js';
 import { classOf } from './statuses.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
-/** Entries in each list of a stall: enough to start with. The counts give the full numbers. */
+/** The most entries in each list of a stall. An operator needs the first few; the counts give the full numbers. */
 export const MAX_LISTED = 100;
 /** The largest accepted difference if the clock of a producer is ahead. */
 const CLOCK_SKEW_MS = HOUR_MS;
@@ -41,8 +41,8 @@ export function isStalled(company: PendingCompany, now: TimestampMs, stalledAfte
 }
 
 /**
- * Whether the time of the last progress cannot be used: its record has no date, or a date in the future, as from a
- * producer that counts in microseconds. With such a time the company would never count as stalled.
+ * Whether the time of the last progress cannot be used. That is so if its record has no date, or a date in the future,
+ * for example from a producer that counts in microseconds. With such a time the company would never count as stalled.
  */
 export function isUndated(company: PendingCompany, now: TimestampMs): boolean {
   const lastProgress = lastProgressOf(company);

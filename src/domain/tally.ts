@@ -21,7 +21,7 @@ export function isLaterFinished(dataset: DatasetRow, endedLinks: bigint): boolea
   return isLaterTerminal(dataset.status) && dataset.place !== null && !inEndedLink(dataset, endedLinks);
 }
 
-/** The changes of the counts of a company, from the changes of its datasets. */
+/** Adds up how a company's counts change when its datasets change. */
 export class Tally {
   #early = 0;
   #named = 0;

@@ -7,10 +7,10 @@ import { assertNever } from '../lib/assert-never.js';
 import { exceedsAnnouncement, growthByStatus, isMeasured } from './announcement-size.js';
 import { forgetEarlyDatasets, type LimitExceeded, MAX_EARLY_DATASETS, MAX_HOLDS_REMOVED } from './limits.js';
 import type { CompanyRows } from './company-rows.js';
-import type { DatasetStatusChanged, InputEvent, PoisonCode, TimestampMs } from './events.js';
+import type { DatasetStatusChanged, DeadLetterCode, InputEvent, TimestampMs } from './events.js';
 import { applyManifest, exceededBy } from './manifest.js';
 import type { Policy } from './policy.js';
-import { dueFirst } from './recount.js';
+import { stepBeforeRecord } from './recount.js';
 import { NEW_COMPANY, withProgress } from './pending-company.js';
 import type { DatasetRow, PendingCompany } from './rows.js';
 import { Tally } from './tally.js';
@@ -32,7 +32,9 @@ export type Outcome =
   | { readonly kind: 'needs-all-rows' }
   /** Nothing was changed yet: load all rows and all holds of the company and apply the event again. */
   | { readonly kind: 'needs-all-holds' }
-  /** Nothing was changed yet: remove holds of the company until MAX_HOLDS_REMOVED are left, then apply it again. */
+  /**
+   * Nothing was changed yet: remove holds of the company until MAX_HOLDS_REMOVED are left, then apply the event again.
+   */
   | { readonly kind: 'has-many-holds' }
   /** Nothing was changed yet: call `announce` with `completingOf` (recount.ts), and apply the event again. */
   | { readonly kind: 'overdue' }
@@ -54,8 +56,8 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
   if (company !== null && company.outcome !== 'pending') return { kind: 'ignored', why: 'final' };
   const { payload } = event;
   // The customer was notified elsewhere: to announce an overdue company here would notify the customer twice.
-  const first = payload.kind === 'announced-elsewhere' ? null : dueFirst(rows);
-  if (first !== null) return { kind: first };
+  const stepBefore = payload.kind === 'announced-elsewhere' ? null : stepBeforeRecord(rows);
+  if (stepBefore !== null) return { kind: stepBefore };
 
   switch (payload.kind) {
     case 'deleted':
@@ -103,12 +105,12 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
 
 /**
  * Holds the company of a bad record: the company cannot be announced until the record is repaired. First do the step
- * that `dueFirst` returns: a record that arrives later must not hold an overdue company.
+ * that `stepBeforeRecord` returns: a record that arrives later must not hold an overdue company.
  *
  * @param holdId `<partition>/<offset>` of the bad record
  * @returns whether the record now holds the company; an announced or deleted company is never held
  */
-export function hold(rows: CompanyRows, holdId: string, code: PoisonCode, timestamp: TimestampMs): boolean {
+export function hold(rows: CompanyRows, holdId: string, code: DeadLetterCode, timestamp: TimestampMs): boolean {
   const company = rows.company ?? withProgress(NEW_COMPANY, timestamp);
   if (company.outcome !== 'pending') return false;
   if (rows.hold(holdId) !== null) return true;
@@ -120,15 +122,17 @@ export function hold(rows: CompanyRows, holdId: string, code: PoisonCode, timest
 function judge(rows: CompanyRows, policy: Policy): Outcome {
   const company = rows.company;
   if (company === null) return { kind: 'ignored', why: 'nothing-to-do' };
-  if (company.outcome !== 'pending') throw new Error(`company ${rows.companyId} is judged after its outcome`);
-  return isSynchronized(company, policy) ? { kind: 'completed', policy } : APPLIED;
+  if (company.outcome !== 'pending')
+    throw new Error(`company ${rows.companyId} was judged again, although it is announced or deleted`);
+  return isComplete(company, policy) ? { kind: 'completed', policy } : APPLIED;
 }
 
 /**
- * Whether nothing is left to wait for. A company with a succeeded dataset has seen a manifest: only named datasets
- * count.
+ * Decides whether a company is complete: it has no hold, and at least one named dataset has succeeded. Under
+ * ALL_DATASETS, also every link is sealed or ended, and every named dataset is finished. (`succeeded` counts only
+ * datasets that a manifest has named, so no check for a manifest is needed.)
  */
-export function isSynchronized(company: PendingCompany, policy: Policy): boolean {
+export function isComplete(company: PendingCompany, policy: Policy): boolean {
   if (company.holds > 0 || company.succeeded === 0) return false;
   switch (policy) {
     case 'FIRST_DATASET':
@@ -149,7 +153,7 @@ export function isSynchronized(company: PendingCompany, policy: Policy): boolean
 export function removeHolds(rows: CompanyRows, holdIds: readonly string[], left: number): void {
   const { company } = rows;
   if (company?.outcome !== 'pending' || left < 1)
-    throw new Error(`company ${rows.companyId}: removing holds must leave it on hold`);
+    throw new Error(`company ${rows.companyId}: removeHolds must leave at least one hold`);
   for (const holdId of holdIds) rows.setHold(holdId, null);
   rows.setCompany({ ...company, holds: left });
 }

@@ -1,13 +1,13 @@
 /**
  * Words the verdict on a company in one sentence: announced, deleted, or what it waits for. It decides nothing:
- * `isSynchronized` (transition.ts) decides whether a company is complete.
+ * `isComplete` (transition.ts) decides whether a company is complete.
  */
 import { assertNever } from '../lib/assert-never.js';
 import type { ExplainedDataset, Explanation, Verdict } from './explanation.js';
 import type { Policy } from './policy.js';
 import type { PendingCompany } from './rows.js';
 import { isOverdue } from './recount.js';
-import { isSynchronized } from './transition.js';
+import { isComplete } from './transition.js';
 
 type Facts = Omit<Explanation, 'verdict' | 'sentence'>;
 
@@ -71,7 +71,7 @@ function heldVerdict(facts: Facts, about: About & { kind: 'pending' }): Spoken {
 
 function waitingVerdict(facts: Facts, { company, policy }: About & { kind: 'pending' }): Spoken {
   if (isOverdue({ ...company, holds: 0 })) return { verdict: 'due', sentence: OVERDUE };
-  if (isSynchronized({ ...company, holds: 0 }, policy)) return due(policy);
+  if (isComplete({ ...company, holds: 0 }, policy)) return due(policy);
   if (company.links === 0) return { verdict: 'no-manifest', sentence: noManifest(company) };
   if (company.unfinished > 0) return { verdict: 'waiting', sentence: waitingSentence(facts, policy) };
   if (company.unsealed > 0) return { verdict: 'unsealed', sentence: unsealedSentence(facts) };

@@ -56,7 +56,7 @@ export class ByteWriter {
     chunk[this.#at++] = rest;
   }
 
-  /** A varint with so many additional bytes, which do not change its value. */
+  /** A varint with this many additional bytes, which do not change its value. */
   paddedVarint(value: number, padding: number): void {
     this.varint(value);
     if (padding === 0) return;

@@ -3,7 +3,7 @@
  * them.
  */
 import { z } from 'zod';
-import { POISON_CODES } from '../domain/events.js';
+import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { VERDICTS, type Explanation } from '../domain/explanation.js';
 import { PARTITION_STATES } from '../pipeline/observer.js';
 import { DEPENDENCIES } from './dependency-watch.js';
@@ -42,7 +42,7 @@ const link = z.strictObject({
 
 const hold = z.strictObject({
   record: z.string().describe('<partition>/<offset> of the bad record; use it as the value of the repairs header'),
-  code: z.enum(POISON_CODES),
+  code: z.enum(DEAD_LETTER_CODES),
   reason: z.string(),
   at: time(),
 });

@@ -1,6 +1,6 @@
 /**
  * Knows which parts make no progress because of errors, since when and why. A part is a partition, a standby, the
- * reading of the client settings, or the group membership.
+ * reader of `client-settings`, or the group membership.
  *
  * The present state of a partition is not enough: a partition that fails every few seconds is `running` in between. So
  * trouble begins with its first sign. It ends only with progress (a committed batch, or a restore or standby that gets

@@ -22,7 +22,7 @@ export interface InspectionParts {
   readonly owners: PartitionOwners & StateHolders;
   /** Reads the outbound topic. */
   readonly logs: Logs;
-  /** Of `CompanySynchronized`. */
+  /** The schema of `CompanySynchronized`. */
   readonly schema: object;
   readonly schemas: SchemaSource;
   /** Made of HTTP_TOKEN, which all instances of a deployment share. */
@@ -88,7 +88,7 @@ export function createInspection(parts: InspectionParts): Inspection {
     clock,
     logger,
     partitions: () => local.statuses().keys(),
-    held: () => context.held.all(),
+    statePositions: () => context.statePositions.all(),
     holders: () => owners.holders(),
   });
   return { companies, deployment, successors };

@@ -14,7 +14,7 @@ import type { OldestUncommitted } from './oldest-uncommitted.js';
 /** The age that a sampled value may have, in addition to the time that the look-up takes. */
 const SAMPLE_INTERVAL_MS = 10_000;
 /**
- * The brokers' last answer about a partition is shown for so many milliseconds, unless they answer again. That is
+ * The brokers' last answer about a partition is shown for this many milliseconds, unless they answer again. That is
  * several times the interval between two look-ups, so one slow answer does not matter.
  */
 export const STALE_AFTER_MS = 60_000;
@@ -43,7 +43,7 @@ export interface InstanceMetricsParts {
   readonly stateSize: () => Promise<StateSize>;
   readonly changelogBytes: ChangelogSizesParts['changelogBytes'];
   /**
-   * Called with the records between the committed offset and the end of a partition; null if the brokers did not
+   * Called with the records between the group's offset and the end of a partition; null if the brokers did not
    * report it for STALE_AFTER_MS.
    */
   readonly onLag: (partition: number, records: number | null) => void;

@@ -6,7 +6,7 @@
 import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
 import type { HideSecrets } from '../lib/hide-secrets.js';
 import { printable } from '../lib/printable.js';
-import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
+import { REPEAT_AFTER_MS, RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 
 /** pino's level of a warning. A fatal line is the last one, and always logged. */
 const WARN = 40;
@@ -22,8 +22,15 @@ export const COMPANY_LINES_A_MINUTE = 100;
 const SECRET_FIELDS = ['password', 'passphrase', 'authorization', 'sasl', 'auth'];
 const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
 const STANDARD_OUTPUT = 1;
+/** Characters of lines that wait until standard output is read, at most. Lines beyond them are dropped and counted. */
+export const MAX_WAITING_CHARACTERS = 1024 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** `drop` and `drain` are emitted by pino's own destinations. */
+interface LogDestination extends DestinationStream {
+  on?(event: 'drop' | 'drain', listener: () => void): unknown;
+}
 
 export interface LoggerOptions {
   readonly level: LevelWithSilent;
@@ -33,8 +40,9 @@ export interface LoggerOptions {
   readonly now: () => number;
 }
 
-/** Writes synchronously, so the last line before the process ends is not lost. */
-export function createLogger({ level, pid, hide, now }: LoggerOptions, destination = standardOutput()): Logger {
+/** @param destination standard output by default */
+export function createLogger(options: LoggerOptions, destination: LogDestination = openLog(STANDARD_OUTPUT)): Logger {
+  const { level, pid, hide, now } = options;
   const repeats = new RepeatedLines(now);
   const hooks = {
     logMethod(this: Logger, given: unknown[], log: (...args: unknown[]) => void, lineLevel: number): void {
@@ -46,11 +54,28 @@ export function createLogger({ level, pid, hide, now }: LoggerOptions, destinati
     },
   };
   const safe = { write: (line: string) => destination.write(logLine(line, hide)) };
-  return pino({ level, base: { pid }, redact: REDACTED, hooks }, safe);
+  const logger = pino({ level, base: { pid }, redact: REDACTED, hooks }, safe);
+  reportDropped(logger, destination, now);
+  return logger;
 }
 
-function standardOutput(): DestinationStream {
-  return pino.destination({ dest: STANDARD_OUTPUT, sync: true });
+/** Once the log is read again. At most once a minute, as the hook above would leave out the second line. */
+function reportDropped(logger: Logger, destination: LogDestination, now: () => number): void {
+  let [lines, reportAt] = [0, -Infinity];
+  destination.on?.('drop', () => lines++);
+  destination.on?.('drain', () => {
+    if (lines === 0 || now() < reportAt) return;
+    logger.warn({ lines }, 'log lines were dropped, because nothing read the standard output');
+    [lines, reportAt] = [0, now() + REPEAT_AFTER_MS];
+  });
+}
+
+/**
+ * Writes lines outside the event loop: a hanging reader of the log stops nothing. When the process exits, it first
+ * writes what waits.
+ */
+export function openLog(file: number): ReturnType<typeof pino.destination> {
+  return pino.destination({ dest: file, sync: false, maxLength: MAX_WAITING_CHARACTERS });
 }
 
 /** A line of JSON with its line break. C1 and bidi controls are escaped, because JSON leaves them as they are. */

@@ -3,7 +3,7 @@ import type { Announcement } from '../domain/announcement.js';
 import type { Stall } from '../domain/stall.js';
 import { isoTime } from '../lib/iso-time.js';
 import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
-import type { Poison } from '../decode/poison.js';
+import type { BadRecord } from '../decode/bad-record.js';
 import {
   BrokerSettingError,
   FencedError,
@@ -113,7 +113,7 @@ export class LoggingObserver implements PipelineObserver {
     );
   }
 
-  poison(partition: number, { code, message, record, heldCompanyId }: Poison): void {
+  deadLetter(partition: number, { code, message, record, heldCompanyId }: BadRecord): void {
     this.logger.warn(
       { partition, offset: record.offset, code, ...(heldCompanyId === null ? {} : { companyId: heldCompanyId }) },
       `record copied to the dead-letter topic: ${message}`,

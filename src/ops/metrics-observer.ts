@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Announcement } from '../domain/announcement.js';
-import { POISON_CODES } from '../domain/events.js';
+import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { isDate, type Policy } from '../domain/policy.js';
-import type { Poison } from '../decode/poison.js';
+import type { BadRecord } from '../decode/bad-record.js';
 import type { LogRecord } from '../lib/record.js';
 import type {
   BatchReport,
@@ -31,8 +31,8 @@ const TRANSACTION_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
 
 /**
- * Counts what happens, for Prometheus; docs/operations.md has the table. It counts once for each batch, announcement,
- * dead letter, fault or unknown status, never for each other record.
+ * Counts what happens, for Prometheus; docs/operations.md has the table. It does work for each batch, announcement,
+ * dead letter, fault or unknown status, but not for each of the other records.
  */
 export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #records;
@@ -100,7 +100,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#unknownWords = gauge('unknown_status_words', 'Different unknown status words seen since the start', []);
     this.#forgotten = counter('forgotten_early_datasets_total', 'Datasets forgotten before any manifest came', []);
     this.#setAside = counter('state_set_aside_total', 'State folders set aside and rebuilt', ['partition']);
-    this.#takeOverErrors = counter('partition_errors_total', 'Errors after which a partition was taken over again', [
+    this.#takeOverErrors = counter('partition_errors_total', 'Errors after which the instance restarted a partition', [
       'partition',
       'error',
     ]);
@@ -140,7 +140,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#steps = new StepTimes(monotonicMs, (step, ms) => this.#stepSeconds.observe({ step }, ms / 1000));
     // Counters whose labels are known begin at 0. Prometheus does not count a change from no value to 1 as an
     // increase.
-    for (const code of POISON_CODES) this.#deadLetters.inc({ code }, 0);
+    for (const code of DEAD_LETTER_CODES) this.#deadLetters.inc({ code }, 0);
     for (const decision of DECISIONS) this.#decisions.inc({ decision }, 0);
     for (const policy of POLICIES) this.#announced.inc({ policy }, 0);
     for (const result of ['hit', 'miss']) this.#cache.inc({ result }, 0);
@@ -207,7 +207,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       this.#announcementSeconds.observe(Math.max(0, this.now() - completing.timestamp) / 1000);
   }
 
-  poison(_partition: number, { code }: Poison): void {
+  deadLetter(_partition: number, { code }: BadRecord): void {
     this.#deadLetters.inc({ code });
   }
 

@@ -11,7 +11,7 @@ export function observeAll(observers: readonly Partial<PipelineObserver>[]): Pip
     standby: (...args) => observers.forEach((o) => o.standby?.(...args)),
     standbyError: (...args) => observers.forEach((o) => o.standbyError?.(...args)),
     announced: (...args) => observers.forEach((o) => o.announced?.(...args)),
-    poison: (...args) => observers.forEach((o) => o.poison?.(...args)),
+    deadLetter: (...args) => observers.forEach((o) => o.deadLetter?.(...args)),
     stalled: (...args) => observers.forEach((o) => o.stalled?.(...args)),
     companies: (...args) => observers.forEach((o) => o.companies?.(...args)),
     unknownStatus: (...args) => observers.forEach((o) => o.unknownStatus?.(...args)),

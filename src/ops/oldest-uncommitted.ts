@@ -31,7 +31,7 @@ export interface OldestUncommittedOptions {
 export class OldestUncommitted implements Partial<PipelineObserver> {
   /** By partition; a partition without uncommitted records has no entry. */
   readonly #oldest = new Map<number, Oldest>();
-  /** The committed offset of each partition at the last sample. */
+  /** The group's offset in each partition at the last sample. */
   readonly #sampled = new Map<number, number>();
 
   constructor(private readonly options: OldestUncommittedOptions) {
@@ -74,7 +74,7 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
   }
 
   /**
-   * Call it at intervals with the committed offset.
+   * Call it at intervals with the group's offset.
    * @param end the end of the readable input partition
    * @throws any error of the reader
    */

@@ -39,7 +39,7 @@ export interface StandbyFigures extends StandbyProgress {
   readonly lag: number;
 }
 
-/** Throughput is the mean of so many seconds. */
+/** Throughput is the mean of this many seconds. */
 const WINDOW_S = 5;
 export const NO_FIGURES: Figures = {
   position: null,

@@ -5,7 +5,7 @@
  * restart of the process does not change how long a folder is kept.
  */
 import type { Clock } from '../lib/clock.js';
-import type { HeldPositions } from '../pipeline/held-positions.js';
+import type { StatePositions } from '../pipeline/state-positions.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import type { CallDeadline } from '../store/call-deadline.js';
 import type { ExclusiveStateDirectory } from '../store/exclusive-state-directory.js';
@@ -18,7 +18,7 @@ export interface StateGarbageOptions {
   readonly state: Pick<ExclusiveStateDirectory, 'ifUnused'>;
   /** Whether this instance runs the partition or keeps a standby of it. */
   readonly isUsed: (partition: number) => boolean;
-  readonly held: Pick<HeldPositions, 'forget'>;
+  readonly statePositions: Pick<StatePositions, 'forget'>;
   /** Limits each step. */
   readonly volume: CallDeadline;
   readonly clock: Clock;
@@ -73,10 +73,10 @@ export class StateGarbage {
   }
 
   async #remove({ path, partition }: StateFolder): Promise<boolean> {
-    const { state, held } = this.options;
+    const { state, statePositions } = this.options;
     if (partition !== null)
       return state.ifUnused(partition, async () => {
-        held.forget(partition);
+        statePositions.forget(partition);
         await removeStateFolder(path);
       });
     await removeStateFolder(path);

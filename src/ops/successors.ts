@@ -9,9 +9,9 @@ export interface SuccessorsOptions {
   /** The partitions that run here. */
   readonly partitions: () => Iterable<number>;
   /** Partition -> changelog position of the state here. */
-  readonly held: () => ReadonlyMap<number, number>;
+  readonly statePositions: () => ReadonlyMap<number, number>;
   readonly memberId: () => string | null;
-  /** The state that every member of the group holds. */
+  /** The state that each member of the group has on its disk. */
   readonly holders: () => Promise<readonly StateHolder[]>;
   readonly client: Pick<InstanceClient, 'standbyPositions'>;
   readonly clock: Clock;
@@ -20,10 +20,10 @@ export interface SuccessorsOptions {
 
 /** A stop waits no longer than this for the report. The partitions continue to run meanwhile. */
 const REPORT_TIMEOUT_MS = 1_000;
-/** A successor replays so many records within a fraction of a second. */
+/** A successor replays this many records within a fraction of a second. */
 const READY_RECORDS = 50_000;
 
-/** The member that holds most of a partition's state. */
+/** The member that has most of a partition's state. */
 interface Successor {
   readonly how: string;
   readonly position: number;
@@ -33,7 +33,7 @@ export class Successors {
   constructor(private readonly options: SuccessorsOptions) {}
 
   /**
-   * Logs for each partition that runs here which member holds its state, and how many changelog records that state is
+   * Logs for each partition that runs here which member has its state, and how many changelog records that state is
    * behind. Partitions with the same result share a line. Never throws, and takes at most REPORT_TIMEOUT_MS.
    */
   async report(): Promise<void> {
@@ -67,7 +67,7 @@ export class Successors {
    * member itself knows their current positions.
    */
   async #successor(holder: StateHolder, ourAddress: string | null): Promise<(partition: number) => Successor | null> {
-    const { httpAddress, memberId, standbys, held } = holder;
+    const { httpAddress, memberId, standbys, statePositions } = holder;
     const where = httpAddress ?? memberId;
     // If an instance advertises an address such as 127.0.0.1, others cannot reach it: we would ask ourselves.
     const isAsked = standbys.length > 0 && httpAddress !== null && httpAddress !== ourAddress;
@@ -75,14 +75,14 @@ export class Successors {
       ? await this.options.client.standbyPositions(httpAddress).catch(() => new Map<number, number>())
       : new Map<number, number>();
     return (partition) => {
-      const position = live.get(partition) ?? held.get(partition);
+      const position = live.get(partition) ?? statePositions.get(partition);
       if (position === undefined) return null;
       return { how: standbys.includes(partition) ? `a standby on ${where}` : `the state on ${where}`, position };
     };
   }
 
   #log(ours: readonly number[], others: readonly ((partition: number) => Successor | null)[]): void {
-    const { held, logger } = this.options;
+    const { statePositions, logger } = this.options;
     const lines = new Map<string, { readonly partitions: number[]; behind: number }>();
     for (const partition of ours) {
       const successors = others.flatMap((of) => of(partition) ?? []);
@@ -91,7 +91,7 @@ export class Successors {
       const line = lines.get(who) ?? { partitions: [], behind: 0 };
       lines.set(who, line);
       line.partitions.push(partition);
-      line.behind = Math.max(line.behind, (held().get(partition) ?? 0) - (best?.position ?? 0));
+      line.behind = Math.max(line.behind, (statePositions().get(partition) ?? 0) - (best?.position ?? 0));
     }
     for (const [who, { partitions, behind }] of lines) {
       const isReady = who !== NO_MEMBER && behind <= READY_RECORDS;

@@ -72,7 +72,7 @@ export class TracingObserver implements Partial<PipelineObserver> {
     span.end(endOf(batch));
   }
 
-  /** The batch in progress, if any, has failed. The partition is taken over again. */
+  /** The batch in progress, if any, has failed. The partition is restarted. */
   error(partition: number, error: unknown): void {
     const batch = this.#open.get(partition);
     if (batch === undefined) return;

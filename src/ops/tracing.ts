@@ -8,7 +8,7 @@ import type { Clock } from '../lib/clock.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import type { TracedTopics } from './tracing-observer.js';
 
-export interface TracingWish {
+export interface TracingSettings {
   readonly wanted: boolean;
   /** Why no traces are sent although the variables ask for them; null if there is no such fault. */
   readonly fault: string | null;
@@ -27,7 +27,7 @@ const PROTOCOL = 'http/protobuf';
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ */
-export function tracingWish(env: Environment): TracingWish {
+export function tracingSettings(env: Environment): TracingSettings {
   const exporter = env['OTEL_TRACES_EXPORTER']?.trim() ?? '';
   const endpoint = env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] || env['OTEL_EXPORTER_OTLP_ENDPOINT'] || '';
   const protocol = env['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL'] || env['OTEL_EXPORTER_OTLP_PROTOCOL'] || PROTOCOL;
@@ -45,7 +45,7 @@ export function tracingWish(env: Environment): TracingWish {
  * processor.
  */
 export async function startTracing(
-  { wanted, fault }: TracingWish,
+  { wanted, fault }: TracingSettings,
   topics: TracedTopics,
   logger: Logger,
   clock: Clock,

@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import type { Clock } from '../lib/clock.js';
 
-/** If an address sends so many wrong tokens within the window, it is refused until the window is over. */
+/** If an address sends this many wrong tokens within the window, it is refused until the window is over. */
 export const MAX_WRONG_TOKENS = 10;
 export const WRONG_TOKENS_WINDOW_MS = 60_000;
 /** Addresses that are remembered; the oldest is forgotten first. `npm run bench:costs`: about 100 bytes each. */

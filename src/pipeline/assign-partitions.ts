@@ -2,12 +2,12 @@
  * Decides which member of the group runs which partition, and which members keep a standby of it. The result depends
  * only on the arguments, so every member that leads the group decides the same.
  *
- * 1. The counts of any two members differ by at most one.
- * 2. Within that limit, a partition stays with its present member: only as many move as the counts require.
+ * 1. The numbers of partitions of any two members differ by at most one.
+ * 2. Within rule 1, a partition stays with its present member: only as many move as rule 1 requires.
  * 3. A partition that must move, or that has no owner, goes to the member with the least of its changelog left to
- *   replay. If one member takes a partition, another cannot. So the partition whose second choice would cost most is
- *   placed first (Vogel's approximation of the transportation problem).
- * 4. The same rule places standbys, each on a member that has nothing of that partition yet.
+ *    replay. If one member takes a partition, another cannot. So the partition whose second choice would cost most is
+ *    placed first (Vogel's approximation of the transportation problem).
+ * 4. The same rule places standbys, each on a member that neither runs the partition nor has another standby of it.
  */
 import { Placement, type ReplayCosts } from './partition-placement.js';
 
@@ -17,7 +17,7 @@ export interface GroupMember {
   /** The partitions that it runs. If several members claim one, the member furthest in its changelog keeps it. */
   readonly partitions: readonly number[];
   /** Partition -> changelog position of the state on its disk. A missing partition counts as 0. */
-  readonly held: ReadonlyMap<number, number>;
+  readonly statePositions: ReadonlyMap<number, number>;
   /**
    * Standby replicas that it wants for each partition; null if that is unknown. The number that most members want
    * counts: one member cannot make all others keep state that they do not want.
@@ -73,7 +73,7 @@ function standbysWanted(members: readonly GroupMember[]): number {
 
 function replayCosts(partitions: number, members: readonly GroupMember[]): ReplayCosts {
   return Array.from({ length: partitions }, (_, partition) => {
-    const positions = members.map(({ held }) => held.get(partition) ?? 0);
+    const positions = members.map(({ statePositions }) => statePositions.get(partition) ?? 0);
     const best = Math.max(...positions);
     return positions.map((position) => best - position);
   });

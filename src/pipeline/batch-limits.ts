@@ -39,7 +39,7 @@ const SMALLEST_SLOW_BATCH: BatchSize = { records: 100, rows: 500 };
 const SMALLEST_BATCH: BatchSize = { records: 1, rows: 1 };
 
 /**
- * The longest that a batch should take: a fifth of the transaction time-out. A full batch of a partition that shares a
+ * The longest that a batch should take: a fifth of the transaction timeout. A full batch of a partition that shares a
  * busy processor with others must not count as slow.
  */
 const SLOW_MS = 4_000;
@@ -50,7 +50,7 @@ const FAST_MS = SLOW_MS / 2;
  * process was frozen for an hour.
  */
 const LARGEST_CUT = 16;
-/** Fast batches before the next growth: first at the start, then after trouble, then the most after slow failures. */
+/** Fast batches before the next growth: at the start; after trouble; and the most, after repeated slow failures. */
 const FIRST_STREAK = 1;
 const STREAK_AFTER_TROUBLE = 8;
 const LONGEST_STREAK = 128;

@@ -23,17 +23,17 @@ interface Write {
  * commit, that commit may have been left open without any error. This constant and `MARKERS_TIMEOUT_MS` add up to 5 s,
  * which is below those 7 s.
  */
-const LONG_AGO_MS = 3_000;
+const UNCHECKED_COMMIT_AGE_MS = 3_000;
 
-function isLongAgo(lastBegunAt: number | null, now: number): boolean {
-  return lastBegunAt !== null && now - lastBegunAt > LONG_AGO_MS;
+function mayHaveSkippedMarkers(lastBegunAt: number | null, now: number): boolean {
+  return lastBegunAt !== null && now - lastBegunAt > UNCHECKED_COMMIT_AGE_MS;
 }
 
 /**
- * Applies and commits the decisions of a batch that ends before input offset `nextOffset`.
- *
- * After an error, the caller must discard the producer and the cache, and restart the partition. The outcome of the
- * transaction is then unknown here; the take-over settles it.
+ * Applies and commits the decisions of a batch that ends before input offset `nextOffset`. After an error, the outcome
+ * of the transaction is unknown here. The caller must discard the producer and the cache, and restart the partition.
+ * The take-over then finds out: `fence.ts` asks the coordinator how the transaction ended, and the replay of the
+ * changelog (`restore.ts`) gives the state that belongs to that outcome.
  *
  * @param onBegun called once the transaction has begun: an error after that leaves a transaction behind
  * @returns the number of rows changed
@@ -48,10 +48,11 @@ export async function commitBatch(
 ): Promise<number> {
   const { producer, store, tail, counted, notes, inputLog } = owned;
   const { observer, topics } = context;
-  // After a suspension or idle time, first writes a note that the store misses nothing. That can take long.
+  // If the process was suspended or idle, `noteIfDue` first notes that the store misses nothing. This asks the brokers,
+  // so it can take long.
   if (notes.restMs === 0) await notes.noteIfDue();
   if (producer.lostConnection()) await mustBeSureNothingIsOpen(context, partition, producer);
-  else if (isLongAgo(tail.lastBegunAt, context.clock.now()))
+  else if (mayHaveSkippedMarkers(tail.lastBegunAt, context.clock.now()))
     await leadersMustShowNothingOpen(context, partition, producer);
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
@@ -85,7 +86,7 @@ export async function commitBatch(
   observer.step(partition, 'committed');
   tail.committed(changelogEnd, begunAt);
   store.confirm(changelogEnd);
-  context.held.note(partition, changelogEnd);
+  context.statePositions.note(partition, changelogEnd);
   for (const rows of decisions.touched) rows.settle();
   observer.step(partition, 'confirmed');
   return changed;
@@ -105,7 +106,7 @@ function outboundWrites(context: PipelineContext, partition: number, decisions: 
   };
   for (const { announcement, completing } of decisions.announcements)
     add(topics.synchronized, context.encodeAnnouncement(announcement, input, completing));
-  for (const poison of decisions.poison) add(topics.deadLetter, context.encodeDeadLetter(poison, input));
+  for (const badRecord of decisions.badRecords) add(topics.deadLetter, context.encodeDeadLetter(badRecord, input));
   for (const stall of decisions.stalls) add(topics.stalled, context.encodeStall(stall));
   return [...writes.values()];
 }

@@ -1,11 +1,11 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
-import type { Decoded, Poison } from '../decode/poison.js';
+import type { BadRecord, Decoded } from '../decode/bad-record.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { StateDirectory } from '../store/key-value-store.js';
-import type { HeldPositions } from './held-positions.js';
+import type { StatePositions } from './state-positions.js';
 import type { KnownState } from './known-state.js';
 import type { PipelineObserver } from './observer.js';
 import type { GroupMembership, Logs, Partitioner, Transactions } from './ports.js';
@@ -54,8 +54,8 @@ export interface PipelineContext {
   readonly partitioner: Partitioner;
   readonly state: StateDirectory;
   /** Notified whenever a store has followed the changelog. */
-  readonly held: HeldPositions;
-  /** Of all partitions, since the start of the process. */
+  readonly statePositions: StatePositions;
+  /** What this process knows of the state of all partitions, since its start. */
   readonly known: KnownState;
   readonly clock: Clock;
   readonly observer: PipelineObserver;
@@ -67,14 +67,14 @@ export interface PipelineContext {
     input: TopicPartition,
     completing: LogRecord,
   ) => RecordToWrite;
-  readonly encodeDeadLetter: (poison: Poison, input: TopicPartition) => RecordToWrite;
+  readonly encodeDeadLetter: (badRecord: BadRecord, input: TopicPartition) => RecordToWrite;
   readonly encodeStall: (stall: Stall) => RecordToWrite;
 }
 
 /** The clients' own choices of policy. */
 export interface ClientPolicies {
   /**
-   * Resolves when all settings that existed at the start have been read; no decision may come before that. Also
+   * Resolves when all choices that existed at the start have been read. No decision may be made before that. Also
    * resolves when `signal` aborts.
    */
   ready(signal: AbortSignal): Promise<void>;

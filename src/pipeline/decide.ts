@@ -1,6 +1,6 @@
 /** Turns decoded records into decisions: applies the rules to a batch, with the rows that they need. */
 import { announce, type Announcement } from '../domain/announcement.js';
-import { dueFirst } from '../domain/recount.js';
+import { stepBeforeRecord } from '../domain/recount.js';
 import { rowsChangedBy } from '../domain/rows-needed.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { InputEvent } from '../domain/events.js';
@@ -9,7 +9,7 @@ import { isDate, type Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition } from '../domain/transition.js';
-import { isPoison, type Decoded, type Poison } from '../decode/poison.js';
+import { isBadRecord, type BadRecord, type Decoded } from '../decode/bad-record.js';
 import { REPAIRS_HEADER } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { LogRecord } from '../lib/record.js';
@@ -41,8 +41,8 @@ export interface LocalState {
 
 /**
  * Applies the records in order from position `from`, to the end or until a limit is reached. Applies at least one
- * record, or removes holds that the first record needs removed before. Changes only the rows in the cache: if anything
- * throws, the caller must discard the cache.
+ * record, or removes holds that must be removed before the first record is applied. Changes only the rows in the cache:
+ * if anything throws, the caller must discard the cache.
  *
  * @param decoded one for each of `records`
  * @param limits no record is applied after one of them is reached
@@ -66,7 +66,7 @@ export async function decide(
       const rows = rowsOf[i - first] ?? null;
       if (!isDate(record.timestamp)) batch.noteUndated(item, record);
       // Awaits only in the rare cases that need more rows than were loaded; no promise for each record.
-      const more = isPoison(item) ? batch.holdCompany(rows, item) : batch.apply(rows as CompanyRows, item, record);
+      const more = isBadRecord(item) ? batch.holdCompany(rows, item) : batch.apply(rows as CompanyRows, item, record);
       if (more !== null) await more;
       if (batch.stopsHere) break;
     }
@@ -79,7 +79,7 @@ export async function decide(
 class BatchDecisions implements DecidedBatch {
   readonly touched: CompanyRows[] = [];
   readonly announcements: { announcement: Announcement; completing: LogRecord }[] = [];
-  readonly poison: Poison[] = [];
+  readonly badRecords: BadRecord[] = [];
   readonly stalls: readonly Stall[] = [];
   readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
   undated: DecidedBatch['undated'] = null;
@@ -121,7 +121,7 @@ class BatchDecisions implements DecidedBatch {
     const end = Math.min(decoded.length, from + LOADED_TOGETHER);
     for (let i = from; i < end; i++) {
       const item = decoded[i] as Decoded;
-      if (!isPoison(item)) rowsOf.push(load.want(item));
+      if (!isBadRecord(item)) rowsOf.push(load.want(item));
       else if (item.heldCompanyId === null) rowsOf.push(load.wantNothing());
       else rowsOf.push(load.wantHold(item.heldCompanyId, this.#holdIdOf(item.record)));
     }
@@ -134,25 +134,25 @@ class BatchDecisions implements DecidedBatch {
   }
 
   /** Sets the record aside and holds its company. Returns a promise only if something must be read first. */
-  holdCompany(rows: CompanyRows | null, poison: Poison): Promise<void> | null {
-    const first = rows === null ? null : dueFirst(rows);
+  holdCompany(rows: CompanyRows | null, badRecord: BadRecord): Promise<void> | null {
+    const first = rows === null ? null : stepBeforeRecord(rows);
     if (rows !== null && first === 'needs-all-rows')
       return this.#load(rows).then(() => {
         this.changedRows += rows.size;
-        return this.holdCompany(rows, poison) ?? undefined;
+        return this.holdCompany(rows, badRecord) ?? undefined;
       });
     if (rows !== null && first === 'overdue') this.#announceOverdue(rows);
-    if (isLimitCode(poison.code) && isFinal(rows)) {
+    if (isLimitCode(badRecord.code) && isFinal(rows)) {
       this.ignored.final++;
       return null;
     }
-    this.poison.push(poison);
+    this.badRecords.push(badRecord);
     if (rows === null) return null;
     const alreadyTouched = rows.changed;
-    const { timestamp } = poison.record;
+    const { timestamp } = badRecord.record;
     // The age of the oldest hold is watched. A timestamp that is not a date, or in the future, has no age.
     const heldSince = Math.min(isDate(timestamp) ? timestamp : Infinity, this.context.clock.now());
-    hold(rows, this.#holdIdOf(poison.record), poison.code, heldSince);
+    hold(rows, this.#holdIdOf(badRecord.record), badRecord.code, heldSince);
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
     return null;
   }
@@ -251,7 +251,7 @@ class BatchDecisions implements DecidedBatch {
   }
 
   noteUndated(item: Decoded, { offset, timestamp }: LogRecord): void {
-    const companyId = isPoison(item) ? item.heldCompanyId : item.companyId;
+    const companyId = isBadRecord(item) ? item.heldCompanyId : item.companyId;
     this.undated = { count: (this.undated?.count ?? 0) + 1, example: { offset, timestamp, companyId } };
   }
 

@@ -3,7 +3,7 @@ import type { Announcement } from '../domain/announcement.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { Stall } from '../domain/stall.js';
 import type { Ignored } from '../domain/transition.js';
-import type { Poison } from '../decode/poison.js';
+import type { BadRecord } from '../decode/bad-record.js';
 import type { LogRecord } from '../lib/record.js';
 import type { UndatedRecords } from './observer.js';
 
@@ -11,7 +11,7 @@ import type { UndatedRecords } from './observer.js';
 export interface Decisions {
   readonly touched: readonly CompanyRows[];
   readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];
-  readonly poison: readonly Poison[];
+  readonly badRecords: readonly BadRecord[];
   readonly stalls: readonly Stall[];
   /** The position of the first record that was not processed. */
   readonly end: number;
@@ -41,4 +41,4 @@ export interface DecisionLimits {
 }
 
 /** The result of a part of the log that delivers no records: only the position moves. */
-export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
+export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], badRecords: [], stalls: [], end: 0 };

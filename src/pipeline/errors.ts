@@ -30,7 +30,7 @@ export class SettingsChangedError extends Error {
   /** @param differences such as `EVENT_NAMESPACE is "b" here and "a" in the state` */
   constructor(differences: string) {
     super(
-      `${differences}. Set it back, or follow "Changing a setting that decides" in docs/operations.md and start with ` +
+      `${differences}. Set it back, or follow "Change a deciding setting" in docs/operations.md and start with ` +
         'CONSENT=changed-settings',
     );
   }
@@ -51,7 +51,10 @@ export class ReaderClosedError extends Error {
   override readonly name = 'ReaderClosedError';
 }
 
-/** A record does not fit its topic. The partition waits, and continues without a restart when the limit is raised. */
+/**
+ * A record does not fit its topic. The partition is `blocked`. It continues when the limit is raised; the process need
+ * not be restarted.
+ */
 export class RecordTooLargeError extends Error {
   override readonly name = 'RecordTooLargeError';
   constructor(
@@ -93,22 +96,22 @@ export class UnreadableBatchError extends Error {
 
 /**
  * The brokers have left a transaction open in the changelog, and no producer can end it. Records after it cannot be
- * read, and the next commit would also commit its records. The partition stops until an operator has ended it.
+ * read, and the next commit would also commit its records. The partition is `blocked` until an operator has ended it.
  */
 export class HangingTransactionError extends Error {
   override readonly name = 'HangingTransactionError';
 }
 
 /**
- * A setting of the brokers keeps the partition from running. The partition waits until an operator has changed the
- * setting.
+ * A setting of the brokers keeps the partition from running. The partition is `blocked` until an operator has changed
+ * the setting.
  */
 export class BrokerSettingError extends Error {
   override readonly name = 'BrokerSettingError';
 }
 
 /**
- * If the partition continued, companies could be announced twice or never. The partition stops until an operator
+ * If the partition continued, companies could be announced twice or never. The partition is `blocked` until an operator
  * consents, by setting the group's offset to the number in the message.
  */
 export class InconsistentPositionError extends Error {

@@ -11,7 +11,7 @@
 import type { TopicPartition } from '../lib/record.js';
 import type { PipelineContext } from './context.js';
 import { HangingTransactionError } from './errors.js';
-import { isOffsetAlone, leftOpen, nameOfOpen, tooFewKnow, writtenBy, type Open } from './left-open.js';
+import { isOffsetAlone, leftOpen, nameOfOpen, tooFewKnow, writtenBy, type OpenPlace } from './left-open.js';
 import type { KnownCommit, TransactionalProducer, TransactionOutcome } from './ports.js';
 
 /** The transactional id of an input partition. All instances of an application use the same one. */
@@ -53,20 +53,23 @@ async function endWhatIsOpen(
   const open = await openByMost(context, partition, producer);
   if (open.length === 0) return false;
   const changelog = { topic: context.topics.changelog, partition };
-  const ofCommit = open.filter((place) => isOf(producer.lastCommit, place, changelog));
+  const ofCommit = open.filter((place) => belongsToCommit(producer.lastCommit, place, changelog));
   if (ofCommit.length === 0 && isOffsetAlone(open, producer)) return false;
-  const { places, outcome } = endOf(context, partition, producer, { open, ofCommit });
+  const { places, outcome } = howToEnd(context, partition, producer, { open, ofCommit });
   context.observer.leftOpen(partition, outcome, open.map(nameOfOpen));
   await producer.repeatEnd(places, outcome);
   return true;
 }
 
-/** What is open. @throws StaleViewError if too few brokers speak for a part of it: it may look like another one */
+/**
+ * What is open. @throws StaleViewError while too few brokers answer for one of the places: part of one transaction
+ * could look like another transaction
+ */
 async function openByMost(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
-): Promise<Open[]> {
+): Promise<OpenPlace[]> {
   const open = await leftOpen(context, partition, producer);
   if (open.some(({ byMost }) => !byMost)) throw tooFewKnow(`what is open (${open.map(nameOfOpen).join(', ')})`);
   return open;
@@ -77,12 +80,16 @@ async function openByMost(
  * commit stays valid, whatever came later. A later transaction may have failed because the broker that left this one
  * open was gone. Then the last outcome is the abort of that later transaction.
  */
-function isOf(commit: KnownCommit | null, { from, to, ...log }: Open, changelog: TopicPartition): boolean {
+function belongsToCommit(
+  commit: KnownCommit | null,
+  { from, to, ...log }: OpenPlace,
+  changelog: TopicPartition,
+): boolean {
   const end = commit?.endIn(from === 'offset' ? changelog : log) ?? null;
   if (commit === null || end === null) return false;
   // Every transaction, also of other owners, writes to the changelog. So beyond the commit there is at most its marker.
   if (from === 'offset') return commit.hasLastOffset && to <= end + 1;
-  // Others may have written behind it in an outbound topic. Those records are not of this transactional id.
+  // Others may have written after it in an outbound topic. Those records are not of this transactional id.
   const isAlone = to === end || (log.topic !== changelog.topic && commit.isLastIn(log));
   return from < end && isAlone;
 }
@@ -92,7 +99,11 @@ function isOf(commit: KnownCommit | null, { from, to, ...log }: Open, changelog:
  * come from a later transaction, or from another writer: another input partition, `events resend`, or another
  * deployment.
  */
-function mayBeOf(commit: KnownCommit | null, { from, to, ...log }: Open, { topics }: PipelineContext): boolean {
+function mayBelongToCommit(
+  commit: KnownCommit | null,
+  { from, to, ...log }: OpenPlace,
+  { topics }: PipelineContext,
+): boolean {
   const end = commit?.endIn(log) ?? null;
   return end !== null && log.topic !== topics.changelog && from !== 'offset' && from < end && to > end;
 }
@@ -103,26 +114,26 @@ interface End {
 }
 
 /**
- * How to end what is open: in one transaction, so all of it must have the same outcome. If a process ended between two
- * ends, the next owner would only know the outcome of the first one.
+ * The places and the one outcome with which to end the open transaction. One transaction ends all places. Two would not
+ * be safe: if the process died between them, the next owner would know only the outcome of the first.
  *
  * @throws HangingTransactionError
  */
-function endOf(
+function howToEnd(
   context: PipelineContext,
   partition: number,
   { lastOutcome, lastCommit }: TransactionalProducer,
-  { open, ofCommit }: { readonly open: readonly Open[]; readonly ofCommit: readonly Open[] },
+  { open, ofCommit }: { readonly open: readonly OpenPlace[]; readonly ofCommit: readonly OpenPlace[] },
 ): End {
   const written = writtenBy(context, partition).map(({ log }) => log);
   if (lastOutcome === 'commit') return { places: written, outcome: 'commit' };
   const ofLast = open.filter((place) => !ofCommit.includes(place));
-  const unclear = ofLast.filter((place) => mayBeOf(lastCommit, place, context));
+  const unclear = ofLast.filter((place) => mayBelongToCommit(lastCommit, place, context));
   if (unclear.length > 0) throw new HangingTransactionError(adviceOnUnclear(unclear));
   if (ofCommit.length > 0) {
     // This can also commit the offset of the last transaction, without its records. The position check finds that, and
     // says what to do.
-    if (logsIn(ofLast).length > 0) throw new HangingTransactionError(adviceOn(ofLast, besides(ofCommit)));
+    if (logsIn(ofLast).length > 0) throw new HangingTransactionError(adviceOn(ofLast, reasonForOpenCommit(ofCommit)));
     return { places: logsIn(ofCommit), outcome: 'commit' };
   }
   if (lastOutcome === null) throw new HangingTransactionError(adviceOn(open, 'no longer know how it ended'));
@@ -130,11 +141,11 @@ function endOf(
   return { places: written.filter((log) => lastCommit?.isLastIn(log) !== true), outcome: 'abort' };
 }
 
-function logsIn(open: readonly Open[]): TopicPartition[] {
+function logsIn(open: readonly OpenPlace[]): TopicPartition[] {
   return open.filter(({ from }) => from !== 'offset').map(({ topic, partition }) => ({ topic, partition }));
 }
 
-function besides(ofCommit: readonly Open[]): string {
+function reasonForOpenCommit(ofCommit: readonly OpenPlace[]): string {
   return (
     `also left an earlier commit open, which must not be aborted (${ofCommit.map(nameOfOpen).join(', ')}): the partition ends that ` +
     'commit itself later. The last transaction is open in'
@@ -151,7 +162,7 @@ async function orDiscard<T>(producer: TransactionalProducer, work: Promise<T>): 
 }
 
 /** Gives no command: an abort would discard announcements that are committed. */
-function adviceOnUnclear(open: readonly Open[]): string {
+function adviceOnUnclear(open: readonly OpenPlace[]): string {
   return (
     `the brokers have left a transaction open: ${open.map(nameOfOpen).join(', ')}. It may be an acknowledged commit, which ` +
     'must not be aborted, because other producers have written after it. The last transaction may also be open there. Read the ' +
@@ -160,7 +171,7 @@ function adviceOnUnclear(open: readonly Open[]): string {
   );
 }
 
-function adviceOn(open: readonly Open[], why: string): string {
+function adviceOn(open: readonly OpenPlace[], why: string): string {
   const commands = open.flatMap(({ topic, partition, from }) =>
     from === 'offset' ? [] : [`abort --topic ${topic} --partition ${partition} --start-offset ${from}`],
   );

@@ -5,12 +5,12 @@ import { BrokerError, StaleViewError } from './errors.js';
 import type { LogBounds, TransactionalProducer } from './ports.js';
 
 /** A place in a log, or the group's offset of an input partition. */
-export type Open = TopicPartition & {
+export type OpenPlace = TopicPartition & {
   /** Where this producer's open transaction begins. */
   readonly from: number | 'offset';
   /** The high watermark of the log; for an offset, that of the changelog. */
   readonly to: number;
-  /** Whether more than half of the brokers have said who leads there, or who coordinates. */
+  /** As in `LogBounds`; for an offset, as in `PendingOffset`. */
   readonly byMost: boolean;
 };
 
@@ -34,17 +34,17 @@ export function hasOpenTransaction({ end, highWatermark }: Pick<LogBounds, 'end'
   return end < highWatermark;
 }
 
-/** How `leftOpen` looks. */
-interface Looking {
+/** Where `leftOpen` looks, and what it assumes if too few brokers answer. */
+interface LookOptions {
   readonly places: readonly Written[];
   /** What counts as open in a place where nothing seems to be open, but too few brokers have answered. */
-  readonly ifNotKnown: (log: TopicPartition) => Open[];
+  readonly ifTooFewAnswer: (log: TopicPartition) => OpenPlace[];
 }
 
 /**
- * The places that are open although this producer writes nothing now. The changelog and the offset are part of each
- * transaction, and no other producer writes to them. Other input partitions and other deployments may write to the
- * outbound topics. There, only transactions known to be this producer's own count.
+ * The places in which a transaction of this producer is open, although the producer writes nothing now. The changelog
+ * and the offset are part of each transaction, and no other producer writes to them. Other input partitions and other
+ * deployments may write to the outbound topics. There, only transactions known to be this producer's own count.
  *
  * @throws StaleViewError if nothing seems to be open in a place, but too few brokers have said who leads there
  */
@@ -52,25 +52,25 @@ export async function leftOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
-  { places, ifNotKnown }: Looking = { places: writtenBy(context, partition), ifNotKnown: notKnown },
-): Promise<Open[]> {
+  { places, ifTooFewAnswer }: LookOptions = { places: writtenBy(context, partition), ifTooFewAnswer: tooFewAnswerFor },
+): Promise<OpenPlace[]> {
   const { topics, inputLogs, changelogLogs } = context;
   const firstOfOurs = async (log: TopicPartition, end: number): Promise<number | null> => {
     if (log.topic === topics.changelog) return end;
     const from = await producer.openFrom(log);
     return typeof from === 'number' ? from : null;
   };
-  const lookAt = async (log: TopicPartition): Promise<Open[]> => {
+  const lookAt = async (log: TopicPartition): Promise<OpenPlace[]> => {
     const bounds = await changelogLogs.bounds(log);
     const { end, highWatermark: to, byMost } = bounds;
     const from = hasOpenTransaction(bounds) ? await firstOfOurs(log, end) : null;
     if (from !== null) return [{ ...log, from, to, byMost }];
-    return byMost ? [] : ifNotKnown(log);
+    return byMost ? [] : ifTooFewAnswer(log);
   };
   const input = { topic: topics.input, partition };
-  const lookAtOffset = async (): Promise<Open[]> => {
+  const lookAtOffset = async (): Promise<OpenPlace[]> => {
     const { isPending, byMost } = await inputLogs.pendingOffset(input);
-    if (!isPending) return byMost ? [] : ifNotKnown(input);
+    if (!isPending) return byMost ? [] : ifTooFewAnswer(input);
     const { highWatermark: to } = await changelogLogs.bounds({ topic: topics.changelog, partition });
     return [{ ...input, from: 'offset', to, byMost }];
   };
@@ -78,7 +78,7 @@ export async function leftOpen(
 }
 
 /** A broker that is cut off does not show what is open, and the next write would decide its outcome. */
-function notKnown({ topic, partition }: TopicPartition): never {
+function tooFewAnswerFor({ topic, partition }: TopicPartition): never {
   throw tooFewKnow(`whether a transaction is open in ${topic}/${partition}`);
 }
 
@@ -87,7 +87,7 @@ export function tooFewKnow(what: string): StaleViewError {
 }
 
 /** Whether only the offset is open, with an unknown outcome: the position check then tells an operator what to do. */
-export function isOffsetAlone(open: readonly Open[], { lastOutcome }: TransactionalProducer): boolean {
+export function isOffsetAlone(open: readonly OpenPlace[], { lastOutcome }: TransactionalProducer): boolean {
   return lastOutcome === null && open.every(({ from }) => from === 'offset');
 }
 
@@ -106,9 +106,9 @@ export async function mustBeSureNothingIsOpen(
 }
 
 /**
- * As `mustBeSureNothingIsOpen`, but accepts the leaders' answers if too few brokers have said who leads. For an owner whose
- * last commit was long ago, and whose connections still seem to exist. It does this often. So of the topics that other
- * input partitions write to, it looks only at the partitions to which that commit has written.
+ * As `mustBeSureNothingIsOpen`, but accepts the leaders' answers if too few brokers have said who leads. An owner calls
+ * it if its last commit was long ago and its connections still seem to exist. That happens often. So of the topics that
+ * other input partitions write to, it looks only at the partitions to which that commit has written.
  *
  * @throws BrokerError
  */
@@ -119,13 +119,13 @@ export async function leadersMustShowNothingOpen(
 ): Promise<void> {
   const written = writtenBy(context, partition);
   const places = written.filter(({ log, isExclusive }) => isExclusive || producer.lastCommit?.wroteLast(log) === true);
-  mustHaveEnded(await leftOpen(context, partition, producer, { places, ifNotKnown: () => [] }));
+  mustHaveEnded(await leftOpen(context, partition, producer, { places, ifTooFewAnswer: () => [] }));
 }
 
 /**
  * Call it before a transaction that will be aborted: if brokers have left a commit open in the changelog, the abort
- * would undo it. An offset that `fence` left to the position check may be pending, because that check needs the
- * transaction.
+ * would undo it. One exception: only the offset is open, with an unknown outcome. `fence` leaves this case to the
+ * position check, and the position check needs this transaction. So such an offset does not count here.
  *
  * @throws as `mustBeSureNothingIsOpen`
  */
@@ -138,11 +138,11 @@ export async function mustBeSureNothingButOffsetIsOpen(
   if (!isOffsetAlone(open, producer)) mustHaveEnded(open);
 }
 
-function mustHaveEnded(open: readonly Open[]): void {
+function mustHaveEnded(open: readonly OpenPlace[]): void {
   if (open.length > 0) throw new BrokerError(`the last transaction is still open: ${open.map(nameOfOpen).join(', ')}`);
 }
 
-export function nameOfOpen({ topic, partition, from }: Open): string {
+export function nameOfOpen({ topic, partition, from }: OpenPlace): string {
   return from === 'offset'
     ? `the group's offset of ${topic}/${partition}`
     : `${topic}/${partition} from offset ${from} on`;

@@ -35,7 +35,7 @@ export async function nextBatch(
   const next = new LongPromise(reading);
   for (;;) {
     const behind = passed > (store.position()?.offset ?? idle.from);
-    const restMs = store.atRest && !behind ? Math.min(watch.restMs, notes.restMs) : 0;
+    const restMs = store.isFlushed && !behind ? Math.min(watch.restMs, notes.restMs) : 0;
     if (await next.settlesWithin(context.clock, Math.max(IDLE_FLUSH_MS, restMs))) return next.promise;
     if (behind && throttledMs(idle) === 0) await commitBatch(context, partition, idle, NOTHING_DECIDED, passed);
     await store.flush();

@@ -5,7 +5,7 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { Stall } from '../domain/stall.js';
 import type { Ignored } from '../domain/transition.js';
-import type { Poison } from '../decode/poison.js';
+import type { BadRecord } from '../decode/bad-record.js';
 import type { LogRecord } from '../lib/record.js';
 import type { TransactionOutcome } from './ports.js';
 
@@ -22,7 +22,9 @@ export const PARTITION_STATES = [
    * (decode/registry-brake.ts).
    */
   'waiting-for-confirmation',
-  /** Stopped until an operator acts, because of an error in `needsOperator` of partition-task.ts. */
+  /**
+   * Waits until an operator acts. The errors: `InconsistentPositionError`, and NEED_AN_OPERATOR in blocked-retry.ts.
+   */
   'blocked',
   'closed',
 ] as const;
@@ -132,7 +134,7 @@ export interface PipelineObserver {
   standbyError(partition: number, error: unknown): void;
   /** @param completing the input record that completed the company */
   announced(partition: number, announcement: Announcement, completing: LogRecord): void;
-  poison(partition: number, poison: Poison): void;
+  deadLetter(partition: number, badRecord: BadRecord): void;
   stalled(partition: number, stall: Stall): void;
   companies(partition: number, counts: PendingCompanies): void;
   unknownStatus(status: string, companyId: string): void;

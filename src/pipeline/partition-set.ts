@@ -6,7 +6,7 @@ import { TaskSet } from './task-set.js';
 
 /**
  * The partitions assigned to this instance. At a rebalance, the partitions that stay here keep running. The
- * transactional fence keeps two owners apart, not the rebalance.
+ * transactional fence, and not the rebalance, prevents two owners from writing.
  */
 export class PartitionSet {
   readonly #tasks: TaskSet<PartitionTask>;

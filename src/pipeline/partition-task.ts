@@ -1,6 +1,6 @@
 import { UnconfirmedSchemasError } from '../decode/registry-brake.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
-import type { Decoded } from '../decode/poison.js';
+import type { Decoded } from '../decode/bad-record.js';
 import { isDate } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/long-promise.js';
@@ -25,11 +25,11 @@ import type { LogBatch } from './ports.js';
 import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 
-const FIRST_RETRY_MS = 50;
-const MAX_RETRY_MS = 5_000;
-/** Milliseconds. Settings that were read before are there at once. */
-const SETTINGS_SOON_MS = 100;
-/** Milliseconds. A confirmation takes two heartbeats, about 500 ms. If the group takes longer, the status says that the partition waits for the group. */
+const RESTART_FIRST_WAIT_MS = 50;
+const RESTART_MAX_WAIT_MS = 5_000;
+/** A wait for the clients' choices shorter than this is not shown. If they were read before, there is no wait. */
+const CHOICES_SOON_MS = 100;
+/** A confirmation takes two heartbeats, about 500 ms. If the group takes longer than this, the status says so. */
 const CONFIRMED_SOON_MS = 2_000;
 /**
  * One assigned partition, from its assignment to its revocation.
@@ -46,12 +46,12 @@ const CONFIRMED_SOON_MS = 2_000;
 export class PartitionTask {
   #status: PartitionStatus = { state: 'waiting', reason: null };
   readonly #stopping = new AbortController();
-  readonly #backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+  readonly #backoff = new Backoff(RESTART_FIRST_WAIT_MS, RESTART_MAX_WAIT_MS);
   /** Learned from all earlier transactions, across take-overs. */
   readonly #limits: BatchLimits;
   readonly #blockedRetry: BlockedRetry;
-  /** The `blocked` status from a topic's refusal of a too large record to the next commit; otherwise null. */
-  #tooLarge: PartitionStatus | null = null;
+  /** After a topic has refused a record as too large: the `blocked` status to show until the next commit. Else null. */
+  #tooLargeStatus: PartitionStatus | null = null;
   /** The store, while its content matches the committed log; otherwise null. */
   #store: PartitionStore | null = null;
   /** Resolves when the task has released everything. */
@@ -104,7 +104,7 @@ export class PartitionTask {
     this.#store = owned.store;
     try {
       this.#blockedRetry.reset();
-      await this.#untilSettingsAreRead(signal);
+      await this.#untilChoicesAreRead(signal);
       if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
     } catch (error) {
@@ -118,10 +118,10 @@ export class PartitionTask {
   }
 
   /** Reports a wait only if it is long: the present status may name an error that is about to repeat. */
-  async #untilSettingsAreRead(signal: AbortSignal): Promise<void> {
+  async #untilChoicesAreRead(signal: AbortSignal): Promise<void> {
     const ready = this.context.settings.ready(signal);
-    if (!(await settlesWithin(ready, this.context.clock, SETTINGS_SOON_MS)))
-      this.#enter({ state: 'waiting', reason: 'waiting until the client settings are read' });
+    if (!(await settlesWithin(ready, this.context.clock, CHOICES_SOON_MS)))
+      this.#enter({ state: 'waiting', reason: "waiting until the clients' choices are read" });
     await ready;
   }
 
@@ -133,22 +133,22 @@ export class PartitionTask {
     const local = { partition, store, counted: owned.counted, cache, holdRemoval: new HoldRemoval() };
     const idle = { ...owned, watch };
     const reader = context.inputLogs.reader({ topic: context.topics.input, partition }, owned.from, inputLog);
-    const readOn = async (): Promise<void> => {
+    const processUntilStopped = async (): Promise<void> => {
       if (owned.mustWriteOriginFirst) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
       context.known.note(partition);
-      this.#enter(this.#tooLarge ?? runningWith(this.#limits));
-      for (let passed = owned.from; !signal.aborted;) {
+      this.#enter(this.#tooLargeStatus ?? runningWith(this.#limits));
+      for (let nextOffset = owned.from; !signal.aborted;) {
         const reading = reader.next(this.#limits.records);
-        const batch = await nextBatch(context, partition, reading, idle, passed).catch(ifClosed);
+        const batch = await nextBatch(context, partition, reading, idle, nextOffset).catch(ifClosed);
         if (batch === null) return;
-        passed = batch.nextOffset;
+        nextOffset = batch.nextOffset;
         inputLog.leaderEpoch = batch.leaderEpoch;
         if (batch.records.length > 0) await this.#processBatch(owned, local, batch, signal);
         // If records arrive without a pause, the watch runs between batches.
-        if (!signal.aborted && store.position()?.offset === passed) await watch.look(passed);
+        if (!signal.aborted && store.position()?.offset === nextOffset) await watch.look(nextOffset);
       }
     };
-    await withReader(reader, readOn, signal);
+    await withReader(reader, processUntilStopped, signal);
   }
 
   /** Processes a batch, in one transaction unless it changes too many rows for one. */
@@ -167,17 +167,17 @@ export class PartitionTask {
       const nextOffset = batch.records[decisions.end]?.offset ?? batch.nextOffset;
       const lag = Math.max(0, batch.endOffset - nextOffset);
       const records = decisions.end - from;
-      const stamp = batch.records[from]?.timestamp ?? startedAt;
-      const stampedAt = isDate(stamp) ? stamp : startedAt;
+      const timestamp = batch.records[from]?.timestamp ?? startedAt;
+      const stampedAt = isDate(timestamp) ? timestamp : startedAt;
       from = decisions.end < decoded.length ? decisions.end : releaseDecided(batch, decoded);
       const size = { records, rows: decisions.changedRows };
       const changes = await commitPaced(context, partition, owned, this.#limits, { decisions, nextOffset, size });
       local.cache.evict();
-      this.#wentWell();
+      this.#batchCommitted();
       this.#report(decisions, {
         records,
         announced: decisions.completing,
-        deadLetters: decisions.poison.length,
+        deadLetters: decisions.badRecords.length,
         ignored: decisions.ignored,
         undated: decisions.undated,
         changes,
@@ -191,9 +191,9 @@ export class PartitionTask {
     }
   }
 
-  #wentWell(): void {
+  #batchCommitted(): void {
     this.#backoff.reset();
-    this.#tooLarge = null;
+    this.#tooLargeStatus = null;
     const running = runningWith(this.#limits);
     if (this.#status.state !== 'running' || this.#status.reason !== running.reason) this.#enter(running);
   }
@@ -202,13 +202,13 @@ export class PartitionTask {
     const { observer } = this.context;
     for (const { announcement, completing } of decisions.announcements)
       observer.announced(this.partition, announcement, completing);
-    for (const poison of decisions.poison) observer.poison(this.partition, poison);
+    for (const badRecord of decisions.badRecords) observer.deadLetter(this.partition, badRecord);
     observer.batch(this.partition, report);
   }
 
   /** Decodes, and waits as long as the registry gives no usable answer. Null if the task was stopped meanwhile. */
   async #decode(batch: LogBatch, signal: AbortSignal): Promise<Decoded[] | null> {
-    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    const backoff = new Backoff(RESTART_FIRST_WAIT_MS, RESTART_MAX_WAIT_MS);
     for (;;) {
       try {
         const decoded = await this.context.decode(batch.records, signal);
@@ -241,14 +241,14 @@ export class PartitionTask {
   async #wait(error: unknown, reason: string, signal: AbortSignal): Promise<void> {
     const { clock } = this.context;
     if (error instanceof InconsistentPositionError) {
-      this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.begin()}` });
-      return this.#blockedRetry.over(signal);
+      this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.startWait()}` });
+      return this.#blockedRetry.untilNextAttempt(signal);
     }
     const operatorRetryMs = operatorRetryMsOf(error);
     if (operatorRetryMs !== null) {
       const blocked: PartitionStatus = { state: 'blocked', reason };
       // Only the next commit shows whether the limit was raised: until then the partition does not count as running.
-      this.#tooLarge = error instanceof RecordTooLargeError ? blocked : null;
+      this.#tooLargeStatus = error instanceof RecordTooLargeError ? blocked : null;
       this.#enter(blocked);
       return clock.delay(operatorRetryMs, signal);
     }
@@ -264,9 +264,12 @@ export class PartitionTask {
     const { membership, clock } = this.context;
     const confirmed = membership.confirmed(signal);
     const isSoon = await settlesWithin(confirmed, clock, CONFIRMED_SOON_MS);
-    // In an outage, the present reason of the wait is the group, and no longer the first error.
+    // In an outage, the group is now the reason for the wait, and no longer the first error.
     if (!isSoon && !signal.aborted)
-      this.#enter({ state: 'waiting', reason: `the group does not confirm this member; the error before: ${reason}` });
+      this.#enter({
+        state: 'waiting',
+        reason: `waiting until the group confirms this member; the error before: ${reason}`,
+      });
     await confirmed;
   }
 

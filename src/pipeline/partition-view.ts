@@ -2,11 +2,11 @@
  * The facts that a take-over has about the changelog, the input and the group's offset, after the former owner is
  * fenced.
  *
- *     look   asks the leaders and the coordinator that several brokers have named. Sufficient if all answers agree: the
- *            first transaction proves them (changelog-tail.ts)
- *     prove  writes to the changelog and to the group's offset, in a transaction that is aborted. Only the true leader
- *            and the true coordinator acknowledge that. Needed if answers contradict each other or the folder, before a
- *            folder is set aside or an operator is asked to act
+ *     readView  asks the leaders and the coordinator that several brokers have named. This is enough if all answers
+ *               agree: the first transaction proves them (changelog-tail.ts)
+ *     prove     writes to the changelog and to the group's offset, in a transaction that is aborted. Only the true
+ *               leader and the true coordinator acknowledge that. This is needed if answers contradict each other or
+ *               the folder, before a folder is set aside or an operator is asked to act
  */
 import type { PipelineContext } from './context.js';
 import { StaleViewError } from './errors.js';
@@ -30,7 +30,7 @@ export interface PartitionView {
 const PROOF_OFFSETS = 2;
 
 /** @throws BrokerError */
-export async function look(context: PipelineContext, partition: number): Promise<PartitionView> {
+export async function readView(context: PipelineContext, partition: number): Promise<PartitionView> {
   const { topics, inputLogs, changelogLogs, clock } = context;
   const inputAt = { topic: topics.input, partition };
   const askedAt = clock.now();
@@ -39,11 +39,17 @@ export async function look(context: PipelineContext, partition: number): Promise
     inputLogs.bounds(inputAt),
     changelogLogs.bounds({ topic: topics.changelog, partition }),
   ]);
-  return { ...(await judgedBy(inputLogs, inputAt, committed, input)), input, changelog, proved: false, askedAt };
+  return {
+    ...(await committedAndLoss(inputLogs, inputAt, committed, input)),
+    input,
+    changelog,
+    proved: false,
+    askedAt,
+  };
 }
 
 /** The group's offset, and whether the input has lost records below it. @throws BrokerError */
-async function judgedBy(
+async function committedAndLoss(
   logs: PipelineContext['inputLogs'],
   log: TopicPartition,
   committed: CommittedOffset | null,
@@ -94,17 +100,17 @@ export async function prove(
   await producer.discard();
   const next = await fence(context, partition);
   try {
-    const looked = await look(context, partition);
+    const looked = await readView(context, partition);
     mustBeKnownToMost(`${topics.input}/${partition}`, looked.input);
     mustBeKnownToMost(`${topics.changelog}/${partition}`, looked.changelog);
     const { end } = looked.changelog;
     if (end < proof.changelogEnd + PROOF_OFFSETS)
       throw new StaleViewError(
-        `${topics.changelog}/${partition} is said to end at ${end}, but a record was written to it at ${proof.changelogEnd}`,
+        `a broker reported that ${topics.changelog}/${partition} ends at offset ${end}, but a record was written there at offset ${proof.changelogEnd}`,
       );
     // The proved offset is older than the records written since. Compared with them, the offset would look like a loss.
     if (end > proof.changelogEnd + PROOF_OFFSETS) throw overtaken(`${topics.changelog}/${partition}`, end);
-    const position = await judgedBy(context.inputLogs, inputAt, proof.committed, looked.input);
+    const position = await committedAndLoss(context.inputLogs, inputAt, proof.committed, looked.input);
     return { producer: next, view: { ...looked, ...position, proved: true } };
   } catch (error) {
     await next.discard();
@@ -115,8 +121,8 @@ export async function prove(
 /** Only an owner that has fenced this one writes to its changelog. The group says which instance owns the partition. */
 export function overtaken(changelog: string, end: number): StaleViewError {
   return new StaleViewError(
-    `another owner has written to ${changelog} up to offset ${end} during the take-over: this instance takes over ` +
-      'again if the group confirms that it owns the partition',
+    `another owner has written to ${changelog} up to offset ${end} during the take-over: this instance takes the partition over ` +
+      'again when the group has confirmed that the partition is assigned to it',
   );
 }
 
@@ -126,7 +132,10 @@ export function mustBeKnownToMost(log: string, { byMost }: Pick<LogBounds, 'byMo
   throw new StaleViewError(`too few brokers answer to know who leads ${log}; waiting until more than half do`);
 }
 
-/** The bounds of a log that more than half of the brokers agree on. @throws StaleViewError, BrokerError */
+/**
+ * The bounds of a log, if more than half of the known brokers have answered who leads it.
+ * @throws StaleViewError otherwise; BrokerError
+ */
 export async function boundsByMost(logs: Pick<Logs, 'bounds'>, log: TopicPartition): Promise<LogBounds> {
   const bounds = await logs.bounds(log);
   mustBeKnownToMost(`${log.topic}/${log.partition}`, bounds);

@@ -68,8 +68,8 @@ export interface LogBounds extends LogIdentity {
   /** The epoch of the leader that answered; it grows with each change of leader. -1 if the brokers have no epochs. */
   readonly leaderEpoch: number;
   /**
-   * More than half of the brokers have answered the question for the leader. Otherwise the answer may come from a
-   * broker that is cut off.
+   * More than half of the known brokers (five at most) have answered who leads the log. Otherwise the answer may come
+   * from a broker that is cut off.
    */
   readonly byMost: boolean;
 }
@@ -97,7 +97,7 @@ export interface Logs {
    * @throws BrokerError
    */
   endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | null>;
-  /** The group's committed offset of an input partition; null if no offset is committed. Final only after fencing. */
+  /** The group's offset of an input partition; null if no offset is committed. Final only after fencing. */
   committedOffset(partition: TopicPartition): Promise<CommittedOffset | null>;
   /** Whether an open transaction has an offset of the group for an input partition. */
   pendingOffset(partition: TopicPartition): Promise<PendingOffset>;
@@ -105,7 +105,9 @@ export interface Logs {
 
 export interface PendingOffset {
   readonly isPending: boolean;
-  /** More than half of the brokers name the coordinator that answered. Otherwise it may be cut off from the others. */
+  /**
+   * More than half of the known brokers (five at most) name the coordinator that answered. Otherwise it may be cut off.
+   */
   readonly byMost: boolean;
 }
 
@@ -190,14 +192,14 @@ export interface Proof {
    * its abort another.
    */
   readonly changelogEnd: number;
-  /** The group's committed offset of the input partition; null if no offset is committed. */
+  /** The group's offset of the input partition; null if no offset is committed. */
   readonly committed: CommittedOffset | null;
 }
 
 export interface Transactions {
   /**
    * Initializes the transactional id. When it returns, no earlier owner of the id can write, and its open transaction
-   * has ended. Committed offsets and last stable offsets are then final.
+   * has ended. The group's offsets and last stable offsets are then final.
    */
   fence(transactionalId: string): Promise<TransactionalProducer>;
 }
@@ -256,7 +258,7 @@ export interface StateHolder {
   /** The partitions that it keeps a standby of. */
   readonly standbys: readonly number[];
   /** Partition -> changelog position at its last join; standbys have moved forward since. */
-  readonly held: ReadonlyMap<number, number>;
+  readonly statePositions: ReadonlyMap<number, number>;
 }
 
 /** Which member of the group holds which state. Needs no membership. */

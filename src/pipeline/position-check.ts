@@ -1,11 +1,11 @@
-/** Decides whether a partition may run: the changelog, the committed offset and the input must agree. Changes nothing. */
+/** Decides whether a partition may run: the changelog, the group's offset and the input must agree. Changes nothing. */
 import { InconsistentPositionError } from './errors.js';
 import { commandToSet, judgePositions, type Choice, type Positions } from './position-choices.js';
 
 /**
  * The offset from which the input is read next.
  *
- * One transaction writes the state in the changelog and the committed offset. So they are equal, unless an operator or
+ * One transaction writes the state in the changelog and the group's offset. So they are equal, unless an operator or
  * retention changed one of them. If the partition continued then, companies could be announced twice or never. An
  * operator consents by setting the group's offset to the offset of a choice (position-choices.ts).
  *

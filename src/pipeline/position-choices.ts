@@ -17,7 +17,7 @@ export interface Positions {
   readonly changelog: PositionRow | null;
   /** First offset of the changelog. If it is above 0, records were deleted. */
   readonly changelogStart: number;
-  /** The group's committed offset; null if no offset is committed. */
+  /** The group's offset; null if no offset is committed. */
   readonly committed: number | null;
   readonly input: Pick<LogBounds, 'start' | 'end'>;
   /** Whether the input is known to be a new topic with the name of the topic that the state was built from. */

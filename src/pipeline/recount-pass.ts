@@ -16,7 +16,7 @@
  * partition in between, its position row asks for a new pass.
  */
 import type { CompanyRows } from '../domain/company-rows.js';
-import { dueFirst } from '../domain/recount.js';
+import { stepBeforeRecord } from '../domain/recount.js';
 import { isLongStatus } from '../domain/announcement-size.js';
 import { isLaterTerminal } from '../domain/statuses.js';
 import type { CompanyCache } from '../store/company-cache.js';
@@ -107,7 +107,7 @@ export class RecountPass {
     this.#loadedBytes += rows.bytes;
     if (company?.outcome !== 'pending' || (company.laterFinished === 0 && !rows.corrected)) return size;
     if (company.laterFinished !== 0) this.#companies++;
-    const isOverdue = dueFirst(rows) === 'overdue';
+    const isOverdue = stepBeforeRecord(rows) === 'overdue';
     if (isOverdue) this.#announcements.push(announceOverdue(this.context, rows));
     else rows.setCompany({ ...company });
     this.#touched.push(rows);

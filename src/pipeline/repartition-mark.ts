@@ -1,6 +1,6 @@
 /**
  * A mark in place of a partition's group offset while `company-sync repartition` moves the state. It is not an offset
- * of any log. It stops the partition on an instance that starts meanwhile, and records the progress of the move.
+ * of any log. It blocks the partition on an instance that starts meanwhile, and records the progress of the move.
  */
 export interface RepartitionMark {
   /** The former number of input partitions. */

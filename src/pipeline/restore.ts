@@ -38,7 +38,7 @@ export async function restore(
       const batch = await watched(context, partition, reader, progress);
       mustSeeDeletions(context, partition, store);
       await store.replay(batch.records, batch.nextOffset, batch.leaderEpoch);
-      context.held.note(partition, batch.nextOffset);
+      context.statePositions.note(partition, batch.nextOffset);
       progress = advanced(progress, batch, context.clock.now() - startedAt);
       context.observer.restore(partition, progress);
     }

@@ -10,8 +10,8 @@ import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 import { REPLAY_RECORDS } from './restore.js';
 
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 10_000;
+const STANDBY_FIRST_RETRY_MS = 100;
+const STANDBY_MAX_RETRY_MS = 10_000;
 /** For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES. */
 const UNREADABLE_RETRY_MS = 300_000;
 /** How long the changelog may end below this instance's last batch: EndTxn answers before its markers are written. */
@@ -43,7 +43,7 @@ export class StandbyTask {
   async #run(): Promise<void> {
     const { context, partition } = this;
     const { signal } = this.#stopping;
-    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    const backoff = new Backoff(STANDBY_FIRST_RETRY_MS, STANDBY_MAX_RETRY_MS);
     while (!signal.aborted) {
       try {
         await this.#keep(signal, backoff);
@@ -65,7 +65,7 @@ export class StandbyTask {
       // Reported before the first read, so that a standby at the changelog's end counts as healthy.
       const position = store.changelogPosition;
       context.observer.standby(partition, { position, end: Math.max(changelog.end, position) });
-      context.held.note(partition, store.changelogPosition);
+      context.statePositions.note(partition, store.changelogPosition);
       await this.#follow(store, changelog, signal, backoff);
     } finally {
       await store.close();
@@ -82,11 +82,11 @@ export class StandbyTask {
       await opening.settled();
       signal.throwIfAborted();
       const { changelog, askedAt } = await this.#changelog(signal);
-      // If a folder contradicts most brokers, it is set aside: a standby proves nothing by a write, and loses only
-      // time. If the log grew past the folder's position first, nothing would show that the folder has records which
-      // the log lacks.
+      // If more than half of the brokers contradict the folder, the folder is set aside without a proof: a standby
+      // cannot write, and a restore costs only time. It must happen now. Once the log has grown past the folder's
+      // position, nothing shows any more that the folder has records which the log lacks.
       //
-      // An open transaction may be this instance's own, and may still be committed.
+      // `highWatermark` counts too: an open transaction may be this instance's own, and may still be committed.
       const end = Math.max(changelog.end, changelog.highWatermark);
       const view = { changelog: { ...changelog, end }, proved: changelog.byMost, askedAt };
       return { store: await openStore(context, partition, view, opening), changelog };
@@ -107,7 +107,7 @@ export class StandbyTask {
         mustSeeDeletions(context, partition, store);
         if (nextOffset >= endOffset) this.#noteAtEnd(store, askedAt);
         await store.replay(records, nextOffset, leaderEpoch);
-        context.held.note(partition, nextOffset);
+        context.statePositions.note(partition, nextOffset);
         context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
         backoff.reset();
       }
@@ -137,14 +137,14 @@ export class StandbyTask {
    */
   async #changelog(signal: AbortSignal): Promise<{ changelog: LogBounds; askedAt: number }> {
     const { context, partition } = this;
-    const { clock, changelogLogs, topics, held } = context;
-    const written = held.all().get(partition) ?? 0;
+    const { clock, changelogLogs, topics, statePositions } = context;
+    const written = statePositions.all().get(partition) ?? 0;
     for (const deadline = clock.now() + OPEN_MARKERS_TIMEOUT_MS; ;) {
       const askedAt = clock.now();
       const changelog = await changelogLogs.bounds({ topic: topics.changelog, partition });
       signal.throwIfAborted();
       if (changelog.end >= written || clock.now() >= deadline) return { changelog, askedAt };
-      await clock.delay(FIRST_RETRY_MS, signal);
+      await clock.delay(STANDBY_FIRST_RETRY_MS, signal);
     }
   }
 }

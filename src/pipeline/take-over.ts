@@ -5,7 +5,7 @@
  *                ^                 |                                              |
  *                +---- prove <-----+------- a contradiction, not proved yet ------+
  *
- * The order makes it correct. After the fencing no earlier owner can write, so the committed offset and the changelog's
+ * The order makes it correct. After the fencing no earlier owner can write, so the group's offset and the changelog's
  * end are final. The undo does not ask whether the last batch was committed: if it was, the replay restores it. Rows in
  * the changelog are complete values, so replaying too many changes nothing.
  */
@@ -21,7 +21,7 @@ import { fence } from './fence.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
-import { look, mustBeKnownToMost, overtaken, prove, type PartitionView } from './partition-view.js';
+import { readView, mustBeKnownToMost, overtaken, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
@@ -88,10 +88,10 @@ export async function takeOver(
   let producer: TransactionalProducer | undefined;
   try {
     producer = await fence(context, partition);
-    const looked = await look(context, partition);
+    const looked = await readView(context, partition);
     signal.throwIfAborted();
     try {
-      return await settle(taking, producer, looked, opening);
+      return await restoreAndCheck(taking, producer, looked, opening);
     } catch (error) {
       if (!isContradiction(error)) throw error;
       signal.throwIfAborted();
@@ -100,7 +100,7 @@ export async function takeOver(
     const proved = await prove(context, partition, producer);
     producer = proved.producer;
     signal.throwIfAborted();
-    return await settle(taking, producer, proved.view, new StoreOpening(context.state, partition));
+    return await restoreAndCheck(taking, producer, proved.view, new StoreOpening(context.state, partition));
   } catch (error) {
     await producer?.discard();
     await opening.discard();
@@ -130,7 +130,7 @@ function isContradiction(error: unknown): error is Error {
 }
 
 /** Brings the store to the changelog's end in `view`, and checks the positions. Closes the store after any error. */
-async function settle(
+async function restoreAndCheck(
   { context, partition, enter, signal }: TakingOver,
   producer: TransactionalProducer,
   view: PartitionView,
@@ -142,7 +142,7 @@ async function settle(
   try {
     mustHaveFullChangelog(topics.changelog, partition, view);
     store = await openStore(context, partition, view, opening);
-    context.held.note(partition, store.changelogPosition);
+    context.statePositions.note(partition, store.changelogPosition);
     if (store.changelogPosition < changelog.end) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
       await restore(context, partition, store, changelog, signal);
@@ -167,7 +167,8 @@ async function settle(
     const from = startOffset(positions);
     if (store.position() === null) context.known.mustBeFirstStart(topics, partition, changelog);
     const mustWriteOriginFirst = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
-    // Nothing can confirm the first position: a broker that is cut off may only know a former log of that name.
+    // No stored position confirms the first one. A broker that is cut off may still know only a deleted topic of the
+    // same name.
     if (store.position() === null) mustBeKnownToMost(`${topics.input}/${partition}`, view.input);
     const tail = new ChangelogTail(changelog.end);
     const counted = new CountedCompanies(store.position());
@@ -177,8 +178,8 @@ async function settle(
     return { producer, store, tail, counted, origin, from, inputLog, notes, mustWriteOriginFirst };
   } catch (error) {
     await opening.discard();
-    // The proof writes to the changelog. So a store of a partition that stays stopped for days must note that it misses
-    // nothing.
+    // The proof writes to the changelog. So the store of a partition that stays `blocked` for days must note that it
+    // misses nothing.
     if (isContradiction(error)) await store?.flush().catch(() => undefined);
     await store?.close();
     throw error;

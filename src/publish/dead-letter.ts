@@ -1,5 +1,5 @@
 /** Dead letters: turns a bad record into a record of the dead-letter topic that keeps it byte for byte, and back. */
-import type { PoisonCode } from '../domain/events.js';
+import type { DeadLetterCode } from '../domain/events.js';
 import { MAX_TEXT_BYTES } from '../domain/limits.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { textHeader } from './record-headers.js';
@@ -8,7 +8,7 @@ import { textHeader } from './record-headers.js';
 const ADDED = ['dl_code', 'dl_message', 'dl_topic', 'dl_partition', 'dl_offset', 'dl_timestamp'] as const;
 
 export interface DeadLetterReason {
-  readonly code: PoisonCode;
+  readonly code: DeadLetterCode;
   /** What is wrong, for people. */
   readonly message: string;
 }

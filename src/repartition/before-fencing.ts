@@ -1,13 +1,14 @@
 /**
- * What `repartition` checks before it fences. A fencing makes the coordinator forget how the last transaction ended.
- * So if brokers have left a part of that transaction open, only an instance can end it, and only until then.
+ * What `repartition` checks before it fences. A fencing makes the coordinator forget how the last transaction ended. So
+ * if brokers have left a part of that transaction open, only an instance can end it, and only before that fencing.
  */
-import type { TopicPartition } from '../lib/record.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
+import type { UnfencedTransactions } from '../kafka/transactions/unfenced-transactions.js';
+import type { TopicPartition } from '../lib/record.js';
 import { transactionalIdOf } from '../pipeline/fence.js';
 import { hasOpenTransaction } from '../pipeline/left-open.js';
-import type { LogBounds, Logs, OpenFrom } from '../pipeline/ports.js';
+import type { LogBounds, Logs } from '../pipeline/ports.js';
 
 /** The repartitioning cannot be done now. The message says why, and what to do. */
 export class RepartitionRefusedError extends Error {
@@ -21,8 +22,8 @@ export interface CheckingPorts {
   /** The other topics to which the transactions of the deployment write. */
   readonly outbound: readonly string[];
   readonly logs: Logs;
-  /** Where the open transaction of a transactional id begins in a partition. Fences nothing. */
-  readonly openFrom: (transactionalId: string, at: TopicPartition) => Promise<OpenFrom>;
+  /** Asks about transactions. Fences nothing. */
+  readonly unfenced: Pick<UnfencedTransactions, 'producersOf' | 'openFrom'>;
   readonly admin: Pick<TopicAdmin, 'countPartitions'>;
 }
 
@@ -51,14 +52,14 @@ export async function mustHaveNothingOpen(ports: CheckingPorts, count: number): 
   const { logs, input, changelog, outbound } = ports;
   const ids = Array.from({ length: count }, (_, partition) => transactionalIdOf(ports, partition));
   for (const partition of ids.keys()) {
-    const at = { topic: changelog, partition };
-    const bounds = await boundsByMost(logs, at);
-    if (hasOpenTransaction(bounds)) throw isOpen(at, bounds.end);
+    const log = { topic: changelog, partition };
+    const bounds = await boundsByMost(logs, log);
+    if (hasOpenTransaction(bounds)) throw isOpen(log, bounds.end);
     await mustHaveNoPendingOffset(logs, { topic: input, partition });
   }
-  for (const topic of outbound)
-    for (const partition of Array(await countOf(ports, topic)).keys())
-      await mustHaveNoneOfOurs(ports, { topic, partition }, ids);
+  const open: TopicPartition[] = [];
+  for (const topic of outbound) open.push(...(await openLogsOf(ports, topic)));
+  if (open.length > 0) await mustHaveNoneOfOurs(ports, open, ids);
 }
 
 async function mustHaveNoPendingOffset(logs: Logs, at: TopicPartition): Promise<void> {
@@ -70,20 +71,28 @@ async function mustHaveNoPendingOffset(logs: Logs, at: TopicPartition): Promise<
   if (!byMost) throw tooFewAnswer("who coordinates the group's offsets");
 }
 
+/** The partitions of the topic in which anybody has a transaction open. */
+async function openLogsOf(ports: CheckingPorts, topic: string): Promise<TopicPartition[]> {
+  const open: TopicPartition[] = [];
+  for (const partition of Array(await countOf(ports, topic)).keys())
+    if (hasOpenTransaction(await boundsByMost(ports.logs, { topic, partition }))) open.push({ topic, partition });
+  return open;
+}
+
 async function mustHaveNoneOfOurs(
-  { logs, openFrom }: CheckingPorts,
-  at: TopicPartition,
+  { unfenced }: CheckingPorts,
+  open: readonly TopicPartition[],
   ids: readonly string[],
 ): Promise<void> {
-  if (!hasOpenTransaction(await boundsByMost(logs, at))) return;
-  for (const id of ids) {
-    const from = await openFrom(id, at);
-    if (typeof from === 'number') throw isOpen(at, from);
+  const ours = await unfenced.producersOf(ids);
+  for (const log of open) {
+    const from = await unfenced.openFrom(ours, log);
+    if (typeof from === 'number') throw isOpen(log, from);
   }
 }
 
 /**
- * Later, unread records would be read with the state of other companies.
+ * After the move, records that were not consumed before would be read by a partition with the state of other companies.
  *
  * @throws RepartitionRefusedError
  */

@@ -3,7 +3,7 @@
  * run.
  *
  *   survey    check that no transaction is open and all records were consumed; read and count every row
- *   mark      replace the group's offsets by marks, which stop every partition of an instance that starts meanwhile
+ *   mark      replace the group's offsets by marks, which block every partition of an instance that starts meanwhile
  *   grow      add partitions to the input, then to the changelog
  *   move      for each partition, in one transaction: write rows to their new partitions, tombstones in their place,
  *             and a mark that this partition is done
@@ -128,7 +128,9 @@ function committedOffsets({ logs, input: topic }: RepartitionPorts, count: numbe
   return Promise.all(range(0, count).map(committed));
 }
 
-/** Fences, so that the offsets are final. A refusal after the first fencing must be rare, so all is checked before it. */
+/**
+ * Fences, so that the offsets are final. A refusal after the first fencing must be rare, so all is checked before it.
+ */
 async function fenceConsumed(ports: RepartitionPorts, { from }: Counts): Promise<void> {
   await mustHaveNothingOpen(ports, from);
   await mustBeConsumed(ports, from);

@@ -81,7 +81,7 @@ const MARKER_OFFSETS = 1;
  * A stored time that is further ahead of the clock, in milliseconds, is wrong. The margin of `maxAwayMs` covers a
  * smaller difference.
  */
-const MOST_AHEAD_MS = HOUR_MS;
+const MAX_AHEAD_MS = HOUR_MS;
 
 /** Whether a store that has followed the changelog up to `offset` has all of a changelog that ends at `end`. */
 export function isAtEnd(offset: number, end: number): boolean {
@@ -135,7 +135,7 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
   const { changelogEnd, maxAwayMs, now } = expected;
   // If nothing was written since then, nothing can have been missed, however long ago that was.
   if (isAtEnd(offset, changelogEnd)) return null;
-  if (atEndMs - now > MOST_AHEAD_MS)
+  if (atEndMs - now > MAX_AHEAD_MS)
     return (
       `it says that it was at the changelog's end at ${isoTime(atEndMs)}, but it is ${isoTime(now)} now: one of the two ` +
       'times comes from a wrong clock, so it may have missed deletions'

@@ -4,7 +4,7 @@
  * `too-large` is written as `too-many-datasets` with one byte of padding in the timestamp. A release that does not know
  * the code reads the row as `too-many-datasets`, and keeps holding the company.
  */
-import type { PoisonCode } from '../domain/events.js';
+import type { DeadLetterCode } from '../domain/events.js';
 import type { HoldRow } from '../domain/rows.js';
 import type { ByteWriter } from '../lib/byte-writer.js';
 import { UnknownRowVersionError, beginRow, readRow } from './row-version.js';
@@ -17,10 +17,10 @@ const STORED_CODE = {
   undecodable: 3,
   'key-mismatch': 4,
   'too-many-datasets': 5,
-} as const satisfies Record<Exclude<PoisonCode, 'too-large'>, number>;
+} as const satisfies Record<Exclude<DeadLetterCode, 'too-large'>, number>;
 
-const poisonCodes = new Map(
-  Object.entries(STORED_CODE).map(([code, stored]) => [stored as number, code as PoisonCode]),
+const codeOfStored = new Map(
+  Object.entries(STORED_CODE).map(([code, stored]) => [stored as number, code as DeadLetterCode]),
 );
 
 export function writeHoldRow(to: ByteWriter, row: HoldRow): void {
@@ -38,8 +38,8 @@ export function writeHoldRow(to: ByteWriter, row: HoldRow): void {
 export function decodeHoldRow(bytes: Buffer): HoldRow {
   const from = readRow(bytes, 'hold row');
   const stored = from.byte();
-  const code = poisonCodes.get(stored);
-  if (code === undefined) throw new UnknownRowVersionError('poison code', stored);
+  const code = codeOfStored.get(stored);
+  if (code === undefined) throw new UnknownRowVersionError('hold code', stored);
   const { value: timestamp, padding } = from.paddedSignedVarint();
   from.end();
   return { code: code === 'too-many-datasets' && padding > 0 ? 'too-large' : code, timestamp };

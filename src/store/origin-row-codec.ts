@@ -8,7 +8,7 @@ import { beginRow, readRow } from './row-version.js';
 /** Name -> value, such as `EVENT_NAMESPACE` -> `company-sync`. */
 export type OriginRow = ReadonlyMap<string, string>;
 
-const MOST_FACTS = 64;
+const MAX_FACTS = 64;
 
 export function writeOriginRow(to: ByteWriter, row: OriginRow): void {
   beginRow(to);
@@ -23,7 +23,7 @@ export function writeOriginRow(to: ByteWriter, row: OriginRow): void {
 export function decodeOriginRow(bytes: Buffer): OriginRow {
   const from = readRow(bytes, 'origin row');
   const count = from.varint();
-  if (count > MOST_FACTS) throw from.malformed(`${count} facts`);
+  if (count > MAX_FACTS) throw from.malformed(`${count} facts`);
   const row = new Map<string, string>();
   for (let left = count; left > 0; left--) row.set(from.text(), from.text());
   from.end();

@@ -39,10 +39,10 @@ export class PartitionStore {
   /** The data of the last `apply` while its transaction is still open; null otherwise. */
   #unconfirmed: { readonly undo: Buffer; readonly sinceMs: number } | null = null;
   /** Whether a newer changelog position is in memory but not on disk. */
-  #positionIsNews = false;
+  #hasUnsavedPosition = false;
   /**
-   * The error of a failed write. After it no write is possible, because only opening the store again shows the effect
-   * of the failed one.
+   * The error of a failed write. After a failed write, all writes are refused: nobody knows what the failed write has
+   * changed until the store is opened again.
    */
   #failure: unknown;
   #writing = false;
@@ -126,7 +126,7 @@ export class PartitionStore {
     this.#changelog = changelog;
     this.leaderEpoch = leaderEpoch;
     this.#epochIsKnown = true;
-    this.#positionIsNews = false;
+    this.#hasUnsavedPosition = false;
     this.#positionRow = latestPositionRow(records, this.#positionRow);
     this.originRow = latestOriginRow(records, this.originRow);
   }
@@ -143,29 +143,29 @@ export class PartitionStore {
       this.leaderEpoch = leaderEpoch;
       this.#epochIsKnown = true;
     }
-    this.#positionIsNews = true;
+    this.#hasUnsavedPosition = true;
   }
 
   /**
-   * Writes a batch, all or nothing, in a way that it can be undone. The caller need not keep the changes.
+   * Writes a batch, all or nothing, together with its undo. The caller need not keep the changes.
    *
    * @param position the position row among the changes
    * @param now milliseconds since the epoch; if the batch is confirmed, the store was at the changelog's end at this
-   *   time
+   * time
    * @throws StoreUnavailableError, CorruptStoreError; afterwards the store must be opened again
    */
   async apply({ changes, local, undo, origin }: EncodedChanges, position: PositionRow, now: number): Promise<void> {
     this.#mustBeConfirmed('apply');
     const writes = [...changes, ...local] as KeyChange[];
     writes.push({ key: UNDO_KEY, value: undo });
-    if (this.#positionIsNews) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
+    if (this.#hasUnsavedPosition) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
     this.#unconfirmed = { undo, sinceMs: now };
     this.#undoBytes = undo.length;
     const written = this.#write(writes);
     writes.length = 0;
     await written;
     this.#hasUndo = true;
-    this.#positionIsNews = false;
+    this.#hasUnsavedPosition = false;
     this.#positionRow = position;
     this.originRow = origin ?? this.originRow;
   }
@@ -182,7 +182,7 @@ export class PartitionStore {
     // No other owner wrote while the batch was applied: a fenced owner could not have committed it.
     this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs };
     this.#unconfirmed = null;
-    this.#positionIsNews = true;
+    this.#hasUnsavedPosition = true;
     this.#epochIsKnown = this.leaderEpoch < 0; // The brokers have no epochs: nothing needs to be asked.
   }
 
@@ -191,11 +191,11 @@ export class PartitionStore {
     this.#mustBeConfirmed('flush');
     const writes: KeyChange[] = [];
     if (this.#hasUndo) writes.push({ key: UNDO_KEY, value: null });
-    if (this.#positionIsNews) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
+    if (this.#hasUnsavedPosition) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
     if (writes.length === 0) return;
     await this.#write(writes);
     this.#hasUndo = false;
-    this.#positionIsNews = false;
+    this.#hasUnsavedPosition = false;
   }
 
   /** Writes keys that are never in the changelog and that no undo reverts. Call it while no batch is unconfirmed. */
@@ -205,8 +205,8 @@ export class PartitionStore {
   }
 
   /** Whether `flush` has nothing to do. */
-  get atRest(): boolean {
-    return !this.#hasUndo && !this.#positionIsNews;
+  get isFlushed(): boolean {
+    return !this.#hasUndo && !this.#hasUnsavedPosition;
   }
 
   /**

@@ -1,6 +1,6 @@
 /** Loads the rows that a batch of events needs into memory, in two reads. */
 import { CompanyRows } from '../domain/company-rows.js';
-import { mistrustCounts } from '../domain/recount.js';
+import { markCountsUntrusted } from '../domain/recount.js';
 import type { InputEvent } from '../domain/events.js';
 import { visitRowsNeeded, type RowsNeeded } from '../domain/rows-needed.js';
 import { ByteWriter } from '../lib/byte-writer.js';
@@ -161,7 +161,7 @@ export class RowLoad implements RowsNeeded {
       const bytes = rows.bytes;
       fill(rows, kind, this.#ids[i] ?? '', values[i] ?? null);
       this.#loadedBytes += rows.bytes - bytes;
-      if (kind === KEY_KIND.company && this.counted.mayLack(rows.companyId)) mistrustCounts(rows);
+      if (kind === KEY_KIND.company && this.counted.mayLack(rows.companyId)) markCountsUntrusted(rows);
     }
     this.#keys = [];
     this.#companies = [];

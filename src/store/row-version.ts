@@ -11,7 +11,7 @@ export const ROW_VERSION = 1;
 
 /**
  * A newer release wrote the state. The state is not broken, so it must not be deleted, and this release must not guess
- * its meaning. The partition stops until a release runs that knows the version.
+ * its meaning. The partition is `blocked` until a release runs that knows the version.
  */
 export class UnknownRowVersionError extends Error {
   override readonly name = 'UnknownRowVersionError';

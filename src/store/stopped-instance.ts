@@ -11,6 +11,11 @@ import { RocksDbStore } from './rocks-db-store.js';
 import { isLockHeld } from './rocks-errors.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
 
+/** The folder is not a STATE_DIR, or does not exist. The message says what is missing. */
+export class NotStateFolderError extends Error {
+  override readonly name = 'NotStateFolderError';
+}
+
 /** The state of one partition as its instance left it. */
 export interface LeftPartition {
   readonly identity: StoreIdentity;
@@ -25,7 +30,7 @@ export interface LeftPartition {
  *
  * @param look returns null to continue with the next partition
  * @returns the result of `look`; null if it returned null for every partition
- * @throws StateDirInUseError, StoreUnavailableError, CorruptStoreError, UnknownRowVersionError
+ * @throws NotStateFolderError, StateDirInUseError, StoreUnavailableError, CorruptStoreError, UnknownRowVersionError
  */
 export async function lookIntoStopped<T>(
   stateDir: string,
@@ -66,8 +71,9 @@ async function lookIntoPartition<T>(
  */
 async function holdLock(stateDir: string): Promise<() => Promise<void>> {
   const lockFile = resolve(stateDir, 'instance', 'LOCK');
+  if (!existsSync(stateDir)) throw new NotStateFolderError('there is no such folder');
   if (!existsSync(lockFile))
-    throw new StoreUnavailableError(`${stateDir} is not a STATE_DIR of an instance: ${lockFile} does not exist`);
+    throw new NotStateFolderError(`it is not a STATE_DIR of an instance: ${lockFile} does not exist`);
   const folder = await mkdtemp(join(tmpdir(), 'company-sync-lock-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {

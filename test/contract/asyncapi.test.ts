@@ -4,7 +4,7 @@ import { basename, dirname, join, normalize } from 'node:path';
 import { Parser } from '@asyncapi/parser';
 import { parse } from 'yaml';
 import { loadConfig } from '../../src/config.js';
-import { POISON_CODES } from '../../src/domain/events.js';
+import { DEAD_LETTER_CODES } from '../../src/domain/events.js';
 
 const DOCS = join(__dirname, '..', '..', 'docs');
 const text = readFileSync(join(DOCS, 'asyncapi.yaml'), 'utf8');
@@ -67,5 +67,5 @@ test('the schema of each is the newest of its subject', () => {
 
 test('the codes of dead letters are those of the processor', () => {
   const { headers } = channels['deadLetters']?.messages['deadLetter'] as Message;
-  expect(headers?.properties['dl_code']?.enum).toEqual(POISON_CODES);
+  expect(headers?.properties['dl_code']?.enum).toEqual(DEAD_LETTER_CODES);
 });

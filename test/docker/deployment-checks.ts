@@ -18,7 +18,7 @@ const ANNOUNCED_TIMEOUT_MS = 60_000;
 /** `run` ends within this time after SIGTERM. */
 const STOP_SECONDS = 10;
 /** Characters of a line of a container's log. */
-const MOST_OF_A_LINE = 200;
+const MAX_OF_A_LINE = 200;
 const MEMORY_LIMIT_BYTES = 2 * 1024 ** 3;
 
 export async function checkDeployment(project: ComposeProject, checks: Checks): Promise<void> {
@@ -94,7 +94,7 @@ async function announced(project: ComposeProject): Promise<void> {
   const file = join(ROOT, 'examples', 'events.jsonl');
   await companySync(project, 'events', 'send', '--file', file);
   await pollUntil(async () => (await announcements(project)).length > 0, {
-    what: 'an announcement',
+    awaited: 'an announcement',
     timeoutMs: ANNOUNCED_TIMEOUT_MS,
   });
   match((await announcements(project)).join('\n'), /"companyId":"acme"/);
@@ -120,11 +120,11 @@ async function restarts(id: string): Promise<void> {
   const [pid, startedAt] = [await inspect(id, '{{.State.Pid}}'), await inspect(id, '{{.State.StartedAt}}')];
   await runToEnd('kill', ['-9', pid]);
   await pollUntil(async () => (await inspect(id, '{{.State.StartedAt}}')) !== startedAt, {
-    what: 'the processor starts again',
+    awaited: 'the processor starts again',
     timeoutMs: HEALTHY_TIMEOUT_MS,
   });
   await healthy(id);
-  await pollUntil(() => answersReady(id), { what: 'all partitions run', timeoutMs: HEALTHY_TIMEOUT_MS });
+  await pollUntil(() => answersReady(id), { awaited: 'all partitions run', timeoutMs: HEALTHY_TIMEOUT_MS });
 }
 
 async function answersReady(id: string): Promise<boolean> {
@@ -142,11 +142,11 @@ async function stops(id: string): Promise<void> {
 async function healthy(id: string): Promise<void> {
   try {
     await pollUntil(async () => (await inspect(id, '{{.State.Health.Status}}')) === 'healthy', {
-      what: 'the container is healthy',
+      awaited: 'the container is healthy',
       timeoutMs: HEALTHY_TIMEOUT_MS,
     });
   } catch (cause) {
-    const log = (await docker('logs', '--tail', '30', id)).split('\n').map((line) => line.slice(0, MOST_OF_A_LINE));
+    const log = (await docker('logs', '--tail', '30', id)).split('\n').map((line) => line.slice(0, MAX_OF_A_LINE));
     throw new Error(`its log ends with\n${log.join('\n')}`, { cause });
   }
 }

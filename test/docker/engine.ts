@@ -56,7 +56,7 @@ async function startEngine(dockerd: string): Promise<Engine | { readonly missing
   died.catch(() => undefined); // It ends some day, long after the race below.
   process.env['DOCKER_HOST'] = address;
   try {
-    await pollUntil(dockerAnswers, { what: 'dockerd answers', timeoutMs: START_TIMEOUT_MS, abort: died });
+    await pollUntil(dockerAnswers, { awaited: 'dockerd answers', timeoutMs: START_TIMEOUT_MS, abort: died });
   } catch (error) {
     delete process.env['DOCKER_HOST'];
     await end(child, exited);

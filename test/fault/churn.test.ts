@@ -24,7 +24,7 @@ const SEED = Number(process.env['CHURN_SEED'] ?? Date.now() % 1_000_000);
  * The rounds of records between two orders: from none (a rebalance during a rebalance) to enough for a rebalance to
  * finish.
  */
-const MOST_ROUNDS = 8;
+const MAX_ROUNDS = 8;
 /** The time for the start, the end and the audit. */
 const MARGIN_MS = 240_000;
 
@@ -88,7 +88,7 @@ class Instance {
     return this.#processor as unknown as Processor;
   }
 
-  /** Waits until it can be stopped in order: before that, SIGTERM ends it like any process. */
+  /** Waits until it can be stopped cleanly: before that, SIGTERM ends it like any process. */
   async #start(): Promise<void> {
     const settings = { NUM_STANDBY: '1' };
     this.#processor = processors.start(this.deployment, { stateDir: this.#stateDir, settings });
@@ -104,29 +104,29 @@ test(
     await platform.choose('client-1', 'ALL_DATASETS');
     load = new SteadyLoad(platform, deployment);
     const instances = INSTANCES.map((name) => new Instance(name, deployment));
-    const told: string[] = [];
+    const actions: string[] = [];
     try {
-      await churn(instances, load, told);
+      await churn(instances, load, actions);
       const all = await Promise.all(instances.map((instance) => instance.up()));
       await consumed(deployment, await load.stop());
       await shared(all, PARTITIONS);
       expect(await Promise.all(all.map((processor) => processor.stop()))).toEqual(INSTANCES.map(() => 0));
       expect((await cleanAudit(deployment, 1)).announced).toBeGreaterThan(0);
     } catch (cause) {
-      throw new Error(`with CHURN_SEED=${SEED}, after ${told.join(', ')}: ${(cause as Error).message}`, { cause });
+      throw new Error(`with CHURN_SEED=${SEED}, after ${actions.join(', ')}: ${(cause as Error).message}`, { cause });
     }
   },
   SECONDS * 1_000 + MARGIN_MS,
 );
 
-async function churn(instances: readonly Instance[], load: SteadyLoad, told: string[]): Promise<void> {
+async function churn(instances: readonly Instance[], load: SteadyLoad, actions: string[]): Promise<void> {
   const random = new SeededRandom(SEED);
   const endsAt = Date.now() + SECONDS * 1_000;
   while (Date.now() < endsAt) {
     const instance = random.pick(instances);
     const order = random.pick(instance.orders());
-    told.push(`${instance.name} ${order}`);
+    actions.push(`${instance.name} ${order}`);
     await instance.obey(order);
-    for (let rounds = random.integer(0, MOST_ROUNDS); rounds > 0; rounds--) await load.more();
+    for (let rounds = random.integer(0, MAX_ROUNDS); rounds > 0; rounds--) await load.more();
   }
 }

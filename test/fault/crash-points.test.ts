@@ -155,7 +155,7 @@ class CrashStory {
   }
 }
 
-/** Removes the state, but not the stored member id, so the next instance does not wait for the session time-out. */
+/** Removes the state, but not the stored member id, so the next instance does not wait for the session timeout. */
 function deleteState(stateDir: string): void {
   const partitions = readdirSync(stateDir).filter((name) => name.startsWith('partition-'));
   for (const name of partitions) rmSync(join(stateDir, name), { recursive: true });

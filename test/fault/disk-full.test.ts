@@ -76,7 +76,7 @@ async function visible(deployment: Deployment): Promise<{ offset: number; announ
   };
 }
 
-/** Resolves once the partition was given up so many times. */
+/** Resolves once the partition was given up this many times. */
 async function failed(processor: Processor, times: number): Promise<void> {
   const failures = async () => (await processor.partitionErrors()) >= times;
   await processor.poll(failures, `${times} failures`, RETRY_TIMEOUT_MS);

@@ -17,6 +17,7 @@ import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
 import { runCommand } from '../../testkit/command.js';
 import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { killedItself, startHalting } from '../support/halting-instance.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
@@ -44,7 +45,7 @@ afterAll(async () => {
   await cluster.stop();
 });
 
-test('a transaction that the broker left open in the changelog stops its partition, until it is ended', async () => {
+test('a transaction that the broker left open in the changelog blocks its partition, until it is ended', async () => {
   const first = await processors.startReady(deployment);
   await consumed(deployment, await platform.send(platform.completeCompany('before', { partition: 0 })));
   await first.stop();
@@ -169,7 +170,7 @@ async function leaveOpen(topic: string, partition: number): Promise<number> {
 }
 
 async function onBroker<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
-  const connections = new BrokerConnections({ brokers: [cluster.bootstrap], logLevel: logLevel.NOTHING });
+  const connections = new BrokerConnections({ brokers: [cluster.bootstrap], logLevel: logLevel.NOTHING }, systemClock);
   try {
     return await connections.ask(cluster.bootstrap, question);
   } finally {

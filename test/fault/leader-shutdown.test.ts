@@ -1,5 +1,5 @@
 /**
- * The leader of partitions without another replica shuts down in order, right after it has accepted records of
+ * The leader of partitions without another replica is shut down cleanly, right after it has accepted records of
  * committed transactions. Kafka 4.3.0 to 4.4.0 then skip the markers in these partitions. A later transaction fails,
  * and its abort must not decide the outcome of the earlier commit. Each transaction must count in all logs that it
  * wrote to, or in none.
@@ -39,7 +39,7 @@ beforeAll(async () => {
 afterAll(() => cluster.stop());
 
 test(
-  'a transaction counts in all places or in none, when the leader of one place shuts down in order',
+  'a transaction counts in all places or in none, when the leader of one place is shut down cleanly',
   async () => {
     const topics = await createTopics();
     const { changelog, synchronized } = topics;

@@ -63,7 +63,7 @@ function setQuota({ applicationId }: Deployment, change: readonly string[]): Pro
   return currentCluster().kafkaTool(CONFIGS_TOOL, ['--alter', ...entity, ...change]);
 }
 
-/** The committed offset, sampled. */
+/** The group's offset, sampled. */
 async function watched(deployment: Deployment, ms: number): Promise<number[]> {
   const positions: number[] = [];
   for (const until = Date.now() + ms; Date.now() < until; await pause(SAMPLE_MS))

@@ -7,7 +7,7 @@ import { Processors, type Processor } from '../../testkit/processor.js';
 
 const PARTITIONS = 4;
 /**
- * The limit of a start, as a share of the session time-out: a start that waits for it cannot pass. A start takes 1 to 2
+ * The limit of a start, as a share of the session timeout: a start that waits for it cannot pass. A start takes 1 to 2
  * s on an idle machine.
  */
 const WELL_UNDER = 0.7;

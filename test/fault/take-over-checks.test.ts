@@ -1,7 +1,7 @@
 /**
  * The group's offset, the changelog, the input and the folder on disk must agree. If they do not, companies could be
- * announced twice or never. So the partition stops, until an operator consents by setting the group's offset as the
- * message says.
+ * announced twice or never. So the partition is blocked, until an operator consents by setting the group's offset as
+ * the message says.
  */
 import { cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -216,7 +216,7 @@ test('a folder that was away for longer than tombstones are kept is set aside an
   await consumed(deployment, await platform.send([platform.deletion('meanwhile', { partition: 0 })]));
   await other.stop();
   await pollUntil(() => Promise.resolve(Date.now() > leftAt + MAX_AWAY_MS), {
-    what: 'the folder has been away for too long',
+    awaited: 'the folder has been away for too long',
     timeoutMs: 10 * MAX_AWAY_MS,
   });
 
@@ -232,7 +232,7 @@ test('a folder that was away for longer than tombstones are kept is set aside an
   await again.stop();
 });
 
-test('a changelog that was recreated empty stops the partitions that had state, and consent builds the state again', async () => {
+test('a changelog that was recreated empty blocks the partitions that had state, and consent builds the state again', async () => {
   const { deployment, operator, platform, stateDir } = await setStage(2, [0]);
   const before = await announcements(deployment);
   await operator.deleteTopic(deployment.topics.state);

@@ -38,7 +38,7 @@ const SETTINGS = [
 const SECONDS = Number(process.env['UPGRADE_SECONDS'] ?? 0);
 const SEED = Number(process.env['UPGRADE_SEED'] ?? Date.now() % 1_000_000);
 /** The rounds of records between two random orders. */
-const MOST_ROUNDS = 8;
+const MAX_ROUNDS = 8;
 /** The time for building, with dependencies of its own if it has others. */
 const BUILD_TIMEOUT_MS = 420_000;
 /** The time for everything except the random orders. */
@@ -100,7 +100,7 @@ class Instance {
     return latest;
   }
 
-  /** Starts a process, and waits until it can be stopped in order. */
+  /** Starts a process, and waits until it can be stopped cleanly. */
   async start(release: ReleaseName): Promise<void> {
     this.#release = release;
     const command: Command = release === 'this' ? commandArguments : previous.command;
@@ -255,7 +255,7 @@ async function announcedAfterCleanAudit(deployment: Deployment): Promise<number>
     announced = (await cleanAudit(deployment, SETTINGS.length)).announced;
     return true;
   };
-  await pollUntil(look, { what: 'the audit is clean', timeoutMs: AUDIT_TIMEOUT_MS });
+  await pollUntil(look, { awaited: 'the audit is clean', timeoutMs: AUDIT_TIMEOUT_MS });
   return announced;
 }
 
@@ -268,7 +268,7 @@ async function inRandomOrder(instances: readonly Instance[], load: SteadyLoad): 
       random.pick<ReleaseName>(['previous', 'this']),
       random.pick<End>(['stop', 'kill', 'lose the disk']),
     );
-    for (let rounds = random.integer(0, MOST_ROUNDS); rounds > 0; rounds--) await load.more();
+    for (let rounds = random.integer(0, MAX_ROUNDS); rounds > 0; rounds--) await load.more();
     expect(troublesOf(instances)).toEqual([]);
   }
 }

@@ -5,6 +5,7 @@ import { KafkaGroupMembership } from '../../src/kafka/group/group-membership.js'
 import { kafkaConfigOf } from '../../src/kafka/connection/kafka-config.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { createTopic } from '../support/topics.js';
 
@@ -26,7 +27,7 @@ class Member {
   readonly membership: KafkaGroupMembership;
   /** The members that it has refused as the group's leader. */
   readonly refused: RefusedMember[] = [];
-  readonly #held = new Map<number, number>();
+  readonly #statePositions = new Map<number, number>();
 
   constructor(
     groupId: string,
@@ -43,7 +44,7 @@ class Member {
         memberId: this.membership.memberId,
         settings: this.settings,
         partitions: this.active,
-        held: this.#held,
+        statePositions: this.#statePositions,
         changelogId: null,
       }),
     });
@@ -51,7 +52,16 @@ class Member {
       throw error;
     };
     const remembered = rememberedIn(new MemoryOfTest(), kafka, groupId);
-    this.membership = new KafkaGroupMembership({ kafka, groupId, topic, logger, assigner, remembered, onCrash });
+    this.membership = new KafkaGroupMembership({
+      kafka,
+      clock: systemClock,
+      groupId,
+      topic,
+      logger,
+      assigner,
+      remembered,
+      onCrash,
+    });
     members.push(this);
   }
 
@@ -59,7 +69,7 @@ class Member {
     await this.membership.start((active, standby) => {
       this.active = active;
       this.standby = standby;
-      for (const partition of [...active, ...standby]) this.#held.set(partition, 100);
+      for (const partition of [...active, ...standby]) this.#statePositions.set(partition, 100);
     });
     return this;
   }
@@ -70,7 +80,7 @@ function settled(some: readonly Member[]): Promise<void> {
     partitions.length === PARTITIONS && new Set(partitions).size === PARTITIONS;
   const look = () =>
     Promise.resolve(complete(some.flatMap((m) => m.active)) && complete(some.flatMap((m) => m.standby)));
-  return pollUntil(look, { what: `${some.length} members share partitions and standbys`, timeoutMs: 20_000 });
+  return pollUntil(look, { awaited: `${some.length} members share partitions and standbys`, timeoutMs: 20_000 });
 }
 
 test('members get standbys, which take over from a member that leaves; nothing else moves', async () => {
@@ -103,15 +113,15 @@ test('of two members with different settings the leader runs everything, and rep
   const a = new Member(groupId, topic, namespace('a'));
   await a.start();
   const all = () => Promise.resolve(a.active.length === PARTITIONS);
-  await pollUntil(all, { what: 'the first member has all partitions', timeoutMs: 20_000 });
+  await pollUntil(all, { awaited: 'the first member has all partitions', timeoutMs: 20_000 });
   const b = await new Member(groupId, topic, namespace('b')).start();
   const bothHaveJoined = () =>
     Promise.resolve(a.refused.length + b.refused.length > 0 && b.membership.memberId !== null);
-  await pollUntil(bothHaveJoined, { what: 'the leader has refused the other', timeoutMs: 20_000 });
+  await pollUntil(bothHaveJoined, { awaited: 'the leader has refused the other', timeoutMs: 20_000 });
 
   const [leader, other] = a.refused.length > 0 ? [a, b] : [b, a];
   const seen = () => Promise.resolve(leader.active.length === PARTITIONS && other.active.length === 0);
-  await pollUntil(seen, { what: 'the leader runs everything', timeoutMs: 20_000 });
+  await pollUntil(seen, { awaited: 'the leader runs everything', timeoutMs: 20_000 });
   const [value, others] = leader === a ? ['a', 'b'] : ['b', 'a'];
   expect(leader.refused[0]).toEqual({
     memberId: other.membership.memberId,

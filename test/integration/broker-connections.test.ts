@@ -2,6 +2,7 @@ import { logLevel } from 'kafkajs';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
 
@@ -18,7 +19,7 @@ test('a lost connection is reported once, and opened again when it is needed', a
   }).listen(0, '127.0.0.1');
   await once(proxy, 'listening');
   const address = `127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-  const connections = new BrokerConnections({ brokers: [address], logLevel: logLevel.NOTHING });
+  const connections = new BrokerConnections({ brokers: [address], logLevel: logLevel.NOTHING }, systemClock);
   const ask = () => connections.ask(address, ({ connectionPool }) => Promise.resolve(connectionPool.isConnected()));
   try {
     expect(connections.lostOne()).toBe(false);
@@ -27,7 +28,7 @@ test('a lost connection is reported once, and opened again when it is needed', a
 
     for (const socket of sockets) socket.destroy();
     const noticed = () => Promise.resolve(connections.lostOne());
-    await pollUntil(noticed, { what: 'the loss is noticed', timeoutMs: 5_000 });
+    await pollUntil(noticed, { awaited: 'the loss is noticed', timeoutMs: 5_000 });
     expect(connections.lostOne()).toBe(false);
     expect(await ask()).toBe(true);
     expect(connections.lostOne()).toBe(false);

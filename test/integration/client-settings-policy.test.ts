@@ -119,5 +119,5 @@ async function inForce(clientId: string, policy: TriggerChoice): Promise<void> {
     const [judged] = await announced(companyId);
     return judged?.[0] === policy;
   };
-  await pollUntil(probe, { what: `${policy} is in force for ${clientId}`, timeoutMs: 20_000 });
+  await pollUntil(probe, { awaited: `${policy} is in force for ${clientId}`, timeoutMs: 20_000 });
 }

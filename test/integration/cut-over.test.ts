@@ -106,8 +106,8 @@ describe('companies seed', () => {
 
 describe('run --shadow', () => {
   test('decides as the deployment does, with its event ids, and writes only to its own topics', async () => {
-    const [poisoned, mended] = await platform.send([
-      { key: 'poisoned', value: Buffer.from('no avro') },
+    const [badRecord, mended] = await platform.send([
+      { key: 'on-hold', value: Buffer.from('no avro') },
       { key: 'mended', value: Buffer.from('no avro') },
       ...platform.completeCompany('decided by both'),
     ]);
@@ -139,15 +139,15 @@ describe('run --shadow', () => {
 
     const tail = await command(['events', 'tail', '--shadow', '--to-end', '--json']);
     expect(tail.stdout.trim().split('\n')).toHaveLength(announced.length);
-    const record = `${poisoned?.partition}/${poisoned?.offset}`;
-    const explained = await command(['explain', 'poisoned', '--shadow']);
+    const record = `${badRecord?.partition}/${badRecord?.offset}`;
+    const explained = await command(['explain', 'on-hold', '--shadow']);
     expect(explained.stdout).toContain(`held: record ${record}`);
 
     // Records in the input would also count for the deployment: its hold would be lifted, or its partitions would grow.
     for (const words of [
-      ['dead-letters', 'release', 'poisoned'],
+      ['dead-letters', 'release', 'on-hold'],
       ['dead-letters', 'repair', record],
-      ['companies', 'seed', '--file', listed('poisoned')],
+      ['companies', 'seed', '--file', listed('on-hold')],
       ['events', 'send', '--file', 'examples/events.jsonl'],
     ])
       expect(await command([...words, '--shadow'])).toMatchObject({
@@ -155,7 +155,7 @@ describe('run --shadow', () => {
         stdout: '',
         stderr: expect.stringContaining('shares with') as string,
       });
-    expect((await command(['explain', 'poisoned'])).stdout).toContain(`held: record ${record}`);
+    expect((await command(['explain', 'on-hold'])).stdout).toContain(`held: record ${record}`);
 
     // Without --shadow it is a repair for both, whichever of them has the dead letter.
     const file = join(folder, 'event.json');
@@ -235,7 +235,7 @@ describe('events resend', () => {
   test('reports why there is nothing to send', async () => {
     const refusals = {
       waiting: 'announced by another system',
-      poisoned: 'held',
+      'on-hold': 'held',
       'never seen': 'no record of this company',
     };
     for (const [company, why] of Object.entries(refusals))

@@ -41,10 +41,10 @@ function deadLetters(...words: string[]): Promise<CommandResult> {
 }
 
 /**
- * Writes a company that is complete except for a poison record.
+ * Writes a company that is complete except for a bad record.
  *
- * @param spoil turns a status of the company's dataset into poison
- * @returns the poison record's `<partition>/<offset>`
+ * @param spoil turns a status of the company's dataset into a bad record
+ * @returns the bad record's `<partition>/<offset>`
  */
 async function holdCompany(company: string, spoil: (readable: Buffer) => Buffer): Promise<string> {
   const status = platform.status(company, 'd', 'Fetching', { revision: 1 }).value as Buffer;
@@ -110,7 +110,7 @@ test('all dead letters that can be read now are sent again, and the rest is left
   await schema.register();
 
   const { stdout } = await deadLetters('repair', '--all');
-  expect(stdout).toMatch(new RegExp(`^${idOfHopeless}: left, bad-framing`, 'm'));
+  expect(stdout).toMatch(new RegExp(`^${idOfHopeless}: not repaired: bad-framing`, 'm'));
   expect(stdout).toMatch(new RegExp(`: sent, a repair for company ${late}$`, 'm'));
   expect(stdout).toMatch(/^1 of 2 dead letters without a repair were sent again$/m);
   expect(await isAnnounced(late)).toBe(true);
@@ -142,8 +142,8 @@ test('a dead letter that would undo later records is left', async () => {
   await schema.register();
 
   const { stdout } = await deadLetters('repair', '--all');
-  expect(stdout).toContain(`${idOfUnlink}: left, connection c1 has a later manifest (${idAt(places[4])})`);
-  expect(stdout).toContain(`${idOfManifest}: left, dataset d has a later manifest (${idAt(ofMoved[1])})`);
+  expect(stdout).toContain(`${idOfUnlink}: not repaired: connection c1 has a later manifest (${idAt(places[4])})`);
+  expect(stdout).toContain(`${idOfManifest}: not repaired: dataset d has a later manifest (${idAt(ofMoved[1])})`);
   const alone = await deadLetters('repair', idOfUnlink);
   expect(alone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('a later manifest') as string });
 
@@ -160,7 +160,7 @@ test('a dead letter that would undo later records is left', async () => {
   expect(await isAnnounced(relinked)).toBe(true);
 }, 60_000);
 
-test('a dead letter whose other company has no known client is left, and the rest is repaired', async () => {
+test('a dead letter whose other company has no known client is not repaired, and the rest is repaired', async () => {
   const [held, meant, other] = [randomUUID(), randomUUID(), randomUUID()];
   const schema = await schemaToCome();
   const ofMeant = platform.status(meant, 'd', 'Complete');
@@ -173,7 +173,7 @@ test('a dead letter whose other company has no known client is left, and the res
 
   const { exitCode, stdout } = await deadLetters('repair', '--all', '--code', 'unknown-schema');
   expect(exitCode).toBe(0);
-  expect(stdout).toContain(`${idAt(failed)}: left, the client of ${held} is unknown`);
+  expect(stdout).toContain(`${idAt(failed)}: not repaired: the client of ${held} is unknown`);
   expect(await isAnnounced(other)).toBe(true);
   expect(await deadLetters('repair', '--all', '--client-id', 'c')).toMatchObject({ exitCode: 2 });
   const repaired = await deadLetters('repair', idAt(failed), '--client-id', 'client-1');
@@ -318,7 +318,7 @@ test('a deletion that could not be read is left by --all, and sent alone only af
   await schema.register();
 
   const { stdout } = await deadLetters('repair', '--all', '--force');
-  expect(stdout).toContain(`${id}: left, its CompanyDeleted would silence company ${company} permanently`);
+  expect(stdout).toContain(`${id}: not repaired: its CompanyDeleted would silence company ${company} permanently`);
   const dry = await deadLetters('repair', id, '--dry-run');
   expect(dry).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`"${company}"`) as string });
   const alone = await deadLetters('repair', id);
@@ -349,8 +349,8 @@ test('a dead letter that another client wrote is not sent, and does not hide the
   ]);
 
   const { stdout } = await deadLetters('repair', '--all', '--force', '--code', 'unknown-schema');
-  expect(stdout).toContain(`${partition}/${beyondEnd}: left, ${deployment.topics.events} does not have record`);
-  expect(stdout).toContain(`${partition}/${offset + 1}: left, the dead letter is not a copy of record`);
+  expect(stdout).toContain(`${partition}/${beyondEnd}: not repaired: ${deployment.topics.events} does not have record`);
+  expect(stdout).toContain(`${partition}/${offset + 1}: not repaired: the dead letter is not a copy of record`);
   expect(stdout).toContain(`${id}: sent, a repair for company ${company}`);
   expect(stdout).not.toContain(`company ${victim}`);
   const alone = await deadLetters('repair', `${partition}/${offset + 1}`, '--yes', '--force');

@@ -106,7 +106,7 @@ const spoilt: readonly Spoilt[] = [
   },
 ];
 
-test('every kind of poison is kept byte for byte, in one run with records that are not', async () => {
+test('every kind of bad record is kept byte for byte, in one run with records that are not', async () => {
   const sentAt = Date.now();
   const companies = spoilt.map(() => randomUUID());
   const records = await Promise.all(
@@ -139,13 +139,13 @@ test('every kind of poison is kept byte for byte, in one run with records that a
   expect(await announcedCompanies(deployment)).toEqual(after.map(({ partition }) => `other ${partition}`));
 });
 
-test('each poison record holds its own company, and no other, until it is repaired', async () => {
+test('each bad record holds its own company, and no other, until it is repaired', async () => {
   const [held, namedInside] = [randomUUID(), randomUUID()];
   const at = { partition: 1 };
   const elsewhere = platform.status(namedInside, '1', 'Complete', {}, at);
   const [manifest, first, second] = (await platform.send([
     platform.manifest(held, { datasets: ['1', '2'] }, at),
-    { ...at, key: held, value: Buffer.from('poison') },
+    { ...at, key: held, value: Buffer.from('no avro') },
     { ...elsewhere, key: held },
   ])) as [Place, Place, Place];
   await announcedAfter([...platform.completeCompany(namedInside, at)], [namedInside]);
@@ -155,7 +155,7 @@ test('each poison record holds its own company, and no other, until it is repair
   );
 
   const repairs = (...replaced: Place[]) => ({ ...at, headers: { repairs: replaced.map(placeOf) } });
-  // A wrong place lifts nothing. A repair that is poison itself lifts nothing and adds a hold.
+  // A wrong place lifts nothing. A repair that is bad itself lifts nothing and adds a hold.
   await announcedAfter([platform.status(held, '3', 'Queued', {}, repairs(manifest))], []);
   const [third] = (await platform.send([{ key: held, value: Buffer.of(7), ...repairs(first) }])) as [Place];
   await announcedAfter([platform.status(held, '1', 'MapError', {}, repairs(first))], []);

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { KafkaGroupMembership, type GroupMembershipOptions } from '../../src/kafka/group/group-membership.js';
 import { kafkaConfigOf } from '../../src/kafka/connection/kafka-config.js';
 import { removeMember } from '../../src/kafka/group/remove-member.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { createTopic, plainClient } from '../support/topics.js';
@@ -41,6 +42,7 @@ class Member {
   constructor(options: Partial<GroupMembershipOptions> = {}) {
     this.membership = new KafkaGroupMembership({
       kafka,
+      clock: systemClock,
       groupId,
       topic,
       logger,
@@ -149,7 +151,7 @@ test('a new assignment also confirms a member, and an abort ends the wait', asyn
   await given;
   await first.membership.confirmed(givesUp.signal);
   const memberId = first.membership.memberId ?? '';
-  await removeMember(kafka, groupId, memberId, new AbortController().signal);
+  await removeMember(kafka, systemClock, groupId, memberId, new AbortController().signal);
   await first.confirmed();
   expect(first.membership.memberId).not.toBe(memberId);
   expect(first.assignments).toEqual([
@@ -161,7 +163,7 @@ test('a new assignment also confirms a member, and an abort ends the wait', asyn
 test('the removal of a missing member is reported', async () => {
   const first = await new Member().start();
   await first.untilAssigned(0, 1, 2);
-  expect(await removeMember(kafka, groupId, 'nobody', new AbortController().signal)).toBe(false);
+  expect(await removeMember(kafka, systemClock, groupId, 'nobody', new AbortController().signal)).toBe(false);
 });
 
 test('a member that stops is out of the group at once', async () => {

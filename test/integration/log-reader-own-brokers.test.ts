@@ -124,11 +124,10 @@ test('a reader skips batches that compaction has emptied, with one fetch for eac
     });
     await producer.disconnect();
   }
-  const connections = new BrokerConnections({
-    brokers: [cluster.bootstrap],
-    clientId: 'test',
-    logLevel: logLevel.NOTHING,
-  });
+  const connections = new BrokerConnections(
+    { brokers: [cluster.bootstrap], clientId: 'test', logLevel: logLevel.NOTHING },
+    systemClock,
+  );
   let written = 12;
   try {
     // Only closed segments are compacted, and only a new record closes a segment.
@@ -138,7 +137,7 @@ test('a reader skips batches that compaction has emptied, with one fetch for eac
         written++;
         return (await emptyBatches(connections, at)) >= 5;
       },
-      { what: 'batches emptied by compaction', timeoutMs: 60_000 },
+      { awaited: 'batches emptied by compaction', timeoutMs: 60_000 },
     );
   } finally {
     await connections.close();

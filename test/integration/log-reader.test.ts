@@ -141,7 +141,7 @@ test('exactly the committed records of eight interleaving producers are read, fr
   // A commit is answered before its markers are written. Until then, the last record cannot be read.
   let end = 0;
   const lastIsReadable = async () => (end = (await logs.bounds(at)).end) > lastOffset;
-  await pollUntil(lastIsReadable, { what: 'the last record can be read', timeoutMs: 10_000 });
+  await pollUntil(lastIsReadable, { awaited: 'the last record can be read', timeoutMs: 10_000 });
 
   const expected = [...committed].sort(([a], [b]) => a - b);
   for (const from of [0, 1, randomInt(end), randomInt(end), end - 1]) {

@@ -167,7 +167,7 @@ test('records of aborted transactions do not exist', async () => {
     await transaction[end]();
   };
   await write([manifest({ datasets: ['1', '2'] })], 'commit');
-  await write([status('1', 'Complete'), { value: Buffer.from('poison') }], 'abort');
+  await write([status('1', 'Complete'), { value: Buffer.from('no avro') }], 'abort');
   await write([status('2', 'Complete')], 'commit');
   await write([manifest({ linkId: 'never', datasets: ['3'] }), platform.deletion(company)], 'abort');
   await transactional.disconnect();

@@ -47,18 +47,18 @@ function valueOf(told: string, series: string): number {
   return Number(line.split(' ')[1]);
 }
 
-test('a batch is reported by counts, times and sizes', async () => {
+test('a batch appears in the counters, histograms and sizes', async () => {
   const company = randomUUID();
   const writtenAt = Date.now() - 20_000;
   const [manifest, done] = platform.completeCompany(company, { timestamp: writtenAt });
-  const poison = { key: company, value: Buffer.from('poison') };
+  const badRecord = { key: company, value: Buffer.from('no avro') };
   const places = await platform.send(
-    [manifest, done, platform.status(company, 'other', 'Unheard-of'), poison].flatMap((record) => record ?? []),
+    [manifest, done, platform.status(company, 'other', 'Unheard-of'), badRecord].flatMap((record) => record ?? []),
   );
   await consumed(deployment, places);
   const { partition } = places[0] as (typeof places)[number];
   const another = (partition + 1) % deployment.partitions;
-  await platform.send([{ ...poison, key: randomUUID(), timestamp: writtenAt, partition: another }]);
+  await platform.send([{ ...badRecord, key: randomUUID(), timestamp: writtenAt, partition: another }]);
   await metricsWith(/^company_sync_changelog_size_bytes\{partition="\d+"\} \d+$/m);
   await metricsWith(/^company_sync_store_size_bytes\{.*\} [1-9]/m);
   const told = await metricsWith(/^company_sync_oldest_hold/m);

@@ -109,7 +109,9 @@ test('partitions that fail during their work report what they wait for now', asy
   const beganAt = Date.now();
   await broker.kill();
   const waits = async () =>
-    (await inspected(processor)).partitions.some(({ reason }) => reason?.includes('does not confirm this member'));
+    (await inspected(processor)).partitions.some(({ reason }) =>
+      reason?.includes('until the group confirms this member'),
+    );
   await processor.poll(waits, 'a partition says what it waits for', 30_000);
   await delay(Math.max(0, beganAt + OUTAGE_MS - Date.now()));
   const bytes = bytesOf(processor.log.slice(linesBefore).filter(({ companyId }) => companyId === undefined));

@@ -1,5 +1,5 @@
 /**
- * A registry without usable answers makes no record poison: the partitions that need it wait, report that, and continue
+ * A registry without usable answers makes no record bad: the partitions that need it wait, report that, and continue
  * without help.
  */
 import avro from 'avsc';
@@ -91,20 +91,23 @@ describe('in the middle', () => {
     expect(await deadLetterCodes(deployment)).toEqual([]);
   });
 
-  test('an id that the registry denies for some time delays its records, and they are not poison once it exists', async () => {
+  test('an id that the registry denies for some time delays its records, and they are not bad once it exists', async () => {
     const record = await recordOfNewSchema('replicated late');
     const id = record.value?.readInt32BE(1) as number;
     const asked = () => registry.asked.filter((path) => path.endsWith(`/schemas/ids/${id}`)).length;
     registry.troubled.set(id, 'denied');
     const places = await platform.send([{ ...record, partition: 2 }]);
-    await pollUntil(() => Promise.resolve(asked() >= 3), { what: 'it was asked for three times', timeoutMs: 20_000 });
+    await pollUntil(() => Promise.resolve(asked() >= 3), {
+      awaited: 'it was asked for three times',
+      timeoutMs: 20_000,
+    });
     registry.troubled.delete(id);
     await consumed(deployment, places);
     expect(await deadLetterCodes(deployment)).toEqual([]);
   });
 });
 
-test('while client settings cannot be read, no partition decides', async () => {
+test("while the clients' choices cannot be read, no partition decides", async () => {
   await platform.choose('choosy', 'ALL_DATASETS');
   const settingsId = await idOfLatest(`${deployment.topics.settings}-value`);
   const past = { clientId: 'choosy', timestamp: deployment.allDatasetsFrom - 1 };
@@ -116,7 +119,7 @@ test('while client settings cannot be read, no partition decides', async () => {
   registry.troubled.set(settingsId, 'broken');
   const processor = processors.start(deployment);
   for (let partition = 0; partition < deployment.partitions; partition++)
-    expect((await processor.partitionIs(partition, 'waiting')).reason).toContain('client settings');
+    expect((await processor.partitionIs(partition, 'waiting')).reason).toContain("clients' choices");
   expect(await announcedCompanies(deployment)).not.toContain('waiting');
 
   registry.troubled.delete(settingsId);
@@ -152,7 +155,7 @@ async function idOfLatest(subject: string): Promise<number> {
   return ((await response.json()) as { id: number }).id;
 }
 
-test('a registry that knows no id of the input stops its partitions, until an operator consents', async () => {
+test('a registry that knows no id of the input makes its partitions wait until an operator consents', async () => {
   const wrong = await deploy({ ...currentCluster(), registryUrl: registry.url });
   const sender = await Platform.connect(wrong);
   const UNKNOWN_ID = 987_654;

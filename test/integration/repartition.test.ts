@@ -12,7 +12,7 @@ const FROM = 2;
 const TO = 5;
 const COMPANIES = Array.from({ length: 30 }, (_, i) => `company-${i}`);
 /** More kills than the command has steps, with one step for each partition. */
-const MOST_RUNS = 30;
+const MAX_RUNS = 30;
 
 const processors = new Processors();
 const platforms: Platform[] = [];
@@ -31,9 +31,10 @@ const repartition = (deployment: Deployment, killAfterLines?: number) =>
   runCommand(['repartition', '--partitions', String(TO)], deployment.environment, killAfterLines);
 
 /**
- * Writes companies: the first third is announced, the second third is half complete, and one company is held by poison.
+ * Writes companies: the first third is announced, the second third is half complete, and one company is held by a bad
+ * record.
  */
-async function playFirstHalf(deployment: Deployment): Promise<{ poison: Place; stateDir: string }> {
+async function playFirstHalf(deployment: Deployment): Promise<{ badRecord: Place; stateDir: string }> {
   const platform = await connect(deployment);
   await platform.choose('client-1', 'ALL_DATASETS');
   const processor = await processors.startReady(deployment);
@@ -44,14 +45,14 @@ async function playFirstHalf(deployment: Deployment): Promise<{ poison: Place; s
       ...(i % 3 === 0 ? [platform.status(company, `${company} b`, 'MapError')] : []),
     ]),
   );
-  const [poison] = (await platform.send([{ key: 'company-1', value: Buffer.of(7) }])) as [Place];
-  await consumed(deployment, [...places, poison]);
+  const [badRecord] = (await platform.send([{ key: 'company-1', value: Buffer.of(7) }])) as [Place];
+  await consumed(deployment, [...places, badRecord]);
   expect(await processor.stop()).toBe(0);
-  return { poison, stateDir: processor.stateDir };
+  return { badRecord, stateDir: processor.stateDir };
 }
 
-/** Completes every company, and repairs the poison record by its former name. */
-async function playSecondHalf(before: Deployment, poison: Place, stateDir: string): Promise<void> {
+/** Completes every company, and repairs the bad record by its former name. */
+async function playSecondHalf(before: Deployment, badRecord: Place, stateDir: string): Promise<void> {
   const deployment = { ...before, partitions: TO };
   const platform = await connect(deployment);
   const processor = await processors.startReady(deployment, { stateDir });
@@ -61,7 +62,7 @@ async function playSecondHalf(before: Deployment, poison: Place, stateDir: strin
   ]);
   await consumed(deployment, await platform.send(finishing));
   expect(await announcedCompanies(deployment)).toEqual(COMPANIES.filter((c) => c !== 'company-1').sort());
-  const headers = { repairs: `${poison.partition}/${poison.offset}` };
+  const headers = { repairs: `${badRecord.partition}/${badRecord.offset}` };
   await consumed(
     deployment,
     await platform.send([platform.status('company-1', 'company-1 a', 'Complete', {}, { headers })]),
@@ -83,11 +84,11 @@ async function partitionsOf({ bootstrap }: Deployment, topic: string): Promise<n
 
 test('killed after each of its steps and run again, it moves every company with its state, and each is announced once', async () => {
   const deployment = await deploy(currentCluster(), { partitions: FROM });
-  const { poison, stateDir } = await playFirstHalf(deployment);
+  const { badRecord, stateDir } = await playFirstHalf(deployment);
   const ends: (number | null)[] = [];
   let said = '';
   let lookedIn = false;
-  while (ends.at(-1) !== 0 && ends.length < MOST_RUNS) {
+  while (ends.at(-1) !== 0 && ends.length < MAX_RUNS) {
     // The survey, and one more step. A step is done when its line is printed.
     const killAfterLines = said.includes('checked: ') ? Infinity : 2;
     const { exitCode, stdout, stderr } = await repartition(deployment, killAfterLines);
@@ -109,7 +110,7 @@ test('killed after each of its steps and run again, it moves every company with 
     exitCode: 0,
     stdout: expect.stringContaining('nothing to do') as string,
   });
-  await playSecondHalf(deployment, poison, stateDir);
+  await playSecondHalf(deployment, badRecord, stateDir);
 });
 
 test('it refuses, and changes nothing, while an instance runs, while records are not consumed, or with another partitioner', async () => {

@@ -49,7 +49,7 @@ function keysOf(records: readonly TopicRecord[]): string[] {
 
 test('a stall is published once: not again after a kill with the state lost, and again after progress', async () => {
   const envelope = { timestamp: LONG_AGO };
-  const [held] = await platform.send([{ key: 'held', value: Buffer.from('poison'), ...envelope }]);
+  const [held] = await platform.send([{ key: 'held', value: Buffer.from('no avro'), ...envelope }]);
   await platform.send([
     platform.manifest('stuck', { datasets: ['a', 'b'] }, envelope),
     platform.status('stuck', 'a', 'Complete', {}, envelope),

@@ -12,6 +12,7 @@ import { runCommand } from '../../testkit/command.js';
 import { createTopics, deploy, registerSchemas, type Deployment } from '../../testkit/deployment.js';
 import { MemoryOfTest, rememberedIn } from '../support/member-memory.js';
 import { announcedCompanies, consumed } from '../support/outbound.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 import { createTopic } from '../support/topics.js';
@@ -84,7 +85,7 @@ describe('a member of the group with other deciding settings', () => {
       numStandby: 0,
       memberId: null,
       partitions: [],
-      held: new Map(),
+      statePositions: new Map(),
       settings: given,
       changelogId: null,
     };
@@ -96,6 +97,7 @@ describe('a member of the group with other deciding settings', () => {
     );
     const leader = new KafkaGroupMembership({
       kafka,
+      clock: systemClock,
       groupId,
       topic: topics.events,
       logger,
@@ -185,7 +187,7 @@ describe('a member of the group with other deciding settings', () => {
       diagnosis = (await runCommand(['doctor'], deployment.environment)).stdout;
       return words.test(diagnosis);
     };
-    await pollUntil(named, { what: 'doctor names it', timeoutMs: 70_000 }).catch(async (error: unknown) => {
+    await pollUntil(named, { awaited: 'doctor names it', timeoutMs: 70_000 }).catch(async (error: unknown) => {
       throw new Error(`${diagnosis}\n${String(await consuming)}`, { cause: error });
     });
     expect(await refusal(processors.start(deployment))).toMatch(words);

@@ -47,7 +47,7 @@ test('a standby is reported, with how far it is behind', async () => {
   ]);
 });
 
-test('it is reported if no instance has the state, or if no other instance is in the group', async () => {
+test('a stopping instance reports that no instance has the state, or that no other instance is in the group', async () => {
   const [first, second] = await two({ NUM_STANDBY: '0' });
   expect(await lastWords(first)).toEqual([
     expect.stringMatching(

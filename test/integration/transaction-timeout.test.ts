@@ -1,4 +1,4 @@
-/** Brokers whose limit is below our transaction time-out: an operator is told, and nothing is retried silently. */
+/** Brokers whose limit is below our transaction timeout: an operator is told, and nothing is retried silently. */
 import { randomUUID } from 'node:crypto';
 import { logLevel } from 'kafkajs';
 import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';

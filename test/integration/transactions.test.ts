@@ -155,7 +155,7 @@ test('records of a discarded producer are never seen, and readers do not wait fo
   expect(await app.visibleValues()).toEqual([]);
 });
 
-test('a transaction that its owner gives up between description and fencing does not count as committed', async () => {
+test('a transaction that its owner gives up between DescribeTransactions and fencing does not count as committed', async () => {
   const app = await application();
   const { transactionalId, output } = app;
   const cluster = createCluster(config);
@@ -172,7 +172,7 @@ test('a transaction that its owner gives up between description and fencing does
     await committing.produce(output, records('a'));
     await committing.commit();
     await pollUntil(async () => (await describe()).state === 'CompleteCommit', {
-      what: 'it is over',
+      awaited: 'it is over',
       timeoutMs: 10_000,
     });
 
@@ -182,7 +182,7 @@ test('a transaction that its owner gives up between description and fencing does
     await committing.produce(output, records('b'));
     await committing.discard();
     await pollUntil(async () => (await describe()).state === 'CompleteAbort', {
-      what: 'it is over',
+      awaited: 'it is over',
       timeoutMs: 10_000,
     });
 
@@ -368,14 +368,14 @@ test('a broker accepts sequence numbers that start again at 0', async () => {
   }
 });
 
-test('a topic that does not exist is an error', async () => {
+test('a write to a topic that does not exist fails', async () => {
   const app = await application();
   const producer = await app.fence();
   const missing = { topic: `missing-${randomUUID()}`, partition: 0 };
   await expect(producer.begin([missing])).rejects.toThrow(BrokerError);
 });
 
-test('an address where nothing listens is skipped, and only such addresses are a BrokerError', async () => {
+test('an address where nothing listens is skipped; if nothing listens at any address, fencing fails with a BrokerError', async () => {
   const options = { groupId: `group-${randomUUID()}`, transactionTimeoutMs: 60_000 };
   const nowhere = '127.0.0.1:1';
   const half = { ...config, brokers: [nowhere, ...bootstrap.split(',')] };

@@ -77,7 +77,7 @@ test('a batch that is too large stops only its partition, after the records befo
   expect(await announcedCompanies(deployment)).toEqual(['after', 'before', 'elsewhere']);
 });
 
-test('and is read once the limit is raised', async () => {
+test('a batch that was too large is read after the limit is raised', async () => {
   const { deployment, after, processor } = await setStage();
   expect(await processor.stop()).toBe(0);
   await processors.startReady(deployment, { stateDir: processor.stateDir });

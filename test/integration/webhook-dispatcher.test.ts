@@ -53,8 +53,8 @@ function dispatch({ url }: WebhookReceiver, groupId: string, ...flags: string[])
   return dispatcher;
 }
 
-async function until(what: string, probe: () => boolean, { output }: DispatcherProcess): Promise<void> {
-  const options = { what, timeoutMs: DELIVERED_TIMEOUT_MS };
+async function until(awaited: string, probe: () => boolean, { output }: DispatcherProcess): Promise<void> {
+  const options = { awaited, timeoutMs: DELIVERED_TIMEOUT_MS };
   await pollUntil(() => Promise.resolve(probe()), options).catch((cause: Error) => {
     throw new Error(`${cause.message}; it printed\n${output}`, { cause });
   });

@@ -77,6 +77,9 @@ const IMPURE_GLOBALS = [
 ];
 const IMPURE_PROPERTIES = ['Date.now', 'Math.random'];
 
+/** The machine's clock, and the layers that may import it. All other code gets a clock as a parameter. */
+const MACHINE_CLOCK = 'lib/system-clock.ts';
+const LAYERS_WITH_MACHINE_CLOCK = ['command', 'main'];
 /**
  * Only these files write to the terminal, and they escape the text: `print` writes lines, `consent` asks a question.
  */
@@ -158,6 +161,8 @@ function checkImports(path: string, layer: string, specifiers: string[], sources
       continue;
     }
     files.push(target);
+    if (target === MACHINE_CLOCK && !LAYERS_WITH_MACHINE_CLOCK.includes(layer))
+      report(`imports ${target}, and ${layer} gets its clock as a parameter`);
     const other = layerOf(target);
     if (other !== null && !mayImport(layer, other)) report(`imports ${target}, and ${layer} must not know ${other}`);
   }

@@ -16,7 +16,10 @@ export async function shared(instances: readonly Processor[], partitions: number
     const together = new Set(latest.flat()).size === partitions && latest.flat().length === partitions;
     return Promise.resolve(together && latest.every((assigned) => assigned.length > 0));
   };
-  await pollUntil(look, { what: `${instances.length} instances share the partitions`, timeoutMs: SHARED_TIMEOUT_MS });
+  await pollUntil(look, {
+    awaited: `${instances.length} instances share the partitions`,
+    timeoutMs: SHARED_TIMEOUT_MS,
+  });
   await Promise.all(instances.map((instance) => instance.ready()));
 }
 

@@ -5,10 +5,10 @@
  */
 import * as fc from 'fast-check';
 import type {
+  BadRecord,
   HistoryContext,
   HistoryRecord,
   LimitCode,
-  PoisonRecord,
   ReferencePayload,
   TriggerPolicy,
 } from '../../testkit/reference-model.js';
@@ -29,11 +29,11 @@ const CODES_OF_RECORDS = {
   'unknown-schema': true,
   undecodable: true,
   'key-mismatch': true,
-} as const satisfies Record<Exclude<PoisonRecord['code'], LimitCode>, true>;
-const POISON_CODES = Object.keys(CODES_OF_RECORDS) as (keyof typeof CODES_OF_RECORDS)[];
+} as const satisfies Record<Exclude<BadRecord['code'], LimitCode>, true>;
+const RECORD_CODES = Object.keys(CODES_OF_RECORDS) as (keyof typeof CODES_OF_RECORDS)[];
 
 /**
- * A repair in a draft, when it is not known yet which records are poison: the nth latest poison record, or a literal
+ * A repair in a draft, when it is not known yet which records are bad: the nth latest bad record, or a literal
  * `repairs` header.
  */
 type RepairDraft = { readonly latest: number } | { readonly header: string };
@@ -74,7 +74,7 @@ interface RecordDraft {
         readonly repairs: readonly RepairDraft[];
         readonly payload: ReferencePayload;
       }
-    | { readonly kind: 'poison'; readonly code: PoisonRecord['code'] };
+    | { readonly kind: 'bad-record'; readonly code: BadRecord['code'] };
 }
 
 function recordDraft(sinceTheDate: fc.Arbitrary<number>): fc.Arbitrary<RecordDraft> {
@@ -85,8 +85,8 @@ function recordDraft(sinceTheDate: fc.Arbitrary<number>): fc.Arbitrary<RecordDra
     repairs,
     payload: randomPayload,
   });
-  const poison = fc.record({ kind: fc.constant('poison' as const), code: fc.constantFrom(...POISON_CODES) });
-  const content = fc.oneof({ weight: 16, arbitrary: event }, { weight: 1, arbitrary: poison });
+  const badRecord = fc.record({ kind: fc.constant('bad-record' as const), code: fc.constantFrom(...RECORD_CODES) });
+  const content = fc.oneof({ weight: 16, arbitrary: event }, { weight: 1, arbitrary: badRecord });
   return fc.record({ offsetStep: fc.integer({ min: 1, max: 3 }), sinceTheDate, content });
 }
 
@@ -101,18 +101,18 @@ export const companyHistory: fc.Arbitrary<HistoryRecord[]> = fc.oneof(
   { weight: 2, arbitrary: historyOf(aroundTheDate) },
 );
 
-/** Turns drafts into records of a log: gives them offsets, and replaces each repair by the id of its poison record. */
+/** Turns drafts into records of a log: gives them offsets, and replaces each repair by the id of its bad record. */
 function lay(drafts: readonly RecordDraft[]): HistoryRecord[] {
   let offset = -1;
-  const poisonIds: string[] = [];
+  const badRecordIds: string[] = [];
   return drafts.map(({ offsetStep, sinceTheDate, content }): HistoryRecord => {
     offset += offsetStep;
     const at = { offset, timestamp: CONTEXT.allDatasetsFrom + sinceTheDate };
-    if (content.kind === 'poison') {
-      poisonIds.unshift(`${CONTEXT.partition}/${offset}`);
+    if (content.kind === 'bad-record') {
+      badRecordIds.unshift(`${CONTEXT.partition}/${offset}`);
       return { ...at, ...content };
     }
-    const meant = content.repairs.map((repair) => ('header' in repair ? repair.header : poisonIds[repair.latest]));
+    const meant = content.repairs.map((repair) => ('header' in repair ? repair.header : badRecordIds[repair.latest]));
     return { ...at, ...content, repairs: meant.filter((header) => header !== undefined) };
   });
 }

@@ -24,7 +24,7 @@ export const PARTITIONS = 6;
 const LEADERS_TIMEOUT_MS = 60_000;
 /** Longer than an election, so one write can wait until the election is over. */
 const WRITE_RETRIES = { retries: 100, initialRetryTime: 200, maxRetryTime: 500 };
-const MOST_ANOMALIES_SHOWN = 3;
+const MAX_ANOMALIES_SHOWN = 3;
 
 /** The broker that an instance asks first. */
 export type FirstBroker = 'the one to be cut off' | 'another';
@@ -166,8 +166,8 @@ export class CutOffStage {
     const faults = [
       ...unconsumed,
       ...ends,
-      ...misled.slice(0, MOST_ANOMALIES_SHOWN),
-      ...anomalies.slice(0, MOST_ANOMALIES_SHOWN).flatMap(anomalyLines),
+      ...misled.slice(0, MAX_ANOMALIES_SHOWN),
+      ...anomalies.slice(0, MAX_ANOMALIES_SHOWN).flatMap(anomalyLines),
     ];
     if (faults.length > 0) throw new Error([summaryLine(report), ...faults].join('\n'));
   }
@@ -237,8 +237,8 @@ export class CutOffStage {
     return this.#cluster.brokers.find((broker) => broker.id === id) ?? other;
   }
 
-  #poll(what: string, probe: () => Promise<boolean>): Promise<void> {
-    return pollUntil(probe, { what, timeoutMs: LEADERS_TIMEOUT_MS });
+  #poll(awaited: string, probe: () => Promise<boolean>): Promise<void> {
+    return pollUntil(probe, { awaited, timeoutMs: LEADERS_TIMEOUT_MS });
   }
 }
 
@@ -252,7 +252,7 @@ async function coordinatorOf({ applicationId }: Deployment, brokers: readonly Br
     found = brokers.find((broker) => broker.id === id);
     return found !== undefined;
   };
-  await pollUntil(look, { what: `${applicationId} has a coordinator`, timeoutMs: LEADERS_TIMEOUT_MS });
+  await pollUntil(look, { awaited: `${applicationId} has a coordinator`, timeoutMs: LEADERS_TIMEOUT_MS });
   return found as unknown as Broker;
 }
 

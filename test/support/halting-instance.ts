@@ -26,7 +26,7 @@ export function startHalting(
  */
 export async function killedItself(processor: Processor): Promise<void> {
   const gone = pollUntil(() => Promise.resolve(!processor.running), {
-    what: 'the instance kills itself as planned',
+    awaited: 'the instance kills itself as planned',
     timeoutMs: MOMENT_TIMEOUT_MS,
   });
   await gone.catch((cause: Error) => {

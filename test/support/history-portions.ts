@@ -15,7 +15,7 @@ export interface PortionOptions {
   readonly companies: number;
   readonly seed: number;
   /**
-   * The least number of bytes of a portion: half before its poison record, and half after it; 0 if it does not matter.
+   * The least number of bytes of a portion: half before its bad record, and half after it; 0 if it does not matter.
    */
   readonly paddingBytes?: number;
   readonly further?: FurtherCompanies;
@@ -36,7 +36,7 @@ const LARGEST_REVISION = Number.MAX_SAFE_INTEGER - 1;
  * - Random histories, most of them with revisions, continue from portion to portion.
  * - Each portion completes one company by itself. Its status has a revision, so a second application of it is stale.
  * - The next portion has that status again with a higher revision, and a second link.
- * - The last record (except padding) is poison. If an instance continues one record too early, there are two dead
+ * - The last record (except padding) is bad. If an instance continues one record too early, there are two dead
  *   letters.
  */
 export function historyPortions(
@@ -71,7 +71,7 @@ export function historyPortions(
     records.push(...(further[portion] ?? []));
     const padding = { headers: { padding: Buffer.alloc(paddingBytes / 2) } };
     const filler = platform.manifest(name('padding'), { datasets: [] }, padding);
-    records.push(filler, { key: name('poisoned'), value: Buffer.from('{"status":"Complete"}') });
+    records.push(filler, { key: name('on-hold'), value: Buffer.from('{"status":"Complete"}') });
     if (paddingBytes > 0) records.push(filler);
     offset += records.length;
     return records.map((record) => ({ ...record, partition }));

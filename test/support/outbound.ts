@@ -53,8 +53,8 @@ export async function consumed(deployment: Deployment, places: readonly Place[])
       const committed = await committedOffsets(admin, deployment);
       return [...needed].every(([partition, offset]) => (committed.get(partition) ?? -1) >= offset);
     };
-    const what = `${deployment.applicationId} has consumed ${JSON.stringify(Object.fromEntries(needed))}`;
-    await pollUntil(look, { what, timeoutMs: CONSUMED_TIMEOUT_MS });
+    const awaited = `${deployment.applicationId} has consumed ${JSON.stringify(Object.fromEntries(needed))}`;
+    await pollUntil(look, { awaited, timeoutMs: CONSUMED_TIMEOUT_MS });
   } finally {
     await admin.disconnect();
   }
@@ -71,13 +71,13 @@ export async function consumedToEnd(deployment: Deployment): Promise<void> {
       const committed = await committedOffsets(admin, deployment);
       return ends.every(({ partition, high }) => high === '0' || committed.get(partition) === Number(high));
     };
-    await pollUntil(look, { what: `${applicationId} has consumed everything`, timeoutMs: CONSUMED_TIMEOUT_MS });
+    await pollUntil(look, { awaited: `${applicationId} has consumed everything`, timeoutMs: CONSUMED_TIMEOUT_MS });
   } finally {
     await admin.disconnect();
   }
 }
 
-/** The group's committed offset of one partition of the input; -1 if no offset is committed. */
+/** The group's offset of one partition of the input; -1 if no offset is committed. */
 export async function committedOffset(deployment: Deployment, partition: number): Promise<number> {
   const admin = plainClient(deployment.bootstrap).admin();
   await admin.connect();

@@ -4,7 +4,7 @@ const { writeFileSync } = require('node:fs');
 const LIMIT_MINUTES = 12;
 
 /**
- * A reporter that ends a run whose test file does not end, and names the file. Jest's own time-outs cannot: they do not
+ * A reporter that ends a run whose test file does not end, and names the file. Jest's own timeouts cannot: they do not
  * fire while the file blocks the event loop. What is known so far goes into the report of `--json --outputFile`.
  */
 module.exports = class StuckFiles {

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import type { LogLine, Processor } from '../../testkit/processor.js';
 
 /** The characters that are kept of stack traces and other long values. */
-const MOST_CHARACTERS = 300;
+const MAX_CHARACTERS = 300;
 
 /** The actions of a test and the log lines of its instances, in one order. */
 export class Timeline {
@@ -42,5 +42,5 @@ function briefly(line: LogLine): string {
   if (err !== undefined) words.push(String((err as { message?: unknown }).message));
   for (const field of ['partitions', 'companyId', 'offset', 'why', 'outcome', 'places', 'code'])
     if (line[field] !== undefined) words.push(`${field}=${JSON.stringify(line[field])}`);
-  return words.join('; ').slice(0, MOST_CHARACTERS);
+  return words.join('; ').slice(0, MAX_CHARACTERS);
 }

@@ -145,7 +145,7 @@ describe('faults', () => {
     const env = { HTTP_TOKEN: 'two words', KAFKA_SSL_CA: 'hush', KAFKA_SASL_PASSWORD: 'hush' };
     const faults = faultsOf(env);
     expect(faults).toContain(
-      'HTTP_TOKEN is not usable: expected printable ASCII without spaces, or two such tokens separated by a comma',
+      'HTTP_TOKEN has a value that is not allowed: expected printable ASCII without spaces, or two such tokens separated by a comma',
     );
     expect(faults.join()).not.toMatch(/two words|hush/);
     expect(faultsOf({ HTTP_TOKEN_FILE: '/t' }, {}, () => 'two words').join()).not.toContain('two words');
@@ -179,11 +179,11 @@ describe('faults', () => {
 
   test('two roles cannot share a topic, nor have names that Kafka treats as equal', () => {
     expect(faultsOf({ TOPIC_DEAD_LETTER: 'sync.events', TOPIC_SYNC_EVENTS: 'sync_events' })).toEqual([
-      'TOPIC_DEAD_LETTER is "sync.events": expected another topic than TOPIC_SYNC_EVENTS',
+      'TOPIC_DEAD_LETTER is "sync.events", which Kafka cannot tell apart from TOPIC_SYNC_EVENTS: expected a topic of its own',
     ]);
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'company-sync-company-state' })).toEqual([
-      'the changelog of APPLICATION_ID is "company-sync-company-state": ' +
-        'expected another topic than TOPIC_CLIENT_SETTINGS',
+      'the changelog of APPLICATION_ID is "company-sync-company-state", which Kafka cannot tell ' +
+        'apart from TOPIC_CLIENT_SETTINGS: expected a topic of its own',
     ]);
   });
 
@@ -255,8 +255,8 @@ describe('a shadow', () => {
   test('is refused if its names are those of other topics, or too long', () => {
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'sync-events-dead-letter-shadow' })).toEqual([]);
     expect(faultsOf({ TOPIC_CLIENT_SETTINGS: 'sync-events-dead-letter-shadow' }, { shadow: true })).toEqual([
-      'the shadow of TOPIC_DEAD_LETTER is "sync-events-dead-letter-shadow": ' +
-        'expected another topic than TOPIC_CLIENT_SETTINGS',
+      'the shadow of TOPIC_DEAD_LETTER is "sync-events-dead-letter-shadow", which Kafka cannot tell ' +
+        'apart from TOPIC_CLIENT_SETTINGS: expected a topic of its own',
     ]);
     const id = 'a'.repeat(229);
     expect(faultsOf({ APPLICATION_ID: id })).toEqual([]);

@@ -42,7 +42,7 @@ const DECIDES: Record<SettingKey, boolean> = {
   numStandby: false,
   stateRetentionMs: false,
   stalledAfterMs: false, // reports, and announces nothing
-  maxBatchBytes: false, // stops a partition, and skips nothing
+  maxBatchBytes: false, // blocks a partition, and skips nothing
   httpToken: false,
   httpAllowedHosts: false,
   logLevel: false,

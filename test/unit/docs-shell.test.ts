@@ -29,6 +29,6 @@ test('a shell can read every shell block of a document', () => {
 });
 
 test('a block whose lines were joined is found', () => {
-  expect(problemOf('ids() {\n  sort -u\n}\nids told.txt\n')).toBeNull();
-  expect(problemOf('ids() {\n  sort -u\n} ids told.txt\n')).toMatch('syntax error');
+  expect(problemOf('ids() {\n  sort -u\n}\nids notified.txt\n')).toBeNull();
+  expect(problemOf('ids() {\n  sort -u\n} ids notified.txt\n')).toMatch('syntax error');
 });

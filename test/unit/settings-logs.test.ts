@@ -7,7 +7,7 @@ import { LargeBatches } from '../../src/kafka/reading/large-batches.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import { createSettingsLogs } from '../../src/pipeline-context.js';
 
-test('client settings are read as a log whose last records compaction may have removed: else a start would wait for them', async () => {
+test('client-settings is read as a log whose last records compaction may have removed: otherwise a start would wait for them', async () => {
   const config = loadConfig({}, {}, () => '');
   const logger = pino({ level: 'silent' });
   const cluster = new ClusterView(kafkaConfigOf(config, logger), systemClock);

@@ -1,5 +1,6 @@
 import { loadConfig, type Flags } from '../../src/config.js';
 import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { StaleViewError } from '../../src/pipeline/errors.js';
 import type { Logs } from '../../src/pipeline/ports.js';
 import { eventIdNamespace, eventIdOf } from '../../src/publish/event-id.js';
@@ -75,7 +76,7 @@ class FoundLogs implements Logs {
 
 async function check(logs: Logs, flags: Flags = {}, changelogIsEmpty = true): Promise<string | null> {
   const config = loadConfig({ APPLICATION_ID: 'new' }, flags, () => '');
-  return (await checkFirstStart(config, { partitions, changelogIsEmpty }, logs))?.message ?? null;
+  return (await checkFirstStart(config, { partitions, changelogIsEmpty }, logs, systemClock))?.message ?? null;
 }
 
 const used: Found = { [OUTBOUND]: [3, 9, 9] };

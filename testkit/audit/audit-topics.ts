@@ -133,7 +133,7 @@ function expectedDeadLetters(
 ): Map<string, ExpectedDeadLetter> {
   const expected = new Map<string, ExpectedDeadLetter>();
   for (const [place, event] of events.byPlace)
-    if (event.kind === 'poison' && (event.companyId === null || !isLimit(event.code)))
+    if (event.kind === 'bad-record' && (event.companyId === null || !isLimit(event.code)))
       expected.set(place, { event, code: event.code });
   // No limit applies to an announced or deleted company.
   for (const [companyId, { tooManyDatasets, tooLarge }] of verdicts) {

@@ -51,7 +51,7 @@ export function tellHistory(records: readonly ReadEvent[]): string[] {
 
 function tell(event: ReadEvent): string {
   const at = `${placeOf(event.record)} ${new Date(event.record.timestamp).toISOString()}`;
-  if (event.kind === 'poison') return `${at} poison: ${event.code}`;
+  if (event.kind === 'bad-record') return `${at} bad record: ${event.code}`;
   const repairs = event.repairs.length === 0 ? '' : `, repairs ${event.repairs.join(' ')}`;
   return `${at} ${tellPayload(event.payload)}${repairs}`;
 }

@@ -3,7 +3,7 @@
  * `src`. Numbers in brackets are the points of the contract's fine print.
  */
 import { isUtf8 } from 'node:buffer';
-import type { LimitCode, PoisonRecord, ReferencePayload } from '../reference-model.js';
+import type { BadRecord, LimitCode, ReferencePayload } from '../reference-model.js';
 import type { AvroValues } from './avro-values.js';
 import { headerTexts, type TopicRecord } from './topic-record.js';
 
@@ -16,38 +16,38 @@ export interface ReadableEvent {
   readonly payload: ReferencePayload;
 }
 
-export interface PoisonEvent {
-  readonly kind: 'poison';
+export interface BadInputRecord {
+  readonly kind: 'bad-record';
   readonly record: TopicRecord;
-  readonly code: PoisonRecord['code'] | 'missing-key';
+  readonly code: BadRecord['code'] | 'missing-key';
   /** The company that the key names, which is put on hold; null if the key names no company. [12] */
   readonly companyId: string | null;
 }
 
-export type ReadEvent = ReadableEvent | PoisonEvent;
+export type ReadEvent = ReadableEvent | BadInputRecord;
 
 export function readEvent(record: TopicRecord, values: AvroValues): ReadEvent {
   const { key } = record;
-  if (key === null || key.length === 0) return { kind: 'poison', record, code: 'missing-key', companyId: null };
+  if (key === null || key.length === 0) return { kind: 'bad-record', record, code: 'missing-key', companyId: null };
   const keyText = isUtf8(key) ? key.toString() : null;
   // No company can have such an id, so no company is put on hold.
-  const held = key.length > MOST_TEXT_BYTES ? null : keyText;
+  const held = key.length > MAX_TEXT_BYTES ? null : keyText;
 
   const read = values.read(record.value);
-  if (read.kind !== 'value') return { kind: 'poison', record, code: read.kind, companyId: held };
+  if (read.kind !== 'value') return { kind: 'bad-record', record, code: read.kind, companyId: held };
   const event = read.value as AvroEvent;
-  if (keyText !== event.companyId) return { kind: 'poison', record, code: 'key-mismatch', companyId: held };
+  if (keyText !== event.companyId) return { kind: 'bad-record', record, code: 'key-mismatch', companyId: held };
   const repairs = headerTexts(record.headers, 'repairs').filter((text) => text !== null);
-  const code = limitExceeded(event) ?? (repairs.length > MOST_REPAIRS ? 'too-large' : null);
-  if (code !== null) return { kind: 'poison', record, code, companyId: held };
+  const code = limitExceeded(event) ?? (repairs.length > MAX_REPAIRS ? 'too-large' : null);
+  if (code !== null) return { kind: 'bad-record', record, code, companyId: held };
 
   const { companyId, clientId } = event;
   return { kind: 'event', record, companyId, clientId, repairs, payload: payloadOf(event.payload) };
 }
 
-const MOST_TEXT_BYTES = 1_024;
-const MOST_DATASETS = 10_000;
-const MOST_REPAIRS = 10_000;
+const MAX_TEXT_BYTES = 1_024;
+const MAX_DATASETS = 10_000;
+const MAX_REPAIRS = 10_000;
 /** Fields that are not stored, so they may have any length. */
 const NOT_LIMITED = ['eventId', 'errorMessage', 'by'];
 
@@ -55,8 +55,8 @@ const NOT_LIMITED = ['eventId', 'errorMessage', 'by'];
 function limitExceeded(event: AvroEvent): LimitCode | null {
   const payload = payloadOf(event.payload);
   const datasets = payload.type === 'LinkSyncQueued' ? payload.datasets : [];
-  if (new Set(datasets.map(({ datasetId }) => datasetId)).size > MOST_DATASETS) return 'too-many-datasets';
-  return longestText(event) > MOST_TEXT_BYTES ? 'too-large' : null;
+  if (new Set(datasets.map(({ datasetId }) => datasetId)).size > MAX_DATASETS) return 'too-many-datasets';
+  return longestText(event) > MAX_TEXT_BYTES ? 'too-large' : null;
 }
 
 function longestText(value: unknown, field = ''): number {

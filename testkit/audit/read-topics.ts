@@ -50,7 +50,7 @@ async function decidedEnds(kafka: Kafka, topics: readonly string[]): Promise<End
       ends = await readLogEnds(kafka, topics);
       return [...ends.values()].flat().every(({ stable, high }) => stable === high);
     },
-    { what: `no transaction is open in ${topics.join(', ')}`, timeoutMs: DECIDED_TIMEOUT_MS },
+    { awaited: `no transaction is open in ${topics.join(', ')}`, timeoutMs: DECIDED_TIMEOUT_MS },
   );
   return ends;
 }
@@ -106,7 +106,7 @@ async function readAll(
     },
   });
   await pollUntil(() => Promise.resolve(unread.none), {
-    what: `the audit has read ${[...new Set(unread.partitions.split(', '))].join(', ')}`,
+    awaited: `the audit has read ${[...new Set(unread.partitions.split(', '))].join(', ')}`,
     timeoutMs: READ_TIMEOUT_MS,
     abort: crashed,
   });

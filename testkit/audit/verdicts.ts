@@ -43,7 +43,7 @@ function toHistory(event: ReadEvent, settingAt: (clientId: string, offset: numbe
     return { kind: 'event', offset, timestamp, clientId, clientSetting: settingAt(clientId, offset), repairs, payload };
   }
   if (event.code === 'missing-key') throw new Error('a record without a key belongs to no company');
-  return { kind: 'poison', offset, timestamp, code: event.code };
+  return { kind: 'bad-record', offset, timestamp, code: event.code };
 }
 
 /** Why a company must not be announced, in a few words. */

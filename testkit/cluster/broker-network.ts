@@ -20,7 +20,7 @@ const CLIENT_PORT = 9092;
 const PEER_PORT = 9093;
 const CONTROLLER_PORT = 9094;
 /** The number of attempts: two networks that are created at the same time may choose the same addresses. */
-const MOST_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 export class BrokerNetwork {
   readonly #number: number;
@@ -55,7 +55,7 @@ export class BrokerNetwork {
         return network;
       } catch (error) {
         network.remove();
-        if (tries === MOST_TRIES) throw error;
+        if (tries === MAX_ATTEMPTS) throw error;
       }
     }
   }

@@ -44,8 +44,8 @@ export async function brokersAnswer(bootstrap: string, expected: Membership): Pr
 export async function allBrokersKnown(brokers: readonly Broker[]): Promise<void> {
   const expected = { brokers: brokers.map(({ id }) => id) };
   for (const { name, address } of brokers) {
-    const what = `${name} knows all brokers`;
-    await pollUntil(() => brokersAnswer(address, expected), { what, timeoutMs: JOIN_TIMEOUT_MS });
+    const awaited = `${name} knows all brokers`;
+    await pollUntil(() => brokersAnswer(address, expected), { awaited, timeoutMs: JOIN_TIMEOUT_MS });
   }
 }
 

@@ -36,7 +36,7 @@ export class ContainerNode implements ClusterNode {
   /** Resolves when the process answers. Used for its first start too. */
   async serves(): Promise<void> {
     try {
-      await pollUntil(this.#answers, { what: `${this.name} serves`, timeoutMs: START_TIMEOUT_MS });
+      await pollUntil(this.#answers, { awaited: `${this.name} serves`, timeoutMs: START_TIMEOUT_MS });
     } catch (cause) {
       throw new Error(`${this.name} did not start; its log ends with\n${await this.logTail()}`, { cause });
     }

@@ -2,9 +2,9 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs';
 
 /**
- * Processes and folders that must not outlive this process. Three ends of the process are covered: `exit` (also after
- * an uncaught error), a signal that no other code handles, and kill -9. For kill -9, the kernel kills commands that
- * were started through `spawnWithParent`, if the system has setpriv(1).
+ * Processes and folders that must not outlive this process. They end with this process in three cases: `exit` (also
+ * after an uncaught error), a signal that no other code handles, and kill -9. For kill -9, the kernel kills commands
+ * that were started through `spawnWithParent`, if the system has setpriv(1).
  */
 const children = new Set<ChildProcess>();
 const folders = new Set<string>();
@@ -30,8 +30,8 @@ export function keepFolder(folder: string): void {
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
 /**
- * Starts a process that ends with this one. If the system has setpriv(1), the kernel ends it (PR_SET_PDEATHSIG). Then the
- * process has a process group of its own: Ctrl-C reaches only this process, which stops its children in order.
+ * Starts a process that ends with this one. If the system has setpriv(1), the kernel ends it (PR_SET_PDEATHSIG). Then
+ * the process has a process group of its own: Ctrl-C reaches only this process, which stops its children cleanly.
  */
 export function spawnWithParent(command: string, args: readonly string[], options: SpawnOptions): ChildProcess {
   const child =
@@ -48,7 +48,7 @@ function install(): void {
   process.once('exit', cleanUp);
   for (const signal of signals) {
     const handler = (): void => {
-      // If there is another listener, that code stops in order and exits by itself.
+      // If there is another listener, that code stops cleanly and exits by itself.
       if (process.listenerCount(signal) > 1) return;
       cleanUp();
       process.removeListener(signal, handler);

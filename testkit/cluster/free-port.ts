@@ -7,11 +7,11 @@ import { createServer } from 'node:net';
  */
 const LOWEST_PORT = 20_000;
 const PORT_AFTER_HIGHEST = 32_000;
-const MOST_TRIES = 1_000;
+const MAX_ATTEMPTS = 1_000;
 
 /** Finds a port of 127.0.0.1 that is not in `taken` and on which no process listens now. Adds it to `taken`. */
 export async function freePort(taken: Set<number>): Promise<number> {
-  for (let tries = 0; tries < MOST_TRIES; tries++) {
+  for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
     const port = randomInt(LOWEST_PORT, PORT_AFTER_HIGHEST);
     if (!taken.has(port) && (await isFree(port))) {
       taken.add(port);

@@ -9,11 +9,11 @@ const ANSWER_TIMEOUT_MS = 10_000;
 /** A cluster that somebody else runs. This code only checks that it answers, and never stops it. */
 export async function givenCluster(bootstrap: string, registryUrl: string): Promise<Cluster> {
   await pollUntil(() => brokersAnswer(bootstrap, { brokers: [] }), {
-    what: `Kafka at ${bootstrap}`,
+    awaited: `Kafka at ${bootstrap}`,
     timeoutMs: ANSWER_TIMEOUT_MS,
   });
   const url = registryUrl.replace(/\/+$/, '');
-  await pollUntil(() => registryAnswers(url), { what: `the registry at ${url}`, timeoutMs: ANSWER_TIMEOUT_MS });
+  await pollUntil(() => registryAnswers(url), { awaited: `the registry at ${url}`, timeoutMs: ANSWER_TIMEOUT_MS });
   const toolHost = { kind: 'jars' } as const;
   return {
     kind: 'given',

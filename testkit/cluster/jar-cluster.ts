@@ -16,7 +16,7 @@ import { KAFKA_VERSION, registryReleases } from './versions.js';
  * The number of attempts. Another process may take a port between our check and the broker's start. Then all brokers
  * are started again on other ports.
  */
-const MOST_TRIES = 3;
+const MAX_ATTEMPTS = 3;
 
 /** The place and the addresses of a broker. */
 export interface BrokerPlace {
@@ -39,12 +39,15 @@ export async function startJarCluster(options: ClusterOptions, javas: readonly [
     try {
       return await startOnce(options, programs, await freeLocalPlaces(options.brokers ?? 1));
     } catch (error) {
-      if (tries === MOST_TRIES || !String(error).includes('Address already in use')) throw error;
+      if (tries === MAX_ATTEMPTS || !String(error).includes('Address already in use')) throw error;
     }
   }
 }
 
-/** Starts the same in the given places. `options.brokers` has no effect. */
+/**
+ * Starts such a cluster, with its brokers in the given folders and at the given addresses. `options.brokers` has no
+ * effect.
+ */
 export async function startJarClusterAt(
   places: readonly BrokerPlace[],
   options: ClusterOptions,

@@ -50,7 +50,11 @@ export class JvmProcess implements ClusterNode {
     });
     died.catch(() => undefined); // This promise may settle long after the race below.
     try {
-      await pollUntil(this.#command.answers, { what: `${this.name} serves`, timeoutMs: START_TIMEOUT_MS, abort: died });
+      await pollUntil(this.#command.answers, {
+        awaited: `${this.name} serves`,
+        timeoutMs: START_TIMEOUT_MS,
+        abort: died,
+      });
     } catch (cause) {
       await this.kill();
       throw new Error(`${this.name} did not start; its logs end with\n${await this.logTail()}`, { cause });

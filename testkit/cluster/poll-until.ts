@@ -4,9 +4,9 @@ const DEFAULT_INTERVAL_MS = 100;
 
 export interface PollOptions {
   /** The name of the awaited state, for the error. */
-  readonly what: string;
+  readonly awaited: string;
   readonly timeoutMs: number;
-  /** Between two questions; 100 ms by default. */
+  /** The pause between two calls of `probe`; 100 ms by default. */
   readonly intervalMs?: number | undefined;
   /** A rejection ends the wait early, for example if the process that should answer has exited. */
   readonly abort?: Promise<never>;
@@ -29,7 +29,7 @@ export async function pollUntil(probe: () => Promise<boolean>, options: PollOpti
         reason = error;
       }
       if (Date.now() > deadline) {
-        throw new Error(`${options.what}: not within ${options.timeoutMs / 1_000} s`, { cause: reason });
+        throw new Error(`timed out after ${options.timeoutMs / 1_000} s: ${options.awaited}`, { cause: reason });
       }
       await delay(options.intervalMs ?? DEFAULT_INTERVAL_MS);
     }

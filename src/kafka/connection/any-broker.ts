@@ -56,7 +56,7 @@ export class AnyBroker {
   }
 
   /**
-   * Asks several brokers at once, up to MOST_ASKED, and different brokers each time. It asks the brokers that the
+   * Asks several brokers at once, up to MAX_ASKED, and different brokers each time. It asks the brokers that the
    * cluster has named. If none of them answers, it asks the configured brokers.
    *
    * @param brokersIn returns the addresses of the cluster's brokers that an answer contains

@@ -1,7 +1,6 @@
-/** Connections to brokers, by address. kafkajs makes and keeps them: it does TCP, TLS, SASL and request time-outs. */
+/** Connections to brokers, by address. kafkajs makes and keeps them: it does TCP, TLS, SASL and request timeouts. */
 import { settlesWithin } from '../../lib/long-promise.js';
 import type { Clock } from '../../lib/clock.js';
-import { systemClock } from '../../lib/system-clock.js';
 import { isOwnFault } from '../../lib/own-fault.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { createCluster, type Cluster, type KafkaConfig } from './cluster.js';
@@ -15,9 +14,9 @@ export class UnreadableAnswerError extends BrokerError {
 }
 
 /**
- * A last resort: usually kafkajs ends a request after its own time-out, long before this. But if a connection never
- * becomes ready, or if kafkajs loses an answer internally, it waits forever without a message. The limit is this high
- * because a broker that throttles may delay a request for a minute or more.
+ * A last resort: usually kafkajs ends a request after its own timeout, long before this. But if a connection never
+ * becomes ready, or if kafkajs loses an answer internally, it waits permanently without a message. The limit is this
+ * high because a broker that throttles may delay a request for a minute or more.
  */
 const QUESTION_DEADLINE_MS = 5 * 60_000;
 
@@ -33,7 +32,7 @@ export class BrokerConnections {
 
   constructor(
     private readonly config: KafkaConfig,
-    private readonly clock: Clock = systemClock,
+    private readonly clock: Clock,
   ) {}
 
   /**

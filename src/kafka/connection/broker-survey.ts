@@ -12,7 +12,7 @@ import type { Clock } from '../../lib/clock.js';
  * brokers are cut off from the others, they are never the majority of the brokers asked. If more are cut off, they may
  * be the majority. Then only a write proves which answers are current.
  */
-export const MOST_ASKED = 5;
+export const MAX_ASKED = 5;
 /**
  * How long to wait after the first answer. A broker that is down refuses at once; only a frozen one takes this long.
  */
@@ -27,9 +27,9 @@ export interface Answered<T> {
 export interface Surveyed<T> {
   /** At least one, in the order in which they arrived. */
   readonly answers: readonly Answered<T>[];
-  /** How many brokers are known; at most MOST_ASKED. */
+  /** How many brokers are known; at most MAX_ASKED. */
   readonly known: number;
-  /** More than half of the known brokers have answered, and `answers` has only their answers. */
+  /** More than half of the known brokers (MAX_ASKED at most) have answered. Then `answers` has only their answers. */
   readonly byMost: boolean;
 }
 
@@ -69,7 +69,7 @@ class Survey<T> {
   /** Asks the brokers that were not asked yet. Finishes if the answers are enough, or if every broker has responded. */
   look(patienceIsOver = false): void {
     if (this.#over.signal.aborted) return;
-    const known = this.options.addresses().slice(0, MOST_ASKED);
+    const known = this.options.addresses().slice(0, MAX_ASKED);
     for (const address of known) if (!this.#asked.has(address)) void this.#ask(address);
     const answers = this.#answers;
     // A broker whose configured address differs from its own answers under both addresses. It must not count twice.

@@ -24,7 +24,7 @@ export interface AskedCluster {
 }
 
 export interface NamedCoordinator extends CoordinatorAnswer {
-  /** More than half of the brokers have answered, and more than half of the answers name this coordinator. */
+  /** More than half of the known brokers (MAX_ASKED at most) name this coordinator. Otherwise it may be cut off. */
   readonly byMost: boolean;
 }
 
@@ -36,10 +36,10 @@ export class ClusterView {
   constructor(
     config: KafkaConfig,
     clock: Clock,
-    private readonly connections: Pick<BrokerConnections, 'ask' | 'drop' | 'close'> = new BrokerConnections({
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      ...config,
-    }),
+    private readonly connections: Pick<BrokerConnections, 'ask' | 'drop' | 'close'> = new BrokerConnections(
+      { requestTimeout: REQUEST_TIMEOUT_MS, ...config },
+      clock,
+    ),
   ) {
     this.#anyBroker = new AnyBroker(config, clock);
     this.leaders = new LeaderDirectory(this.#anyBroker, connections);
@@ -55,7 +55,7 @@ export class ClusterView {
     kind: typeof COORDINATOR_OF_GROUP | typeof COORDINATOR_OF_TRANSACTION,
     key: string,
   ): Promise<NamedCoordinator> {
-    const { answers, byMost } = await this.#anyBroker.askSeveral(
+    const { answers, known, byMost } = await this.#anyBroker.askSeveral(
       this.connections,
       async (broker) => {
         const [brokers, named] = await Promise.all([
@@ -72,7 +72,8 @@ export class ClusterView {
     const chosen = named.find((answer) => answer.address === address) ?? answers[0]?.answer;
     if (chosen === undefined) throw new Error('a survey ended without an answer');
     const votes = named.filter((answer) => answer.address === address).length;
-    return { ...chosen, byMost: byMost && isMost(votes, answers.length) };
+    // `byMost` of the survey: otherwise one broker may have answered under two addresses, and have two votes.
+    return { ...chosen, byMost: byMost && isMost(votes, known) };
   }
 
   /**

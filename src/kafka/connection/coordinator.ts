@@ -41,8 +41,7 @@ export class Coordinator {
   /**
    * One attempt; the caller retries.
    *
-   * @param question `byMost`: whether more than half of the brokers name this coordinator. Otherwise it may be cut off
-   *   from the others
+   * @param question its `byMost`: as in `NamedCoordinator`
    * @throws what `question` and kafkajs throw
    */
   async ask<T>(question: (broker: ConnectedBroker, byMost: boolean) => Promise<T>): Promise<T> {

@@ -43,7 +43,7 @@ export interface TopicView {
   readonly topicId: string | null;
   /** All partitions; null for a partition that has no leader now, or whose named leader cannot be trusted. */
   readonly leaders: ReadonlyMap<number, Leader | null>;
-  /** More than half of the brokers have answered, and give the same topic id. */
+  /** More than half of the known brokers (five at most) have answered, and these give the same topic id. */
   readonly byMost: boolean;
   /** For each partition whose named leader cannot be trusted: why. */
   readonly refused?: ReadonlyMap<number, string>;

@@ -2,8 +2,8 @@
  * The requests of `run`, and their versions.
  *
  * Our own code sends each request in one fixed version. kafkajs chooses among the versions that it knows. If a broker
- * lacks a version, it would refuse a request in the middle of the work, and the message would not name the broker. So
- * at the start `run` asks each broker which versions it supports (ApiVersions).
+ * does not support a version, it would refuse a request in the middle of the work, and the message would not name the
+ * broker. So at the start `run` asks each broker which versions it supports (ApiVersions).
  */
 import { noAnswerIfOutage } from '../../lib/own-fault.js';
 import { settleAll } from '../../lib/settle-all.js';
@@ -62,9 +62,10 @@ export function lacking(broker: string, supported: Supported): string[] {
     if (has !== undefined && has.minVersion <= max && has.maxVersion >= min) return [];
     const needed = min === max ? `version ${min}` : `a version from ${min} to ${max}`;
     const isTooNew = has !== undefined && has.minVersion > max;
-    const what = has === undefined ? 'does not know it' : `has versions ${has.minVersion} to ${has.maxVersion}`;
+    const what =
+      has === undefined ? 'does not know this request' : `has versions ${has.minVersion} to ${has.maxVersion}`;
     const remedy = isTooNew ? 'use a later release of company-sync' : `use Kafka ${since} or later`;
-    return [`broker ${broker} lacks ${name}, ${needed}: it ${what}; ${remedy}`];
+    return [`broker ${broker} does not support ${name} in ${needed}: it ${what}; ${remedy}`];
   });
 }
 
@@ -74,7 +75,7 @@ export function lacking(broker: string, supported: Supported): string[] {
  * @throws BrokerError if no broker answers
  */
 export async function versionFaults(kafka: KafkaConfig, clock: Clock): Promise<string[]> {
-  const connections = new BrokerConnections(kafka);
+  const connections = new BrokerConnections(kafka, clock);
   try {
     const { answer: brokers } = await new AnyBroker(kafka, clock).ask(connections, brokersKnownTo);
     const faults = [...new Set(brokers.values())].map(async (address) => {

@@ -86,11 +86,11 @@ function asGroupMember(
   changelogId: string | null,
 ): GroupMember {
   const info = infoOfMember(memberMetadata);
-  if (info === null) return { memberId, partitions: [], held: new Map(), numStandby: null };
+  if (info === null) return { memberId, partitions: [], statePositions: new Map(), numStandby: null };
   // Another id means that the group has removed it, for example after a freeze. Its partitions may run elsewhere by
   // now.
   const partitions = info.memberId === memberId ? existingOf(info.partitions, count) : [];
   // Offsets of a deleted changelog have no meaning in a changelog that was created later under the same name.
   const isOther = changelogId !== null && info.changelogId !== null && info.changelogId !== changelogId;
-  return { memberId, partitions, held: isOther ? new Map() : info.held, numStandby: info.numStandby };
+  return { memberId, partitions, statePositions: isOther ? new Map() : info.statePositions, numStandby: info.numStandby };
 }

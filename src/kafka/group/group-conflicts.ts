@@ -111,7 +111,7 @@ export async function findGroupConflict(
   terms: GroupTerms,
   ignored: string | null,
 ): Promise<string | null> {
-  const connections = new BrokerConnections({ ...kafka, requestTimeout: REQUEST_TIMEOUT_MS });
+  const connections = new BrokerConnections({ ...kafka, requestTimeout: REQUEST_TIMEOUT_MS }, clock);
   const coordinator = Coordinator.ofGroup(groupId, connections, view);
   const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   const retrying = { clock, patienceMs: REBALANCE_TIMEOUT_MS, pause, mayHelp: isWorthRetrying };

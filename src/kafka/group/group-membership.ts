@@ -8,8 +8,8 @@
 import { Kafka, type Consumer, type PartitionAssigner } from 'kafkajs';
 import type { Logger } from 'pino';
 import { Backoff } from '../../lib/backoff.js';
+import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
-import { systemClock } from '../../lib/system-clock.js';
 import type { GroupMembership, OnAssigned } from '../../pipeline/ports.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { standbysIn } from './member-messages.js';
@@ -21,6 +21,7 @@ import { watchMembership } from './watch-membership.js';
 
 export interface GroupMembershipOptions {
   readonly kafka: KafkaConfig;
+  readonly clock: Clock;
   readonly groupId: string;
   /** The input topic, the only one subscribed. */
   readonly topic: string;
@@ -43,7 +44,7 @@ export const DEFAULT_SESSION_TIMEOUT_MS = 10_000;
 
 /** A member notices a rebalance at a heartbeat, and a member that joins waits until the slowest one has noticed. */
 const HEARTBEAT_INTERVAL_MS = 250;
-/** A heartbeat is late by at most this time. A shorter pause would only cost CPU. */
+/** The fetch loop sleeps this long, so a heartbeat is at most this late. A shorter sleep would only cost CPU. */
 const LOOP_PAUSE_MS = 100;
 const FIRST_RETRY_MS = 200;
 const MAX_RETRY_MS = 5_000;
@@ -115,17 +116,14 @@ export class KafkaGroupMembership implements GroupMembership {
     const predecessor = await this.#options.remembered.predecessor();
     this.#listen(onAssigned);
     const joining = this.#join();
-    if (predecessor !== null) this.#await(this.#options.remembered.remove(predecessor, this.#stopping.signal));
+    if (predecessor !== null) this.#trackRemoval(this.#options.remembered.remove(predecessor, this.#stopping.signal));
     await joining;
   }
 
   async #join(): Promise<void> {
     const { signal } = this.#stopping;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-    while (!(await this.#subscribed())) {
-      await systemClock.delay(backoff.next(), signal);
-      if (signal.aborted) return;
-    }
+    while (!signal.aborted && !(await this.#subscribed())) await this.#options.clock.delay(backoff.next(), signal);
     if (signal.aborted) return;
     await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: refuseBatch });
   }
@@ -154,8 +152,9 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * Leaves the group, within LEAVE_TIMEOUT_MS and REMOVE_TIMEOUT_MS together (3 s). Never throws. kafkajs leaves only after a join in
-   * flight has finished, and a join may wait for other members. In that case this member is removed from outside.
+   * Leaves the group, within LEAVE_TIMEOUT_MS and REMOVE_TIMEOUT_MS together (3 s). Never throws. kafkajs leaves only
+   * after a join in flight has finished, and a join may wait for other members. In that case this member is removed
+   * from outside.
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
@@ -165,11 +164,11 @@ export class KafkaGroupMembership implements GroupMembership {
 
   async #leave(): Promise<void> {
     const left = Promise.all([this.#consumer.disconnect(), ...this.#removals]);
-    await this.#succeeds('leave the group', left, LEAVE_TIMEOUT_MS);
+    await this.#succeedsWithin('leave the group', left, LEAVE_TIMEOUT_MS);
     if (this.#memberId === null) return;
-    const { kafka, groupId, remembered } = this.#options;
-    const removed = () => removeMember(kafka, groupId, this.#memberId ?? '', this.#stopped.signal);
-    if (this.#hasLeft || (await this.#succeeds('be removed from the group', removed(), REMOVE_TIMEOUT_MS)))
+    const { kafka, clock, groupId, remembered } = this.#options;
+    const removed = () => removeMember(kafka, clock, groupId, this.#memberId ?? '', this.#stopped.signal);
+    if (this.#hasLeft || (await this.#succeedsWithin('be removed from the group', removed(), REMOVE_TIMEOUT_MS)))
       await remembered.forget();
   }
 
@@ -232,22 +231,22 @@ export class KafkaGroupMembership implements GroupMembership {
     const lost = this.#memberId;
     this.#memberId = null;
     if (lost === null) return;
-    const { kafka, groupId, logger } = this.#options;
-    const removal = removeMember(kafka, groupId, lost, this.#stopped.signal).then(
+    const { kafka, clock, groupId, logger } = this.#options;
+    const removal = removeMember(kafka, clock, groupId, lost, this.#stopped.signal).then(
       () => undefined,
       (err: unknown) => logger.warn({ err, memberId: lost }, STALE_MEMBER_STAYS),
     );
-    this.#await(removal);
+    this.#trackRemoval(removal);
   }
 
   /** @param removal never rejects */
-  #await(removal: Promise<void>): void {
+  #trackRemoval(removal: Promise<void>): void {
     this.#removals.add(removal);
     void removal.then(() => this.#removals.delete(removal));
   }
 
   /** Whether `attempt` succeeds within `timeoutMs`. If it takes longer, it continues in the background. */
-  async #succeeds(what: string, attempt: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  async #succeedsWithin(what: string, attempt: Promise<unknown>, timeoutMs: number): Promise<boolean> {
     const outcome = attempt.then(
       () => true,
       (error: unknown) => {
@@ -255,7 +254,7 @@ export class KafkaGroupMembership implements GroupMembership {
         return false;
       },
     );
-    return (await settlesWithin(outcome, systemClock, timeoutMs)) && outcome;
+    return (await settlesWithin(outcome, this.#options.clock, timeoutMs)) && outcome;
   }
 
   /**
@@ -265,7 +264,7 @@ export class KafkaGroupMembership implements GroupMembership {
   #watching(createAssigner: PartitionAssigner): PartitionAssigner {
     return (context) => {
       watchMembership(context.cluster, {
-        coordinator: this.#options.coordinator ?? AS_KAFKAJS_FINDS_IT,
+        coordinator: this.#options.coordinator ?? COORDINATOR_OF_KAFKAJS,
         assigned: (assignment) => (this.#standbys = standbysIn(assignment)),
         left: () => (this.#hasLeft = true),
       });
@@ -285,7 +284,7 @@ export class KafkaGroupMembership implements GroupMembership {
 }
 
 const STALE_MEMBER_STAYS = 'could not remove stale group member; waiting for its session timeout';
-const AS_KAFKAJS_FINDS_IT = { look: () => Promise.resolve(null), mustBe: () => undefined };
+const COORDINATOR_OF_KAFKAJS = { look: () => Promise.resolve(null), mustBe: () => undefined };
 
 function ascending(partitions: readonly number[]): number[] {
   return [...partitions].sort((a, b) => a - b);

@@ -43,7 +43,7 @@ export class GroupOwners implements PartitionOwners, StateHolders {
     const { kafka, groupId, clock } = options;
     const cluster = options.cluster ?? new ClusterView(kafka, clock);
     this.#options = options;
-    this.#connections = new BrokerConnections(kafka);
+    this.#connections = new BrokerConnections(kafka, clock);
     this.#closables = options.cluster === undefined ? [this.#connections, cluster] : [this.#connections];
     this.#coordinator = Coordinator.ofGroup(groupId, this.#connections, cluster);
   }
@@ -82,7 +82,7 @@ function holderOf({ memberId, memberMetadata, memberAssignment }: DescribedGroup
     memberId,
     httpAddress: info?.httpAddress ?? null,
     standbys: standbysIn(memberAssignment),
-    held: info?.held ?? new Map<number, number>(),
+    statePositions: info?.statePositions ?? new Map<number, number>(),
   };
 }
 

@@ -2,7 +2,7 @@
  * The messages between the members of the group and their leader. A member's subscription has in its user data:
  *
  *     version (a byte), HTTP address (text), number of standbys wanted, member id (text),
- *     number of partitions, partitions..., number of states held, (partition, changelog position)...,
+ *     number of partitions, partitions..., number of states on its disk, (partition, changelog position)...,
  *     number of deciding settings, (name, value)..., topic id of the changelog (text)
  *
  * Numbers are varints. A partition is written as the difference to the previous partition. A later release may append
@@ -23,7 +23,10 @@ import type { Assignment } from '../../pipeline/assign-partitions.js';
 export const ASSIGNMENT_PROTOCOL = 'company-sync';
 
 export interface MemberInfo {
-  /** The origin at which other instances reach its HTTP. Null if it is not reachable, or advertises no origin. */
+  /**
+   * The URL (scheme, host, port) at which other instances reach this member over HTTP. Null if it is not reachable, or
+   * advertises none.
+   */
   readonly httpAddress: string | null;
   /** NUM_STANDBY as this member is configured. */
   readonly numStandby: number;
@@ -35,10 +38,10 @@ export interface MemberInfo {
   /** The partitions that it runs. */
   readonly partitions: readonly number[];
   /** Partition -> changelog position of the state on its disk, also for partitions that it does not run. */
-  readonly held: ReadonlyMap<number, number>;
+  readonly statePositions: ReadonlyMap<number, number>;
   /** Its deciding settings (deciding-settings.ts), for comparison; empty if its release does not send them. */
   readonly settings: ReadonlyMap<string, string>;
-  /** The topic id of the changelog that `held` refers to; null if it is unknown. */
+  /** The topic id of the changelog that `statePositions` refers to; null if it is unknown. */
   readonly changelogId: string | null;
 }
 
@@ -59,7 +62,7 @@ export const MAX_CLAIMS = 10_000;
 const MAX_STANDBYS = 100;
 
 export function encodeMemberInfo(info: MemberInfo): Buffer {
-  const { httpAddress, numStandby, memberId, partitions, held, settings, changelogId } = info;
+  const { httpAddress, numStandby, memberId, partitions, statePositions, settings, changelogId } = info;
   const to = new ByteWriter();
   to.begin();
   to.byte(INFO_VERSION);
@@ -73,8 +76,8 @@ export function encodeMemberInfo(info: MemberInfo): Buffer {
     last = partition;
   }
   last = 0;
-  to.varint(held.size);
-  for (const [partition, position] of [...held].sort(([a], [b]) => a - b)) {
+  to.varint(statePositions.size);
+  for (const [partition, position] of [...statePositions].sort(([a], [b]) => a - b)) {
     to.varint(partition - last);
     to.varint(position);
     last = partition;
@@ -125,13 +128,13 @@ function decodeFields(from: ByteReader): MemberInfo {
   const memberId = shortText(from);
   const partitions: number[] = [];
   for (let left = claims(from), last = 0; left > 0; left--) partitions.push((last = partitionAfter(last, from)));
-  const held = new Map<number, number>();
+  const statePositions = new Map<number, number>();
   for (let left = claims(from), last = 0; left > 0; left--)
-    held.set((last = partitionAfter(last, from)), from.varint());
+    statePositions.set((last = partitionAfter(last, from)), from.varint());
   const settings = from.atEnd ? new Map<string, string>() : decodeSettings(from);
   const changelogId = from.atEnd ? null : orNull(shortText(from));
   const member = { httpAddress: instanceAddress(httpAddress), numStandby, memberId: orNull(memberId) };
-  return { ...member, partitions, held, settings, changelogId };
+  return { ...member, partitions, statePositions, settings, changelogId };
 }
 
 function claims(from: ByteReader): number {

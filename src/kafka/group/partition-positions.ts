@@ -24,10 +24,11 @@ export interface PositionSources {
 
 export interface FoundPositions extends Positions {
   /**
-   * The offset from which a transaction is open in the changelog: what follows is not decided. Null if none is open.
+   * The offset from which a transaction is open in the changelog: the records from there on may not count. Null if no
+   * transaction is open.
    */
   readonly openFrom: number | null;
-  /** More than half of the brokers have named the leaders of input and changelog. */
+  /** Whether `byMost` holds for the bounds of input and changelog (ports.ts). */
   readonly byMost: boolean;
 }
 

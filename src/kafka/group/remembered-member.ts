@@ -68,10 +68,10 @@ export class RememberedMember {
    * @param signal aborts when this instance does not join any more
    */
   async remove(predecessor: string, signal: AbortSignal): Promise<void> {
-    const { kafka, groupId, logger } = this.#options;
+    const { kafka, clock, groupId, logger } = this.#options;
     try {
       if (!(await this.#successorSeen(predecessor, signal))) return;
-      if (await removeMember(kafka, groupId, predecessor, signal))
+      if (await removeMember(kafka, clock, groupId, predecessor, signal))
         logger.info({ memberId: predecessor }, 'removed the former member of this state folder from the group');
     } catch (err) {
       logger.warn(
@@ -108,7 +108,7 @@ export class RememberedMember {
   /** False if the predecessor is not in the group any more, or if `signal` aborts. */
   async #successorSeen(predecessor: string, signal: AbortSignal): Promise<boolean> {
     const { kafka, cluster, groupId, clock } = this.#options;
-    const connections = new BrokerConnections(kafka);
+    const connections = new BrokerConnections(kafka, clock);
     const coordinator = Coordinator.ofGroup(groupId, connections, cluster);
     const backoff = new Backoff(LOOK_FIRST_MS, LOOK_MAX_MS);
     try {

@@ -1,8 +1,8 @@
 /**
  * Removes a member from the consumer group from outside, so that the group need not wait for a dead member's session.
  */
+import type { Clock } from '../../lib/clock.js';
 import { retryUntil } from '../../lib/retry-until.js';
-import { systemClock } from '../../lib/system-clock.js';
 import { createCluster, COORDINATOR_OF_GROUP, type KafkaConfig } from '../connection/cluster.js';
 import type { Broker } from '../protocol/protocol-call.js';
 import { isTransient, isWithoutCoordinator } from './membership-errors.js';
@@ -28,13 +28,14 @@ const PAUSE_MS = 100;
  */
 export function removeMember(
   config: KafkaConfig,
+  clock: Clock,
   groupId: string,
   memberId: string,
   signal: AbortSignal,
 ): Promise<boolean> {
   let failure: unknown;
   const terms = {
-    clock: systemClock,
+    clock,
     patienceMs: REMOVAL_TIMEOUT_MS,
     pause: { next: () => PAUSE_MS },
     signal,

@@ -22,7 +22,7 @@ export interface IdParts {
   readonly input: string;
 }
 
-export interface Namesake extends IdParts {
+export interface DeploymentWithSameIds extends IdParts {
   /** True if its group has members or offsets on its input; null if the brokers do not report that. */
   readonly inUse: true | null;
 }
@@ -33,7 +33,7 @@ const MAX_RETRY_MS = 500;
 const NOTHING_COMMITTED = '-1';
 
 /** All other pairs of names that lead to the same transactional ids. */
-export function namesakesOf({ applicationId, input }: IdParts): IdParts[] {
+export function namesWithSameIds({ applicationId, input }: IdParts): IdParts[] {
   const prefix = `${applicationId}-${input}`;
   const dashes = [...prefix].flatMap((character, i) => (character === '-' ? [i] : []));
   return dashes
@@ -43,14 +43,17 @@ export function namesakesOf({ applicationId, input }: IdParts): IdParts[] {
 
 /**
  * Finds the first other deployment in this cluster that uses the same transactional ids. Its input topic and its
- * changelog exist, and its group reads that input. Topics are asked for by name.
+ * changelog exist, and its group reads that input. Looks each topic up by its name.
  * @throws BrokerError if the brokers give no answer
  */
-export async function findNamesake({ kafka, view, clock }: AskedCluster, ours: IdParts): Promise<Namesake | null> {
+export async function findDeploymentWithSameIds(
+  { kafka, view, clock }: AskedCluster,
+  ours: IdParts,
+): Promise<DeploymentWithSameIds | null> {
   const admin = new TopicAdmin(kafka, clock);
-  const connections = new BrokerConnections({ requestTimeout: LOOK_UP_TIMEOUT_MS, ...kafka });
+  const connections = new BrokerConnections({ requestTimeout: LOOK_UP_TIMEOUT_MS, ...kafka }, clock);
   try {
-    for (const other of namesakesOf(ours)) {
+    for (const other of namesWithSameIds(ours)) {
       const partitions = await admin.countPartitions(other.input);
       if (partitions === null) continue;
       if ((await admin.countPartitions(changelogOf(other.applicationId))) === null) continue;

@@ -44,7 +44,7 @@ export class StoppedGroup {
     private readonly groupId: string,
     private readonly clock: Clock,
   ) {
-    this.#connections = new BrokerConnections(kafka);
+    this.#connections = new BrokerConnections(kafka, clock);
     this.#cluster = new ClusterView(kafka, clock);
     this.#coordinator = Coordinator.ofGroup(groupId, this.#connections, this.#cluster);
   }

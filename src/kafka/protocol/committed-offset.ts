@@ -1,5 +1,6 @@
 /**
- * Asks the group's coordinator for the committed offset of a partition: OffsetFetch, version 5 (Kafka 2.1).
+ * Asks a group's coordinator for the group's offset in a partition, which Kafka calls the committed offset:
+ * OffsetFetch, version 5 (Kafka 2.1).
  *
  *     request   group, [topic, [partition]]
  *     answer    throttle time, [topic, [partition, offset, leader epoch, metadata, error code]], error code
@@ -22,7 +23,7 @@ const FIXED_REQUEST_BYTES = 64;
 interface OffsetAnswer extends Answer, CommittedOffset {}
 
 /**
- * The group's committed offset in a partition; null if the group has committed no offset there.
+ * The group's offset in a partition; null if the group has committed no offset there.
  *
  * @throws what kafkajs throws
  */

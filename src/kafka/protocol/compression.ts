@@ -108,7 +108,7 @@ function* gunzipSteps(bytes: Buffer, maxBytes: number): Generator<void, Buffer> 
 }
 
 /** The limit of DEFLATE. */
-const MOST_OUT_OF_A_GZIP_BYTE = 1_032;
+const MAX_BYTES_FROM_ONE_GZIP_BYTE = 1_032;
 const MIN_CHUNK_BYTES = 16 * 1024;
 
 /**
@@ -117,7 +117,7 @@ const MIN_CHUNK_BYTES = 16 * 1024;
  */
 function gunzipOptions(bytes: Buffer, maxBytes: number): ZlibOptions {
   const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
-  const possible = bytes.length * MOST_OUT_OF_A_GZIP_BYTE;
+  const possible = bytes.length * MAX_BYTES_FROM_ONE_GZIP_BYTE;
   // The bytes decompress to too much or, if the claimed length is wrong, are broken. To find out which, we would have
   // to allocate the memory.
   if (claimed > maxBytes && claimed <= possible) throw new TooManyBytesError();

@@ -10,7 +10,7 @@ const API_KEY = 65;
 export interface DescribedTransaction extends Answer {
   /** For example Ongoing or CompleteCommit. Empty after a fencing, until the producer begins a transaction. */
   readonly state: string;
-  /** The transaction time-out that the last fencing has set, in milliseconds. */
+  /** The transaction timeout that the last fencing has set, in milliseconds. */
   readonly timeoutMs: number;
   readonly producerId: bigint;
   readonly producerEpoch: number;

@@ -82,12 +82,12 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   INVALID_CONFIG: "a setting has a value that the broker does not take: read the broker's log",
   POLICY_VIOLATION: "a policy of the brokers forbids this: ask the cluster's operator which policy, and what it allows",
   INVALID_TRANSACTION_TIMEOUT:
-    'transaction.max.timeout.ms of the brokers is below the time-out that we ask for: raise it',
+    'transaction.max.timeout.ms of the brokers is below the timeout that we ask for: raise it',
   KAFKA_STORAGE_ERROR: 'the broker cannot use its disk: check its log and its log.dirs, and free space on the disk',
   LOG_DIR_NOT_FOUND: "a folder of the broker's log.dirs is missing: check its disks",
   GROUP_MAX_SIZE_REACHED: 'the group has as many members as group.max.size of the brokers allows: raise it',
   INVALID_SESSION_TIMEOUT:
-    'our session time-out is outside of group.min.session.timeout.ms and group.max.session.timeout.ms: change those',
+    'our session timeout is outside of group.min.session.timeout.ms and group.max.session.timeout.ms: change those',
   THROTTLING_QUOTA_EXCEEDED: 'a quota of the brokers is used up: raise the quota of our principal or client id',
   INVALID_RECORD: 'the topic does not take this record: check its cleanup.policy (compaction needs keys)',
   TOPIC_DELETION_DISABLED: 'set delete.topic.enable=true on the brokers',

@@ -1,7 +1,8 @@
 /**
- * Fetch, version 13 (Kafka 3.1): topics are named by their ids. See `fetch-protocol.ts`.
+ * Fetch, version 13 (Kafka 3.1): topics are named by their ids. Nearly every deployment uses this version. `fetchFrom`
+ * chooses the version for each leader; version 10 is in `fetch-by-name.ts`.
  *
- *     request    replica id, longest wait, least bytes, most bytes, isolation level, session id, session epoch, [topic],
+ *     request replica id, longest wait, least bytes, most bytes, isolation level, session id, session epoch, [topic],
  *                forgotten topics, rack
  *     topic      topic id, [partition, leader epoch, offset, last fetched epoch, log start, most bytes]
  *     answer     throttle time, error code, session id, [topic id, [partition]]
@@ -9,9 +10,9 @@
  *                preferred replica, records
  */
 import type { ConnectedBroker, ProtocolCall } from './protocol-call.js';
+import { fetchByNameCall } from './fetch-by-name.js';
 import {
   API_KEY,
-  fetchCall,
   fetchCallOf,
   NO_LOG_START,
   NO_REPLICA,
@@ -21,7 +22,7 @@ import {
   type FetchLimits,
   type FetchResponse,
   type PartitionToFetch,
-} from './fetch-protocol.js';
+} from './fetch-parts.js';
 import { WireReader } from './wire-format.js';
 
 interface PartitionById extends PartitionToFetch {
@@ -29,13 +30,13 @@ interface PartitionById extends PartitionToFetch {
 }
 
 interface FetchByIdResponse extends FetchResponse {
-  /** Whether the leader sends the client to another replica, which needs a custom `replica.selector.class`. */
+  /** Whether the leader refers the client to another replica, which needs a custom `replica.selector.class`. */
   readonly isRedirected: boolean;
 }
 
 const API_VERSION = 13;
 const NO_FETCHED_EPOCH = -1;
-/** Empty: with a rack, a leader would send the client to a follower in that rack. */
+/** Empty: with a rack, a leader would refer the client to a follower in that rack. */
 const NO_RACK = '';
 
 function canFetchById({ versions }: Pick<ConnectedBroker, 'versions'>): boolean {
@@ -56,7 +57,7 @@ export async function fetchFrom(
     const response = await broker.connectionPool.send(fetchByIdCall(partitions, limits));
     if (!response.isRedirected) return response;
   }
-  return broker.connectionPool.send(fetchCall(partitions, limits));
+  return broker.connectionPool.send(fetchByNameCall(partitions, limits));
 }
 
 function hasId(partition: PartitionToFetch): partition is PartitionById {
@@ -71,7 +72,8 @@ function fetchByIdCall(partitions: readonly PartitionById[], limits: FetchLimits
 function encodeRequest(partitions: readonly PartitionById[], limits: FetchLimits): Buffer {
   const ofHeader = requestWriter(partitions.length).noTags();
   const writer = writeLimits(ofHeader, limits)
-    // One entry for each partition, with the topic repeated: only this keeps any order of partitions.
+    // The broker fills the answer in the order of these entries. With one entry for each topic, partitions of
+    // different topics could not be in the caller's order.
     .uvarint(partitions.length + 1);
   for (const { topicId, partition, fromOffset, leaderEpoch } of partitions)
     writer

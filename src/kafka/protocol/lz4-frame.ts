@@ -18,7 +18,7 @@ const CHECKSUM_BYTES = 4;
 /** The block sizes by the code in bits 4 to 6 of the block descriptor: 64 KiB, 256 KiB, 1 MiB, 4 MiB. */
 const MAX_BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22 };
 /** The most output bytes that one byte of a match's length can add. */
-const MOST_OUT_OF_A_BYTE = 255;
+const MAX_BYTES_FROM_ONE_BYTE = 255;
 const MIN_MATCH = 4;
 const EXTENDED = 15;
 
@@ -47,7 +47,7 @@ export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<
     const stored = size >= BLOCK_IS_STORED;
     const end = at + (stored ? size - BLOCK_IS_STORED : size);
     if (end > frame.length) throw new RangeError('an LZ4 frame that is cut off');
-    output.reserve(Math.min(maxBlockBytes, (end - at) * MOST_OUT_OF_A_BYTE));
+    output.reserve(Math.min(maxBlockBytes, (end - at) * MAX_BYTES_FROM_ONE_BYTE));
     if (stored) output.literals(frame, at, end);
     else decompressBlock(frame, at, end, output);
     at = end + afterBlock;

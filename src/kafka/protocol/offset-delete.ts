@@ -1,4 +1,4 @@
-/** Deletes committed offsets of a group: OffsetDelete (KIP-496), version 0. kafkajs does not have this request. */
+/** Deletes offsets of a group: OffsetDelete (KIP-496), version 0. kafkajs does not have this request. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { protocolCall, type ProtocolCall } from './protocol-call.js';

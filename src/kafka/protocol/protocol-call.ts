@@ -23,7 +23,7 @@ export interface ProtocolCall<T extends object> {
     /** Returns the decoded answer, or rejects if the answer has an error code. */
     parse(decoded: T): Promise<T>;
   };
-  /** Milliseconds. Values below the configured request time-out have no effect. */
+  /** Milliseconds. Values below the configured request timeout have no effect. */
   readonly requestTimeout?: number;
   /** If it is not false, kafkajs logs an error when `parse` rejects. */
   readonly logResponseError?: boolean;

@@ -6,10 +6,10 @@
  * and how many bytes it takes. A second pass writes the batch into a buffer of exactly that size. No memory is
  * allocated for each record.
  */
+import { crc32c } from '@node-rs/crc32';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Header, RecordToWrite } from '../../lib/record.js';
-import { crc32c } from './crc32c.js';
 
 /** The producer and the time of a batch, which are the same for all its records. */
 export interface BatchOrigin {
@@ -106,7 +106,7 @@ export function encodeBatch(
   out.writeInt16BE(origin.producerEpoch, at + 51);
   out.writeInt32BE(origin.firstSequence, at + 53);
   out.writeInt32BE(count, at + 57);
-  out.writeUInt32BE(crc32c(out, at + CRC_COVERS_FROM, end), at + CRC_AT);
+  out.writeUInt32BE(crc32c(out.subarray(at + CRC_COVERS_FROM, end)), at + CRC_AT);
   return end;
 }
 
@@ -124,7 +124,7 @@ export async function compressBatch(batch: Buffer): Promise<Buffer> {
   const out = Buffer.concat([batch.subarray(0, BATCH_HEADER_BYTES), records], bytes);
   out.writeInt32BE(bytes - LENGTH_COUNTS_FROM, LENGTH_AT);
   out.writeInt16BE(out.readInt16BE(CRC_COVERS_FROM) | ATTRIBUTE_GZIP, CRC_COVERS_FROM);
-  out.writeUInt32BE(crc32c(out, CRC_COVERS_FROM, bytes), CRC_AT);
+  out.writeUInt32BE(crc32c(out.subarray(CRC_COVERS_FROM, bytes)), CRC_AT);
   return out;
 }
 

@@ -1,5 +1,5 @@
 /** Reads the headers of record batches of magic 2 (KIP-98), and judges whether they can be right. */
-import { crc32c } from './crc32c.js';
+import { crc32c } from '@node-rs/crc32';
 import { readSafeInt64 } from './wire-format.js';
 
 // The positions of a batch's fields.
@@ -95,7 +95,8 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
     const baseOffset = readOffset(bytes, length) ?? next;
     const delta = bytes.readInt32BE(length + LAST_OFFSET_DELTA_AT);
     const size = LENGTH_COUNTS_FROM + bytes.readInt32BE(length + LENGTH_AT);
-    // A leader gives the first batch whole, or gives nothing (KIP-74). If not, the same bytes would be fetched forever.
+    // A leader gives the first batch whole, or gives nothing (KIP-74). If not, the same bytes would be fetched again
+    // and again.
     const isCutOff = size >= RECORDS_AT && length + size > bytes.length;
     if (isCutOff && length > start) break;
     const extent = { baseOffset, delta, next, after: Math.max(next, from), stableEnd };
@@ -118,13 +119,13 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
       [start, end, before] = [length, 0, null];
       continue;
     }
-    const sound = intact.firstAfter(length, next);
-    if (sound === null || sound.baseOffset > from) {
+    const intactBatch = intact.firstAfter(length, next);
+    if (intactBatch === null || intactBatch.baseOffset > from) {
       const first = baseOffset + delta >= stableEnd ? extent.after : Math.max(baseOffset, next);
-      return { start, length, end, broken: new BrokenBatchError(first, sound?.baseOffset ?? null, why) };
+      return { start, length, end, broken: new BrokenBatchError(first, intactBatch?.baseOffset ?? null, why) };
     }
     // An operator has skipped this batch. A leader sends it again if it claims to end later than it really does.
-    [start, length, end, before] = [sound.at, sound.at, 0, null];
+    [start, length, end, before] = [intactBatch.at, intactBatch.at, 0, null];
   }
   if (length === start || end > from) return { start, length, end, broken: null };
   const why = `a leader was asked from offset ${from} on, and its batches end at offset ${end - 1}`;
@@ -132,7 +133,7 @@ export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Ext
 }
 
 /** A whole batch whose checksum is right. */
-interface SoundBatch {
+interface IntactBatch {
   readonly at: number;
   readonly baseOffset: number;
 }
@@ -153,7 +154,7 @@ class IntactBatches {
    * length gives, and then every byte.
    * @param least the lowest base offset that it can have, because offsets grow from batch to batch
    */
-  firstAfter(at: number, least: number): SoundBatch | null {
+  firstAfter(at: number, least: number): IntactBatch | null {
     const { bytes } = this;
     const claimed = at + LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
     if (claimed >= at + RECORDS_AT && this.isAt(claimed, least)) return this.#at(claimed);
@@ -172,7 +173,7 @@ class IntactBatches {
     return this.#bytesLeft >= 0 && hasRightChecksum(bytes, at, at + size);
   }
 
-  #at(at: number): SoundBatch {
+  #at(at: number): IntactBatch {
     return { at, baseOffset: readSafeInt64(this.bytes, at) };
   }
 }
@@ -183,14 +184,14 @@ class IntactBatches {
  */
 function isWrong(
   intact: IntactBatches,
-  { at, baseOffset, next }: SoundBatch & { readonly next: number },
+  { at, baseOffset, next }: IntactBatch & { readonly next: number },
   from: number,
 ): boolean {
   return !intact.isAt(at, next) || (next === 0 ? baseOffset > from : baseOffset > next);
 }
 
 function hasRightChecksum(bytes: Buffer, at: number, end: number): boolean {
-  return crc32c(bytes, at + ATTRIBUTES_AT, end) === bytes.readUInt32BE(at + CRC_AT);
+  return crc32c(bytes.subarray(at + ATTRIBUTES_AT, end)) === bytes.readUInt32BE(at + CRC_AT);
 }
 
 interface BatchExtent {
@@ -236,7 +237,7 @@ export function headerAt(bytes: Buffer, start: number): BatchHeader {
   const lastOffset = baseOffset + bytes.readInt32BE(start + LAST_OFFSET_DELTA_AT);
   const end = start + LENGTH_COUNTS_FROM + bytes.readInt32BE(start + LENGTH_AT);
   const expected = bytes.readUInt32BE(start + CRC_AT);
-  const actual = crc32c(bytes, start + ATTRIBUTES_AT, end);
+  const actual = crc32c(bytes.subarray(start + ATTRIBUTES_AT, end));
   if (actual !== expected) {
     const hex = (crc: number) => crc.toString(16).padStart(8, '0');
     const why = `its checksum is ${hex(actual)}, and its header says ${hex(expected)}: its bytes were damaged`;

@@ -10,7 +10,7 @@ import { DecompressedBytes, TooManyBytesError } from './decompressed-bytes.js';
 const SNAPPY_JAVA_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
 const SNAPPY_JAVA_HEADER_BYTES = 16;
 /** The largest expansion of an element: a copy of 3 bytes produces 64 bytes. */
-const MOST_OUT_OF_A_BYTE = 22;
+const MAX_BYTES_FROM_ONE_BYTE = 22;
 const LITERAL = 0;
 const COPY_1_BYTE_OFFSET = 1;
 /** From this value on, the length of a literal is in separate bytes. */
@@ -43,7 +43,7 @@ function decompressBlock(source: Buffer, from: number, end: number, output: Deco
   const { at: begin, value: claimed } = lengthAt(source, from, end);
   let at = begin;
   const start = output.length;
-  if (claimed > (end - at) * MOST_OUT_OF_A_BYTE)
+  if (claimed > (end - at) * MAX_BYTES_FROM_ONE_BYTE)
     throw new RangeError(`${end - at} bytes of snappy that claim to hold ${claimed}`);
   if (start + claimed > maxBytes) throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
   output.reserve(claimed);

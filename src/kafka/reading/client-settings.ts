@@ -3,7 +3,7 @@
  * and follows it from then on.
  *
  * A choice is small and changes rarely. So choices that differ from the default are kept in memory, up to
- * MAX_CHOICES_BYTES. If the choices need more memory, or if a batch cannot be read, the settings in force stay, and the
+ * MAX_CHOICES_BYTES. If the choices need more memory, or if a batch cannot be read, the choices in force stay, and the
  * topic is read again each minute. An instance that is starting waits.
  */
 import type { Logger } from 'pino';
@@ -30,7 +30,7 @@ export interface ClientSettingsOptions {
     signal: AbortSignal,
   ) => Promise<readonly (ClientSetting | UnreadableSetting)[]>;
   readonly clock: Clock;
-  /** Called when the settings were read up to their end, and after each later read. */
+  /** Called when the topic was read to its end, and after each later read. */
   readonly onProgress: () => void;
   /** Called with each error after which reading is tried again. */
   readonly onError: (error: unknown, what: string) => void;
@@ -40,8 +40,8 @@ export interface ClientSettingsOptions {
 }
 
 const READ_RECORDS = 10_000;
-const FIRST_RETRY_MS = 100;
-const MAX_RETRY_MS = 5_000;
+const CHOICES_FIRST_RETRY_MS = 100;
+const CHOICES_MAX_RETRY_MS = 5_000;
 /** The pause if an operator must act. An attempt then decompresses up to MAX_BATCH_BYTES, or reads the whole topic. */
 const UNREADABLE_RETRY_MS = 60_000;
 const NEED_AN_OPERATOR = [UnreadableBatchError, TooManyChoicesError];
@@ -67,12 +67,12 @@ export class ClientSettings implements ClientPolicies {
     });
     this.#ready = new LongPromise(caughtUp);
     this.#following = this.#readUntilClosed(onCaughtUp).then(() =>
-      onClosed(new ReaderClosedError('closed before all client settings were read')),
+      onClosed(new ReaderClosedError("closed before all clients' choices were read")),
     );
   }
 
   /**
-   * Resolves once the settings that existed at the start are in force, or when `signal` aborts.
+   * Resolves once the choices that existed at the start are in force, or when `signal` aborts.
    * @throws ReaderClosedError after `close`
    */
   async ready(signal: AbortSignal): Promise<void> {
@@ -91,7 +91,7 @@ export class ClientSettings implements ClientPolicies {
   async #readUntilClosed(onCaughtUp: () => void): Promise<void> {
     const { clock, onError, onProgress } = this.#options;
     const { signal } = this.#stopping;
-    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    const backoff = new Backoff(CHOICES_FIRST_RETRY_MS, CHOICES_MAX_RETRY_MS);
     while (!signal.aborted) {
       try {
         await this.#readFromStart(() => {
@@ -101,7 +101,7 @@ export class ClientSettings implements ClientPolicies {
         });
       } catch (err) {
         if (signal.aborted) return;
-        onError(err, 'could not read client settings; trying again from their start');
+        onError(err, "could not read the clients' choices; trying again from the start of the topic");
         const isStuck = NEED_AN_OPERATOR.some((kind) => err instanceof kind);
         await clock.delay(isStuck ? UNREADABLE_RETRY_MS : backoff.next(), signal);
       }
@@ -114,7 +114,7 @@ export class ClientSettings implements ClientPolicies {
     const { signal } = this.#stopping;
     const at = { topic, partition: PARTITION };
     const { start, end, byMost } = await logs.bounds(at);
-    // With old settings, companies could be announced early, and an announcement cannot be undone.
+    // With old choices, companies could be announced early, and an announcement cannot be undone.
     if (!byMost)
       throw new StaleViewError(
         `too few brokers answer to know who leads ${topic}/${PARTITION}: a broker that is cut off would give old settings`,
@@ -165,14 +165,14 @@ export class ClientSettings implements ClientPolicies {
   async #decode(values: readonly Buffer[]): Promise<readonly (ClientSetting | UnreadableSetting)[]> {
     const { decode, clock, onError } = this.#options;
     const { signal } = this.#stopping;
-    const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
+    const backoff = new Backoff(CHOICES_FIRST_RETRY_MS, CHOICES_MAX_RETRY_MS);
     for (;;) {
       try {
         return await decode(values, signal);
       } catch (error) {
         if (signal.aborted) throw new ReaderClosedError('stopped while waiting for the schema registry');
         if (!(error instanceof RegistryUnavailableError)) throw error;
-        onError(error, 'could not decode client settings; waiting for the schema registry');
+        onError(error, "could not decode a client's choice; waiting for the schema registry");
         await clock.delay(backoff.next(), signal);
       }
     }

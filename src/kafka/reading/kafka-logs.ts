@@ -19,7 +19,7 @@ export interface KafkaLogsOptions {
   readonly config: KafkaConfig;
   /** Shared by the process. If missing, this object makes its own. */
   readonly cluster?: ClusterView;
-  /** The group whose committed offsets are asked for. */
+  /** The group whose offsets are asked for. */
   readonly groupId: string;
   readonly clock: Clock;
   /** Called with each failure that is being retried. */
@@ -43,7 +43,7 @@ export interface KafkaLogsOptions {
 
 const DEFAULT_MAX_PARTITION_BYTES = 2 * 1024 * 1024;
 /** Memory of fetched records that a busy instance keeps for its next fetches. */
-const MOST_FREE_BYTES = 16 * 1024 * 1024;
+const MAX_FREE_BYTES = 16 * 1024 * 1024;
 const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 /**
  * How long a fetch at the end of the logs waits; longer while no records come. A reader that has just caught up can
@@ -73,8 +73,8 @@ export class KafkaLogs implements Logs {
     this.#terms = terms;
     const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
     const limits = { maxPartitionBytes: terms.maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
-    const tail = { connections: new BrokerConnections(config), limits, waitMs: TAIL_WAIT_MS };
-    const catchUp = { connections: new BrokerConnections(config), limits };
+    const tail = { connections: new BrokerConnections(config, clock), limits, waitMs: TAIL_WAIT_MS };
+    const catchUp = { connections: new BrokerConnections(config, clock), limits };
     const cluster = options.cluster ?? new ClusterView(config, clock);
     const ownCluster = options.cluster === undefined ? [cluster] : [];
     this.#connections = [tail.connections, catchUp.connections, ...ownCluster];
@@ -141,7 +141,7 @@ export class KafkaLogs implements Logs {
 
   /**
    * Closes all readers and connections. Takes at most 2 s: a connection whose broker does not answer closes later,
-   * after its request time-out. Idempotent; never throws.
+   * after its request timeout. Idempotent; never throws.
    */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -166,7 +166,7 @@ export class KafkaLogs implements Logs {
 type Terms = Omit<KafkaLogsOptions, 'groupId' | 'clock' | 'onTrouble'>;
 
 function termsOf({ maxPartitionBytes = DEFAULT_MAX_PARTITION_BYTES, ...options }: Terms, clock: Clock): ReadingTerms {
-  const mostFree = Math.floor(MOST_FREE_BYTES / maxPartitionBytes);
+  const mostFree = Math.floor(MAX_FREE_BYTES / maxPartitionBytes);
   return {
     kind: options.kind ?? 'uncompacted',
     maxPartitionBytes,

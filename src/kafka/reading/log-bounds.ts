@@ -1,4 +1,4 @@
-/** Looks up where a partition's log begins and ends, and the group's committed offset in it. */
+/** Looks up where a partition's log begins and ends, and the group's offset in it. */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
@@ -106,7 +106,7 @@ export class LogBoundsReader {
   }
 
   /**
-   * The group's committed offset; null if the group has committed none. While a transaction with a later offset is
+   * The group's offset; null if the group has committed none. While a transaction with a later offset is
    * open, this returns the former offset without an error. So fence first.
    * @throws BrokerError as `bounds`
    */

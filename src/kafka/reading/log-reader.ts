@@ -2,7 +2,7 @@
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../../pipeline/ports.js';
-import type { FetchedPartition } from '../protocol/fetch-protocol.js';
+import type { FetchedPartition } from '../protocol/fetch-parts.js';
 import type { LargeBatches, LargeBatchHolder } from './large-batches.js';
 import { FetchedRecords } from '../protocol/record-batch-decoder.js';
 import { BrokenBatchError } from '../protocol/record-batch-header.js';
@@ -18,7 +18,8 @@ export interface ReaderEvents {
 
 /**
  * `compacted`: the last offsets of the log may have no records and no batches any more. A fetch of these offsets never
- * returns anything. In an `uncompacted` log, records may be in remote storage, and a fetch without records means "not yet".
+ * returns anything. In an `uncompacted` log, records may be in remote storage, and a fetch without records means "not
+ * yet".
  */
 export type LogKind = 'uncompacted' | 'compacted';
 

@@ -1,11 +1,14 @@
 /** Finds out whether a changelog has a committed record: an instance of this application id has then run before. */
-import { withReader } from '../../lib/with-reader.js';
+import type { Clock } from '../../lib/clock.js';
+import { settlesWithin } from '../../lib/long-promise.js';
 import type { TopicPartition } from '../../lib/record.js';
+import { withReader } from '../../lib/with-reader.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import { hasOpenTransaction } from '../../pipeline/left-open.js';
 import type { LogBounds, Logs } from '../../pipeline/ports.js';
 
-const PATIENCE_MS = 30_000;
+/** Limit for all partitions together. */
+const READING_TIMEOUT_MS = 30_000;
 
 /** `unclear`: no committed record was found, but there may be one. The text says why. */
 export type ChangelogUse = 'used' | 'empty' | { readonly unclear: string };
@@ -23,16 +26,28 @@ export async function changelogUse(
   logs: Pick<Logs, 'reader'>,
   topic: string,
   bounds: readonly LogBounds[],
-  patienceMs = PATIENCE_MS,
+  clock: Clock,
 ): Promise<ChangelogUse> {
-  const signal = AbortSignal.timeout(patienceMs);
+  const over = new AbortController();
+  const use = useOf(logs, topic, bounds, over.signal);
+  await settlesWithin(use, clock, READING_TIMEOUT_MS);
+  over.abort();
+  return use;
+}
+
+async function useOf(
+  logs: Pick<Logs, 'reader'>,
+  topic: string,
+  bounds: readonly LogBounds[],
+  signal: AbortSignal,
+): Promise<ChangelogUse> {
   const unclear: string[] = [];
   for (const [partition, found] of bounds.entries()) {
     try {
       if (await hasRecord(logs, { topic, partition }, found, signal)) return 'used';
       if (hasOpenTransaction(found)) unclear.push(`${topic}/${partition} has an open transaction`);
     } catch (error) {
-      unclear.push(whyUnclear(error, { topic, partition }, patienceMs));
+      unclear.push(whyUnclear(error, { topic, partition }));
     }
   }
   return unclear.length === 0 ? 'empty' : { unclear: unclear.join('; ') };
@@ -56,8 +71,9 @@ async function hasRecord(
   return withReader(logs.reader(at, start), look, signal);
 }
 
-function whyUnclear(error: unknown, { topic, partition }: TopicPartition, patienceMs: number): string {
-  if (error instanceof ReaderClosedError) return `${topic}/${partition} was not read within ${patienceMs / 1_000} s`;
+function whyUnclear(error: unknown, { topic, partition }: TopicPartition): string {
+  if (error instanceof ReaderClosedError)
+    return `${topic}/${partition} was not read within ${READING_TIMEOUT_MS / 1_000} s`;
   if (error instanceof UnreadableBatchError) return error.message;
   throw error;
 }

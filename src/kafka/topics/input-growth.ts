@@ -27,7 +27,7 @@ export const WHAT_TO_DO_ABOUT_GROWTH =
 
 /**
  * The input has more partitions than before. Events go to other partitions than the state of their companies, so
- * companies would be judged by a part of their events.
+ * companies would be judged from only a part of their events.
  */
 export class InputGrownError extends Error {
   override readonly name = 'InputGrownError';

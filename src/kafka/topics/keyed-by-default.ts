@@ -11,7 +11,7 @@ const LOOKED_AT = 200;
  * A few keys may be in other partitions, because people may have sent records by hand. Another partitioner chooses the
  * same partition as the default one for some keys, by chance: with two partitions, for half of them.
  */
-const MOST_ELSEWHERE = { keys: 1, share: 0.05 };
+const MAX_ELSEWHERE = { keys: 1, share: 0.05 };
 
 export interface Misplaced {
   readonly partition: number;
@@ -50,7 +50,7 @@ export async function misplacedByDefault(
     });
   };
   await Promise.all(Array.from({ length: partitions }, (_, partition) => lookAt(partition)));
-  const tolerated = Math.max(MOST_ELSEWHERE.keys, keys.size * MOST_ELSEWHERE.share);
+  const tolerated = Math.max(MAX_ELSEWHERE.keys, keys.size * MAX_ELSEWHERE.share);
   const [first] = misplaced.values();
   return first !== undefined && misplaced.size > tolerated ? first : null;
 }

@@ -35,7 +35,7 @@ export class Permissions {
     config: KafkaConfig,
     private readonly clock: Clock,
   ) {
-    this.#connections = new BrokerConnections(config);
+    this.#connections = new BrokerConnections(config, clock);
     this.#anyBroker = new AnyBroker(config, clock);
     this.#cluster = new ClusterView(config, clock, this.#connections);
   }

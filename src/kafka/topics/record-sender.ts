@@ -88,7 +88,7 @@ export async function sendTogether(
     try {
       mustCover(topic, records, await transaction.send({ topic, ...requestOf(records) }));
     } catch (error) {
-      await transaction.abort().catch(() => undefined); // Otherwise the time-out or the next user of the id ends it.
+      await transaction.abort().catch(() => undefined); // Otherwise the timeout or the next user of the id ends it.
       throw error;
     }
     await transaction.commit();

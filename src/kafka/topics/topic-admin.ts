@@ -33,7 +33,7 @@ const TOPIC_REQUEST_TIMEOUT_MS = 10_000;
 const PAUSE_MS = 100;
 /** How long the broker may take to create a topic. */
 const CREATE_TIMEOUT_MS = 5_000;
-/** How long its answer may take. It is longer than `CREATE_TIMEOUT_MS`, so the broker reports its time-out before. */
+/** How long its answer may take. It is longer than `CREATE_TIMEOUT_MS`, so the broker reports its timeout before. */
 const CREATE_ANSWER_MS = 10_000;
 /** The resource type of a topic in DescribeConfigs. */
 const TOPIC_RESOURCE = 2;
@@ -56,7 +56,7 @@ export class TopicAdmin {
     config: KafkaConfig,
     private readonly clock: Clock,
   ) {
-    this.#connections = new BrokerConnections({ requestTimeout: CREATE_ANSWER_MS, ...config });
+    this.#connections = new BrokerConnections({ requestTimeout: CREATE_ANSWER_MS, ...config }, clock);
     this.#anyBroker = new AnyBroker(config, clock);
   }
 

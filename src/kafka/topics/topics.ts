@@ -155,7 +155,7 @@ export async function checkTopics(
     changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
     deadLetterRetentionMs: retentionOf(found.deadLetter),
     changelogTopicId: bounds[0]?.topicId ?? null,
-    changelogIsEmpty: (await changelogUse(logs, changelog.topic, bounds)) !== 'used',
+    changelogIsEmpty: (await changelogUse(logs, changelog.topic, bounds, clock)) !== 'used',
     warnings: policyWarnings(found),
   };
 }
@@ -177,8 +177,9 @@ async function describeAll(config: KafkaConfig, clock: Clock, names: TopicNames)
 }
 
 /**
- * The bounds of all partitions, agreed by most brokers. A broker that is cut off may still know a former topic of that
- * name. Its answer must not make an operator delete the changelog, nor make a new changelog look used.
+ * The bounds of all partitions, if more than half of the known brokers have answered who leads each. A broker that is
+ * cut off may still know a former topic of that name. Its answer must not make an operator delete the changelog, nor
+ * make a new changelog look used.
  * @throws StaleViewError while too few brokers answer
  */
 function boundsOf(logs: Pick<Logs, 'bounds'>, { topic, partitions }: TopicDescription): Promise<LogBounds[]> {

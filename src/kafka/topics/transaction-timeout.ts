@@ -1,4 +1,4 @@
-/** Defines the time-out of our transactions, and checks that the brokers allow it. */
+/** Defines the timeout of our transactions, and checks that the brokers allow it. */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerSettingError } from '../../pipeline/errors.js';
 import type { KafkaConfig } from '../connection/cluster.js';

@@ -1,6 +1,7 @@
 /** Checks at a first start whether the topic for announcements already has records. */
-import { withReader } from '../../lib/with-reader.js';
+import type { Clock } from '../../lib/clock.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
+import { withReader } from '../../lib/with-reader.js';
 import { StaleViewError } from '../../pipeline/errors.js';
 import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { Logs } from '../../pipeline/ports.js';
@@ -38,19 +39,23 @@ export interface UsedOutbound {
  * @param logs must be of the kind `compacted`
  * @throws StaleViewError while too few brokers answer, or while it is unclear whether the changelog has records
  */
-export async function findUsedOutbound(logs: Logs, topics: FirstStartTopics): Promise<UsedOutbound | null> {
+export async function findUsedOutbound(
+  logs: Logs,
+  topics: FirstStartTopics,
+  clock: Clock,
+): Promise<UsedOutbound | null> {
   const bounds = await ofEach(topics.outbound, (at) => boundsByMost(logs, at));
   const usedPartitions = bounds.filter(({ end }) => end > 0).length;
-  if (usedPartitions === 0 || !(await isFirstStart(logs, topics))) return null;
+  if (usedPartitions === 0 || !(await isFirstStart(logs, topics, clock))) return null;
   const records = bounds.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
   const partition = bounds.findIndex(({ start, end }) => start < end);
   const { topic } = topics.outbound;
   return { records, usedPartitions, sample: partition === -1 ? null : await firstRecord(logs, { topic, partition }) };
 }
 
-async function isFirstStart(logs: Logs, { input, changelog }: FirstStartTopics): Promise<boolean> {
+async function isFirstStart(logs: Logs, { input, changelog }: FirstStartTopics, clock: Clock): Promise<boolean> {
   const changelogBounds = await ofEach(changelog, (at) => boundsByMost(logs, at));
-  const use = await changelogUse(logs, changelog.topic, changelogBounds);
+  const use = await changelogUse(logs, changelog.topic, changelogBounds, clock);
   if (use === 'used') return false;
   const offsets = await ofEach(input, (at) => logs.committedOffset(at));
   if (offsets.some((offset) => offset !== null)) return false;

@@ -19,7 +19,7 @@ type Session = Pick<ProducerSession, 'producerId' | 'producerEpoch'>;
  *
  * Another instance may fence in between, and begin transactions of its own. Then the last commit still ends where it
  * ended. But only this process's own next commit shows again that no later transaction was begun in a place. Two things
- * show the other instance: an attempt to fence sets the transaction time-out, of which each process has its own
+ * show the other instance: an attempt to fence sets the transaction timeout, of which each process has its own
  * (`ownTimeout`), and each fencing raises the epoch.
  */
 export class LastCommit {
@@ -35,7 +35,7 @@ export class LastCommit {
   /** The id's session as this process has seen it last. */
   #session: Session | null = null;
 
-  /** @param timeoutMs the transaction time-out with which this process fences; hardly any other process uses it */
+  /** @param timeoutMs the transaction timeout with which this process fences; hardly any other process uses it */
   constructor(private readonly timeoutMs: number) {}
 
   get known(): KnownCommit | null {
@@ -53,7 +53,8 @@ export class LastCommit {
   described(before: DescribedTransaction): void {
     const { errorCode, state, timeoutMs, producerId, producerEpoch } = before;
     const isOurs = errorCode === NO_ERROR && timeoutMs === this.timeoutMs && producerId === this.#session?.producerId;
-    // An id is `Empty` after a fencing: if this process alone has fenced, it was its last attempt, whose answer was lost.
+    // An id is `Empty` after a fencing: if this process alone has fenced, it was its last attempt, whose answer was
+    // lost.
     const isNext = state !== 'Empty' || producerEpoch - (this.#session?.producerEpoch ?? 0) <= 1;
     if (!isOurs || !isNext) this.#hadOtherOwner();
     this.#session = { producerId, producerEpoch };

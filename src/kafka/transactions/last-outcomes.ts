@@ -38,7 +38,7 @@ interface Known {
  * An `Empty` id was fenced, and no transaction has begun since. Its report has no outcome. So the known outcome must be
  * of the same epoch (it was ours, and its producer is gone), or of the epoch before. In the second case, the fencing
  * between them must be an attempt of ours whose answer was lost. Another instance's fencing looks the same, and its
- * owner may begin and commit at once. The transaction time-out, which a fencing sets, tells them apart: each process
+ * owner may begin and commit at once. The transaction timeout, which a fencing sets, tells them apart: each process
  * uses one of its own (`ownTimeout`).
  *
  * Releases before this rule abort by EndTxn, which keeps the epoch. If one of them does so within the milliseconds
@@ -48,7 +48,7 @@ export class LastOutcomes {
   readonly #known = new Map<string, Known>();
   readonly #producerIds = new Map<string, Set<bigint>>();
 
-  /** @param timeoutMs the transaction time-out with which this process fences; hardly any other process uses it */
+  /** @param timeoutMs the transaction timeout with which this process fences; hardly any other process uses it */
   constructor(private readonly timeoutMs: number) {}
 
   /** Notes a report. @param before what the coordinator reports before an attempt to fence */
@@ -118,7 +118,7 @@ function outcomeOf({ errorCode, state }: DescribedTransaction): TransactionOutco
   return ABORTED.has(state) ? 'abort' : null;
 }
 
-/** The time-out less up to a second, at random: `LastOutcomes` recognises the fencings of this process by it. */
+/** The timeout less up to a second, at random: `LastOutcomes` recognises the fencings of this process by it. */
 export function ownTimeout(timeoutMs: number): number {
   return timeoutMs - randomInt(TIMEOUT_SPREAD_MS);
 }

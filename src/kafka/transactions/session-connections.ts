@@ -8,7 +8,7 @@ type Connections = Pick<BrokerConnections, 'ask' | 'close' | 'drop' | 'lostOne'>
 
 /**
  * The longest throttling that an open transaction may wait for. Even a few waits of this length are far below the
- * transaction time-out.
+ * transaction timeout.
  */
 const MAX_OPEN_AND_THROTTLED_MS = 5_000;
 

@@ -38,7 +38,7 @@ export interface SessionParts {
 
 /**
  * Tries to abort the session's transaction. Then readers of the written topics do not wait for the next owner or for
- * the transaction time-out. Whether the abort works or not, the next owner's fencing ends the transaction. It does not
+ * the transaction timeout. Whether the abort works or not, the next owner's fencing ends the transaction. It does not
  * use EndTxn, which keeps the epoch: see `LastOutcomes`. Never rejects.
  */
 export async function tryToAbort(parts: SessionParts): Promise<void> {

@@ -45,7 +45,7 @@ export async function openAt(
 }
 
 /**
- * The group's committed offset, from the coordinator that receives the session's offsets. Once this coordinator has
+ * The group's offset, from the coordinator that receives the session's offsets. Once this coordinator has
  * acknowledged an offset in the open transaction, it is proved to be the true one.
  * @throws BrokerError
  */

@@ -27,7 +27,8 @@ const PROOF_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers:
 const MARKERS_RETRY_MS = 1;
 /**
  * If markers are this late, a leader is gone. Once the cluster has noticed that (9 s), brokers may skip its markers.
- * Then the next transaction could begin. It would fail without that leader, and its abort would also abort that commit.
+ * Then the coordinator would let the next transaction begin, although the commit before it is still open at that
+ * leader. That transaction would fail, because the leader is gone, and its abort would also abort that commit.
  */
 const MARKERS_TIMEOUT_MS = 2_000;
 
@@ -46,9 +47,10 @@ class LateMarkersError extends BrokerError {}
  *                any error, any unknown outcome, discard: over
  * ```
  *
- * It repeats only two kinds of requests. A request that was answered with CONCURRENT_TRANSACTIONS was not carried out.
- * The requests of `repeatEnd` may be sent twice. After any other failure the outcome is unknown. So the session is
- * over. The next owner of the id fences, and reads from the log how the transaction ended.
+ * This class sends only two kinds of requests again: a request that the broker answered with CONCURRENT_TRANSACTIONS
+ * (it was not carried out), and the requests of `repeatEnd` (they may be sent twice). After any other failure the
+ * outcome is unknown. So the session is over. The next owner of the id fences, and reads from the log how the
+ * transaction ended.
  */
 export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #parts: SessionParts;
@@ -57,7 +59,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   #over: Error | null = null;
   /** The calls of this object that have not settled. Each call settles after all of its requests. */
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** True if every request so far was answered. Then one more request will not wait for the request time-out. */
+  /** True if every request so far was answered. Then one more request will not wait for the request timeout. */
   #allAnswered = true;
   readonly #batches: SessionBatches;
   #discarded: Promise<void> | null = null;
@@ -111,7 +113,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   begin(partitions: readonly TopicPartition[]): Promise<void> {
     return this.#call('idle', async () => {
-      // Before the coordinator knows of the transaction: without leaders, it would have to be aborted.
+      // Find the leaders first. If a leader were missing later, the transaction that the coordinator knows by then
+      // would have to be aborted.
       await settleAll(partitions.map((at) => this.#leaderOf(at)));
       this.#state = 'beginning';
       this.#parts.forgetOutcome();
@@ -121,7 +124,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
         this.#untilMarkersAreWritten(coordinator, () => addOffsetsToTxn(session, groupId)),
       ]);
       const failures = requests.flatMap((request) => (request.status === 'rejected' ? [request.reason as Error] : []));
-      // Aborting a transaction that was not begun would begin one, and count as the last outcome (`LastOutcomes`).
+      // An abort would begin a transaction if none was begun, and that abort would count as the last outcome
+      // (`LastOutcomes`).
       if (failures.length === requests.length && failures.every((failure) => failure instanceof LateMarkersError))
         this.#state = 'idle';
       if (failures[0] !== undefined) throw failures[0];
@@ -177,7 +181,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   async #call<T>(needed: State, work: () => Promise<T>): Promise<T> {
     if (this.#over !== null) throw this.#over;
-    if (this.#state !== needed) throw new Error(`a transaction must be ${needed} for this, it is ${this.#state}`);
+    if (this.#state !== needed) throw new Error(`the transaction is ${this.#state}, but this call needs it ${needed}`);
     const pending = work();
     this.#inFlight.add(pending);
     try {

@@ -1,4 +1,4 @@
-/** Fences transactional ids. A fencing gives a producer, and makes the committed offset final. */
+/** Fences transactional ids. A fencing gives a producer, and makes the group's offset final. */
 import type { Clock } from '../../lib/clock.js';
 import { BrokerSettingError } from '../../pipeline/errors.js';
 import type { Transactions } from '../../pipeline/ports.js';
@@ -27,7 +27,7 @@ export interface TransactionsOptions {
 }
 
 const BATCH_BYTES = 900_000;
-/** Below the transaction time-out, so that a frozen broker is noticed before the coordinator aborts. */
+/** Below the transaction timeout, so that a frozen broker is noticed before the coordinator aborts. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
@@ -44,7 +44,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
 
   return {
     async fence(transactionalId) {
-      const connections = new BrokerConnections(config);
+      const connections = new BrokerConnections(config, clock);
       const throttle = throttles.get(transactionalId) ?? new Throttle(clock);
       throttles.set(transactionalId, throttle);
       const lastCommit = lastCommits.get(transactionalId) ?? new LastCommit(transactionTimeoutMs);
@@ -60,7 +60,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
         const lastOutcome = outcomes.afterFencing(transactionalId, { producerId, producerEpoch });
         lastCommit.fenced({ producerId, producerEpoch });
         return new KafkaTransactionalProducer({
-          connections: new SessionConnections(connections, new BrokerConnections(config), throttle),
+          connections: new SessionConnections(connections, new BrokerConnections(config, clock), throttle),
           leaders: cluster.leaders,
           clock,
           session: { transactionalId, producerId, producerEpoch },

@@ -1,4 +1,4 @@
-/** Asks about the transactions of an id without fencing it. */
+/** Asks about the transactions of transactional ids without fencing them. */
 import type { TopicPartition } from '../../lib/record.js';
 import type { Clock } from '../../lib/clock.js';
 import { BrokerError } from '../../pipeline/errors.js';
@@ -20,28 +20,37 @@ export class UnfencedTransactions {
     private readonly cluster: ClusterView,
     private readonly clock: Clock,
   ) {
-    this.#connections = new BrokerConnections(kafka);
+    this.#connections = new BrokerConnections(kafka, clock);
+  }
+
+  /** The present producer of each id; ids that the coordinators do not know have none. @throws BrokerError */
+  async producersOf(transactionalIds: readonly string[]): Promise<ReadonlySet<bigint>> {
+    const producerIds = new Set<bigint>();
+    for (const transactionalId of transactionalIds) {
+      const producerId = await this.#producerIdOf(transactionalId);
+      if (producerId !== null) producerIds.add(producerId);
+    }
+    return producerIds;
   }
 
   /**
-   * The offset at which the open transaction of the id's present producer begins in a partition. `unknown` if the
+   * The offset at which the first open transaction of these producers begins in a partition. `unknown` if the
    * partition's leader cannot tell.
    * @throws BrokerError
    */
-  async openFrom(transactionalId: string, at: TopicPartition): Promise<OpenFrom> {
-    const producerId = await this.#producerIdOf(transactionalId);
-    if (producerId === null) return 'nothing';
-    const leader = await this.#leaderOf(at);
+  async openFrom(producerIds: ReadonlySet<bigint>, partition: TopicPartition): Promise<OpenFrom> {
+    if (producerIds.size === 0) return 'nothing';
+    const leader = await this.#leaderOf(partition);
     const connections = { write: this.#connections.ask.bind(this.#connections) };
-    return openAt({ connections, producerIds: new Set([producerId]) }, leader, at);
+    return openAt({ connections, producerIds }, leader, partition);
   }
 
-  async #leaderOf(at: TopicPartition): Promise<string> {
+  async #leaderOf(partition: TopicPartition): Promise<string> {
     try {
-      return (await this.cluster.leaders.find(at)).address;
+      return (await this.cluster.leaders.find(partition)).address;
     } catch (error) {
       if (error instanceof BrokerError) throw error;
-      throw noAnswer(error, 'Metadata', at);
+      throw noAnswer(error, 'Metadata', partition);
     }
   }
 

@@ -1,6 +1,6 @@
-import { isPoison } from '../../../src/decode/poison.js';
+import { isBadRecord } from '../../../src/decode/bad-record.js';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
-import { POISON_CODES } from '../../../src/domain/events.js';
+import { DEAD_LETTER_CODES } from '../../../src/domain/events.js';
 import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
 import { transition } from '../../../src/domain/transition.js';
 import type { AnomalyKind } from '../../../testkit/audit/anomaly.js';
@@ -16,13 +16,13 @@ function kindsIn(deployment: DeploymentInMemory): AnomalyKind[] {
 const KEY = Buffer.from('company-1');
 const OWN_HEADERS = { own: ['1', null, '1'], dl_code: 'of an earlier time' };
 
-/** A record that is poison, with headers of its own. */
-function onePoison(deployment: DeploymentInMemory): TopicRecord {
+/** A bad record, with headers of its own. */
+function oneBadRecord(deployment: DeploymentInMemory): TopicRecord {
   return deployment.raw(KEY, Buffer.from('nonsense that is long enough'), { headers: OWN_HEADERS });
 }
 
-/** One record of each kind of poison, with the code that it should get. */
-const POISON: [string, (deployment: DeploymentInMemory) => TopicRecord][] = [
+/** One record of each kind of bad record, with the code that it should get. */
+const BAD_RECORDS: [string, (deployment: DeploymentInMemory) => TopicRecord][] = [
   ['missing-key', (d) => d.raw(null, Buffer.from('x'))],
   ['missing-key', (d) => d.raw(Buffer.alloc(0), null)],
   ['bad-framing', (d) => d.raw(KEY, null)],
@@ -62,7 +62,7 @@ async function codeGivenTo({ key, value, offset, timestamp, headers: map }: Topi
   const schemas = { 1: syncEventSchema(), 3: clientSettingsSchema() };
   const headers = [...map].flatMap(([name, values]) => values.map((one) => ({ key: name, value: one })));
   const decoded = await decodeOne({ key, value, offset, timestamp, headers }, schemas);
-  if (isPoison(decoded)) return decoded.code;
+  if (isBadRecord(decoded)) return decoded.code;
   const rows = new CompanyRows(decoded.companyId);
   rows.loadCompany(null);
   visitRowsNeeded(decoded, {
@@ -76,14 +76,14 @@ async function codeGivenTo({ key, value, offset, timestamp, headers: map }: Topi
 
 describe('dead letters', () => {
   test('the audit knows each code of the processor', () => {
-    expect([...new Set(POISON.map(([code]) => code))].sort()).toEqual([...POISON_CODES].sort());
+    expect([...new Set(BAD_RECORDS.map(([code]) => code))].sort()).toEqual([...DEAD_LETTER_CODES].sort());
   });
 
-  test.each(POISON)('%s is also the code that the processor gives the record', async (code, write) => {
+  test.each(BAD_RECORDS)('%s is also the code that the processor gives the record', async (code, write) => {
     expect(await codeGivenTo(write(new DeploymentInMemory()))).toBe(code);
   });
 
-  test.each(POISON)('are expected of %s, with that code', (code, write) => {
+  test.each(BAD_RECORDS)('are expected of %s, with that code', (code, write) => {
     const deployment = new DeploymentInMemory();
     const record = write(deployment);
     expect(kindsIn(deployment)).toEqual(['dead-letter-lost']);
@@ -96,25 +96,25 @@ describe('dead letters', () => {
 
   test("a correct dead letter keeps the record's headers, even repeated ones, null values and names of added headers", () => {
     const deployment = new DeploymentInMemory();
-    deployment.deadLetter(onePoison(deployment), 'undecodable');
+    deployment.deadLetter(oneBadRecord(deployment), 'undecodable');
     expect(kindsIn(deployment)).toEqual(['dead-letter-altered']);
     deployment.deadLetters.length = 0;
     deployment.deadLetter(deployment.events[0] as TopicRecord, 'bad-framing');
     expect(kindsIn(deployment)).toEqual([]);
   });
 
-  test('each poison record has one dead letter: a second one is a duplicate', () => {
+  test('each bad record has one dead letter: a second one is a duplicate', () => {
     const deployment = new DeploymentInMemory();
-    const poison = onePoison(deployment);
-    deployment.deadLetter(poison, 'bad-framing');
-    deployment.deadLetter(poison, 'bad-framing');
+    const badRecord = oneBadRecord(deployment);
+    deployment.deadLetter(badRecord, 'bad-framing');
+    deployment.deadLetter(badRecord, 'bad-framing');
     expect(kindsIn(deployment)).toEqual(['dead-letter-duplicate']);
   });
 
-  test('an exact copy of a poison record needs a dead letter of its own', () => {
+  test('an exact copy of a bad record needs a dead letter of its own', () => {
     const deployment = new DeploymentInMemory();
-    deployment.deadLetter(onePoison(deployment), 'bad-framing');
-    onePoison(deployment);
+    deployment.deadLetter(oneBadRecord(deployment), 'bad-framing');
+    oneBadRecord(deployment);
     expect(kindsIn(deployment)).toEqual(['dead-letter-lost']);
   });
 
@@ -131,11 +131,11 @@ describe('dead letters', () => {
     ['no message', { headers: { dl_message: '' } }],
   ])('a dead letter with %s is altered', (_, changes) => {
     const deployment = new DeploymentInMemory();
-    deployment.deadLetter(onePoison(deployment), 'bad-framing', changes);
+    deployment.deadLetter(oneBadRecord(deployment), 'bad-framing', changes);
     expect(kindsIn(deployment)).toEqual(['dead-letter-altered']);
   });
 
-  test('a dead letter of a record that is not poison, or does not exist, is unexplained', () => {
+  test('a dead letter of a record that is not bad, or does not exist, is unexplained', () => {
     const deployment = new DeploymentInMemory();
     const fine = deployment.manifest('company-1', ['d1']);
     deployment.deadLetter(fine, 'undecodable');
@@ -145,16 +145,16 @@ describe('dead letters', () => {
     expect(kindsIn(deployment)).toEqual([kind, kind, kind]);
   });
 
-  test('a company held by poison must not be announced, and must be announced after the repair', () => {
+  test('a company held by a bad record must not be announced, and must be announced after the repair', () => {
     const deployment = new DeploymentInMemory();
-    const poison = onePoison(deployment);
-    deployment.deadLetter(poison, 'bad-framing');
+    const badRecord = oneBadRecord(deployment);
+    deployment.deadLetter(badRecord, 'bad-framing');
     deployment.manifest('company-1', ['d1']);
     deployment.status('company-1', 'd1', 'Complete');
     const report = auditTopics(deployment.input());
     expect(report.anomalies).toEqual([]);
     expect(report.companies.get('company-1')).toEqual({ announced: false, whyNot: 'held by a bad record' });
-    deployment.status('company-1', 'd1', 'Complete', { headers: { repairs: `1/${poison.offset}` } });
+    deployment.status('company-1', 'd1', 'Complete', { headers: { repairs: `1/${badRecord.offset}` } });
     expect(kindsIn(deployment)).toEqual(['missing']);
   });
 });
@@ -168,7 +168,7 @@ test('no limit applies to an announced company: no dead letter is expected of it
   expect(kindsIn(deployment)).toEqual([]);
 });
 
-test('texts of 1,024 bytes, and a longer error message, are not poison', () => {
+test('texts of 1,024 bytes, and a longer error message, are not bad', () => {
   const deployment = new DeploymentInMemory();
   deployment.status('company-1', 'd'.repeat(1_024), 'Complete');
   const changed = { datasetId: 'd', connectionId: 'c', dataType: 't', status: 'FetchError', trigger: 'LINK' };

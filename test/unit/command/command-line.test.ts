@@ -170,6 +170,16 @@ describe('the help of a command', () => {
     expect(shown).toEqual(read.map(({ env }) => env));
   });
 
+  test.each([
+    ['dead-letters list', ['SCHEMA_REGISTRY_URL', 'HTTP_TOKEN', 'TOPIC_CLIENT_SETTINGS', 'TOPIC_COMPANY_SYNCHRONIZED']],
+    ['dead-letters show', ['HTTP_TOKEN']],
+    ['dead-letters release', ['TOPIC_DEAD_LETTER', 'MAX_BATCH_BYTES', 'TOPIC_CLIENT_SETTINGS']],
+  ])('of %s has no settings that only other commands about dead letters read', async (name, ofOthers) => {
+    const [shown, ofRepair] = [await helpOf(name), await helpOf('dead-letters repair')];
+    expect(ofOthers.filter((env) => shown.includes(env))).toEqual([]);
+    expect(ofOthers.filter((env) => !ofRepair.includes(env))).toEqual([]);
+  });
+
   test('of schemas register has no settings of brokers, and that of run has all settings', async () => {
     expect(await helpOf('schemas register')).not.toContain('KAFKA_');
     for (const { env } of Object.values<Setting>(SETTINGS)) expect(await helpOf('run')).toContain(env);

@@ -1,6 +1,6 @@
 import { maySilence, SilencedCompanies } from '../../../src/command/confirm-silencing.js';
 
-const AGAIN = 'company-sync companies seed --file told.txt';
+const AGAIN = 'company-sync companies seed --file notified.txt';
 
 async function asked(
   count: number,

@@ -1,12 +1,12 @@
 /** The memory that reading dead letters may take. */
 import { DeadLetterCollector, type CollectorLimits } from '../../../src/command/dead-letter-collector.js';
-import type { PoisonCode } from '../../../src/domain/events.js';
+import type { DeadLetterCode } from '../../../src/domain/events.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import { deadLetterOf, withoutBytes, type DeadLetter } from '../../../src/publish/dead-letter.js';
 
 const INPUT = { topic: 'sync-events', partition: 0 };
 
-function deadLetter(offset: number, key: string, value: string, message = '', code: PoisonCode = 'undecodable') {
+function deadLetter(offset: number, key: string, value: string, message = '', code: DeadLetterCode = 'undecodable') {
   const record = { offset, timestamp: 0, key: Buffer.from(key), value: Buffer.from(value), headers: NO_HEADERS };
   return { ...record, ...deadLetterOf(record, { code, message }, INPUT) };
 }

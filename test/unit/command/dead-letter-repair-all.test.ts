@@ -8,6 +8,7 @@ import { InputAfterwards } from '../../../src/command/input-afterwards.js';
 import type { Originals } from '../../../src/command/original-record.js';
 import { OutputError } from '../../../src/command/print.js';
 import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
+import type { RepairSender } from '../../../src/command/repair-sender.js';
 import type { InputEvent } from '../../../src/domain/events.js';
 import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
@@ -123,12 +124,12 @@ class CountingDesk {
 
   async afterwards(
     _letters: unknown,
-    poison: ReadonlyMap<RecordId, unknown>,
+    badRecords: ReadonlyMap<RecordId, unknown>,
     _watched: unknown,
     originals: Originals,
   ): Promise<InputAfterwards> {
     originals.take(0, this.input);
-    const afterwards = new InputAfterwards(poison, new Set(), () => Promise.resolve([]));
+    const afterwards = new InputAfterwards(badRecords, new Set(), () => Promise.resolve([]));
     const records = this.sent.map(({ repairs }, i) => ({
       offset: 100_000 + i,
       timestamp: 0,
@@ -167,6 +168,7 @@ async function repaired(
   const lines: string[] = [];
   const at: Partial<Repairs> = {
     desk: desk as unknown as DeadLetterDesk,
+    sender: desk as unknown as RepairSender,
     print: (line) => {
       print?.(line);
       lines.push(line);
@@ -196,12 +198,12 @@ test('a dead letter of a later portion that was replaced before is counted, and 
   expect(lines.at(-1)).toBe('1201 of 1201 dead letters without a repair were sent again');
 });
 
-test('a dead letter that cannot be read is left, whichever portion it is in', async () => {
+test('a dead letter that cannot be read is not repaired, whichever portion it is in', async () => {
   const stored = Array.from({ length: 1_001 }, (_, offset) => deadLetterAt(offset));
   stored[1_000] = { ...deadLetterAt(1_000), value: Buffer.from('unreadable') };
   const { desk, lines } = await repaired(stored);
   expect(desk.sent).toHaveLength(1_000);
-  expect(lines.filter((line) => line.includes(': left'))).toEqual(['0/1000: left, undecodable']);
+  expect(lines.filter((line) => line.includes(': not repaired'))).toEqual(['0/1000: not repaired: undecodable']);
   expect(lines.at(-1)).toBe('1000 of 1001 dead letters without a repair were sent again');
 });
 
@@ -210,7 +212,7 @@ test('a dead letter that would silence its company is left and listed, whatever 
   const { desk, lines } = await repaired(stored, { unverified: true });
   expect(desk.sent.map(({ value }) => value)).toEqual(['1', '3']);
   expect(lines).toContain(
-    '0/2: left, its CompanyDeleted would silence company acme permanently: if that is right, run company-sync ' +
+    '0/2: not repaired: its CompanyDeleted would silence company acme permanently: if that is right, run company-sync ' +
       'dead-letters repair 0/2',
   );
   expect(lines.at(-1)).toBe('2 of 3 dead letters without a repair were sent again');
@@ -221,8 +223,8 @@ test('a dead letter that is not a copy of its input record is left, also if the 
   const input = [deadLetterAt(1), { ...deadLetterAt(2), value: Buffer.from('other') }];
   const { desk, lines } = await repaired(stored, { input });
   expect(desk.sent.map(({ value }) => value)).toEqual(['1']);
-  expect(lines[0]).toContain('0/2: left, the dead letter is not a copy of record 0/2 of sync-events');
-  expect(lines[1]).toContain('0/3: left, sync-events does not have record 0/3 now');
+  expect(lines[0]).toContain('0/2: not repaired: the dead letter is not a copy of record 0/2 of sync-events');
+  expect(lines[1]).toContain('0/3: not repaired: sync-events does not have record 0/3 now');
   const unverified = await repaired(stored, { input, unverified: true });
   expect(unverified.desk.sent.map(({ value }) => value)).toEqual(['1', '2', '3']);
 });

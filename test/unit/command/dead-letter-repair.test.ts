@@ -4,6 +4,7 @@ import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector
 import { RefusedError, repairOf, repairOne, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
 import type { Original } from '../../../src/command/original-record.js';
 import { RepairAttempts } from '../../../src/command/repair-attempts.js';
+import type { RepairSender } from '../../../src/command/repair-sender.js';
 import type { RunningInstances } from '../../../src/command/running-instances.js';
 import type { InputEvent } from '../../../src/domain/events.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
@@ -96,7 +97,7 @@ test('each company that is released is printed, with the records', async () => {
     '9 acme unknown-schema repairs 5 6',
   );
   const [sent, lines]: [RecordTo[], string[]] = [[], []];
-  const desk: Partial<DeadLetterDesk> = {
+  const sender: Partial<RepairSender> = {
     inputPartitions: () => Promise.resolve(1),
     send: (records) => Promise.resolve(void sent.push(...records)),
     releaseOf: (companyId) => Promise.resolve({ key: Buffer.from(companyId), value: null, headers: [] }),
@@ -104,7 +105,8 @@ test('each company that is released is printed, with the records', async () => {
   const explanation = () =>
     Promise.resolve({ holds: [{ record: '0/5' }, { record: '0/6' }], clientId: 'k', asOf: { partition: 0 } });
   const at = {
-    desk: desk as DeadLetterDesk,
+    desk: {} as DeadLetterDesk,
+    sender: sender as RepairSender,
     instances: { explanation } as unknown as RunningInstances,
     print: (line: string) => void lines.push(line),
   } satisfies Repairs;
@@ -127,14 +129,15 @@ test.each([99, 1, -1, 0.5])(
   async (partition) => {
     const read = deadLettersOf('5 held key-mismatch');
     const sent: RecordTo[] = [];
-    const desk: Partial<DeadLetterDesk> = {
+    const sender: Partial<RepairSender> = {
       inputPartitions: () => Promise.resolve(1),
       send: (records) => Promise.resolve(void sent.push(...records)),
       releaseOf: (companyId) => Promise.resolve({ key: Buffer.from(companyId), value: null, headers: [] }),
     };
     const explanation = () => Promise.resolve({ holds: [{ record: '0/5' }], clientId: 'k', asOf: { partition } });
     const at = {
-      desk: desk as DeadLetterDesk,
+      desk: {} as DeadLetterDesk,
+      sender: sender as RepairSender,
       instances: { explanation } as unknown as RunningInstances,
       print: () => undefined,
     } satisfies Repairs;
@@ -155,12 +158,15 @@ describe('repair of one dead letter', () => {
     const desk: Partial<DeadLetterDesk> = {
       readOne: () => Promise.resolve({ ...read, deadLetter, original }),
       readAgain: () => Promise.resolve([{ ...ABOUT_ACME, payload }]),
-      inputPartitions: () => Promise.resolve(1),
       refusalOf: () => Promise.resolve(null),
+    };
+    const sender: Partial<RepairSender> = {
+      inputPartitions: () => Promise.resolve(1),
       send: (records) => Promise.resolve(void sent.push(...records)),
     };
     const tools = {
       desk: desk as DeadLetterDesk,
+      sender: sender as RepairSender,
       instances: {} as RunningInstances,
       print: (line: string) => void lines.push(line),
     } satisfies Repairs;

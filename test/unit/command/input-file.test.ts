@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../../../src/command/command.js';
-import { COMMANDS } from '../../../src/command/commands.js';
+import { COMMANDS, type CommandName } from '../../../src/command/commands.js';
 import { mustBeReadable } from '../../../src/command/input-file.js';
-import { loadConfig } from '../../../src/config.js';
+import { loadConfig, type Flags } from '../../../src/config.js';
 import { hiderOf } from '../../../src/lib/hide-secrets.js';
 import { createLogger } from '../../../src/ops/logger.js';
 
@@ -27,11 +27,8 @@ test.each([
   );
 });
 
-test.each([
-  ['events send', ''],
-  ['companies seed', ''],
-  ['dead-letters repair', '3/1042'],
-] as const)('%s looks at its file before it asks anybody', async (name, argument) => {
+/** Runs a command with neither registry nor broker. */
+async function run(name: CommandName, flags: Flags, argument: string): Promise<number> {
   const nowhere = { KAFKA_BROKERS: '127.0.0.1:1', SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' };
   const context = {
     config: loadConfig(nowhere, {}, () => ''),
@@ -44,6 +41,22 @@ test.each([
     tracing: { kind: 'off' } as never,
   };
   const command = await COMMANDS[name]();
-  const file = join(folder, 'none');
-  await expect(command.run(context, { file }, argument)).rejects.toThrow(UsageError);
+  return command.run(context, flags, argument);
+}
+
+test.each([
+  ['events send', ''],
+  ['companies seed', ''],
+  ['dead-letters repair', '3/1042'],
+] as const)('%s looks at its file before it asks anybody', async (name, argument) => {
+  await expect(run(name, { file: join(folder, 'none') }, argument)).rejects.toThrow(UsageError);
+});
+
+test.each([
+  [join(folder, 'none'), 'there is no such folder'],
+  [folder, `it is not a STATE_DIR of an instance: ${join(folder, 'instance', 'LOCK')} does not exist`],
+])('explain --offline refuses %s', async (offline, reason) => {
+  await expect(run('explain', { offline }, 'acme')).rejects.toEqual(
+    new UsageError([`--offline is ${JSON.stringify(offline)}: ${reason}`]),
+  );
 });

@@ -77,14 +77,14 @@ test('doctor warns about insecure settings', async () => {
   }
 });
 
-describe('a broker that lacks a request is named, with what it has and the release that is needed,', () => {
+describe('a broker that does not support a request is named, with what it has and the release that is needed,', () => {
   const brokers = new VersionedBrokers();
   afterEach(() => brokers.close());
 
   async function startOnOldBroker(command: string) {
     const first = await brokers.start(everyVersion());
     const old = await brokers.start(everyVersion({ 9: { minVersion: 0, maxVersion: 5 } }));
-    const fault = `broker ${old} lacks OffsetFetch, version 7: it has versions 0 to 5; use Kafka 2.5 or later`;
+    const fault = `broker ${old} does not support OffsetFetch in version 7: it has versions 0 to 5; use Kafka 2.5 or later`;
     const { child, said } = start([command], undefined, first);
     return { child, named: said(fault) };
   }

@@ -29,7 +29,7 @@ test.each([
   ['nothing that is no record', ['1/9 repairs nonsense'], '1/9', ['1/9']],
   ['letters that name each other once', ['1/5 repairs 1/9', '1/9 repairs 1/5'], '1/5', ['1/5', '1/9']],
 ])('one repair replaces %s', (_what, deadLetters, id, replaced) => {
-  expect([...attempts(...deadLetters).replacedWith(id)]).toEqual(replaced);
+  expect([...attempts(...deadLetters).recordsThatOneRepairReplaces(id)]).toEqual(replaced);
 });
 
 test('a repair names each record once, and keeps the other headers', () => {
@@ -48,7 +48,7 @@ describe('if dead letters name more records than the memory limit allows', () =>
     add(all, '1/9 repairs 1/5');
     for (let sender = 0; sender < 100; sender++) add(all, `2/${sender} repairs ${named(1_000 * sender, 9)}`);
     add(all, '1/12 repairs 1/5');
-    expect([...all.replacedWith('1/5')]).toEqual(['1/5', '1/9', '1/12']);
+    expect([...all.recordsThatOneRepairReplaces('1/5')]).toEqual(['1/5', '1/9', '1/12']);
     expect(all.leftOut).toBeGreaterThan(800);
   });
 
@@ -58,7 +58,7 @@ describe('if dead letters name more records than the memory limit allows', () =>
     expect([all.targetsOf('2/0').length, all.targetsOf('2/1').length, all.targetsOf('2/2').length]).toEqual([8, 2, 0]);
     expect(all.leftOut).toBe(14);
     // A failed repair stays open if it is not known whether the others that it names are replaced too.
-    expect([...all.replacedWith('1/0')]).toEqual(['1/0']);
+    expect([...all.recordsThatOneRepairReplaces('1/0')]).toEqual(['1/0']);
   });
 
   test('those of the dead letter that a person asked for are kept', () => {
@@ -66,7 +66,7 @@ describe('if dead letters name more records than the memory limit allows', () =>
     for (let sender = 0; sender < 3; sender++) add(all, `2/${sender} repairs ${named(100, 8)}`);
     add(all, '1/5 repairs 1/1 1/2');
     add(all, '1/9 repairs 1/5');
-    expect([...all.replacedWith('1/5')]).toEqual(['1/5', '1/1', '1/2', '1/9']);
+    expect([...all.recordsThatOneRepairReplaces('1/5')]).toEqual(['1/5', '1/1', '1/2', '1/9']);
   });
 
   test('a repetition of a record does not count', () => {
@@ -82,7 +82,7 @@ test('dead letters that all name each other do not keep the command busy', () =>
   const ids = Array.from({ length: 500 }, (_, i) => `1/${i}`);
   for (const id of ids) add(all, `${id} repairs ${ids.join(' ')}`);
   const begun = performance.now();
-  for (const id of ids.slice(0, 20)) expect(all.replacedWith(id).size).toBe(500);
+  for (const id of ids.slice(0, 20)) expect(all.recordsThatOneRepairReplaces(id).size).toBe(500);
   // Comparing the targets of each failed repair with what is replaced would take 100 million steps for each record.
   expect(performance.now() - begun).toBeLessThan(5_000);
 });
@@ -98,5 +98,5 @@ test('a dead letter that names more records than one record can repair is not a 
 test('of very many failed repairs of one record, a repair replaces as many as one record can name', () => {
   const all = new RepairAttempts(() => true);
   for (let i = 0; i < 25_000; i++) add(all, `2/${i} repairs 1/5`);
-  expect(all.replacedWith('1/5').size).toBe(10_001);
+  expect(all.recordsThatOneRepairReplaces('1/5').size).toBe(10_001);
 });

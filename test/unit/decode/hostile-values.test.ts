@@ -1,6 +1,6 @@
-/** Hostile values: in avsc, each of these looped forever or took gigabytes of memory. */
+/** Hostile values: in avsc, each of these looped permanently or took gigabytes of memory. */
 import avro from 'avsc';
-import { isPoison } from '../../../src/decode/poison.js';
+import { isBadRecord } from '../../../src/decode/bad-record.js';
 import {
   branches,
   decodeOne,
@@ -28,7 +28,7 @@ const beforeDatasets = writer.toBuffer(eventValue({ 'companysync.LinkSyncQueued'
 async function whyUndecodable(bytes: Buffer, schema?: object): Promise<string> {
   const id = schema === undefined ? SCHEMA_ID : 8;
   const decoded = await decodeOne(recordOf({ value: framed(id, bytes) }), schema === undefined ? {} : { 8: schema });
-  return isPoison(decoded) && decoded.code === 'undecodable' ? decoded.message : 'not undecodable';
+  return isBadRecord(decoded) && decoded.code === 'undecodable' ? decoded.message : 'not undecodable';
 }
 
 test.each([30_000_000n, 2n ** 31n, 2n ** 50n, 2n ** 62n, -(2n ** 31n), -(2n ** 62n)])(

@@ -1,6 +1,6 @@
 /** Each branch of the schema is read as its own payload. If one was read as another, companies could be silenced. */
 import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
-import { isPoison } from '../../../src/decode/poison.js';
+import { isBadRecord } from '../../../src/decode/bad-record.js';
 import { RECORD_NAMES } from '../../../src/decode/payload.js';
 import { PAYLOADS, writtenByFastavro, type PayloadType } from '../../support/payloads.js';
 import { branches, decodeOne, field, framed, recordOf, SCHEMA_ID, syncEventSchema } from './sync-events.js';
@@ -13,7 +13,7 @@ test('each branch of the schema is read as its own payload', async () => {
   for (const type of Object.keys(PAYLOADS) as PayloadType[]) {
     const value = writtenByFastavro(type);
     const decoded = await decodeOne(recordOf({ value: framed(SCHEMA_ID, value) }));
-    if (isPoison(decoded)) throw new Error(decoded.message);
+    if (isBadRecord(decoded)) throw new Error(decoded.message);
     expect(branches(syncEventSchema())[value.readUInt8(PAYLOAD_AT) / 2]?.name).toBe(type);
     kinds[decoded.payload.kind] = type;
   }

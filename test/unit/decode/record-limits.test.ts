@@ -1,6 +1,6 @@
 /** The limits of one record, tested at both sides of each limit. They are checked when the record is decoded. */
 import avro from 'avsc';
-import { isPoison } from '../../../src/decode/poison.js';
+import { isBadRecord } from '../../../src/decode/bad-record.js';
 import type { ReferencePayload } from '../../../testkit/reference-model.js';
 import { avroPayload, PAYLOADS, type PayloadType } from '../../support/payloads.js';
 import {
@@ -34,7 +34,7 @@ function codeOf(payload: object, event: object = {}, key = COMPANY): Promise<str
 async function codeOfEvent(event: object, key = COMPANY): Promise<string> {
   const value = framed(SCHEMA_ID, writer.toBuffer(event));
   const decoded = await decodeOne(recordOf({ value, key: Buffer.from(key) }));
-  return isPoison(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : 'event';
+  return isBadRecord(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : 'event';
 }
 
 const manifest = (changes: object) => codeOf({ 'companysync.LinkSyncQueued': { ...MANIFEST, ...changes } });
@@ -74,7 +74,7 @@ function textsIn({ fields }: AvroRecord, payload: string): string[][] {
     });
 }
 
-test('the texts of the schema are found', () => {
+test('the tested fields include texts of each event, also inside arrays', () => {
   expect(FIELDS.map(([field]) => field)).toEqual(
     expect.arrayContaining([
       'CompanyDeleted: clientId',
@@ -114,7 +114,7 @@ test.each([null, Buffer.from('nonsense'), framed(SCHEMA_ID, Buffer.of(1))])(
   },
 );
 
-test('10,000 datasets in one manifest are read, repeated ones aside, and more are too many, long or not', async () => {
+test('a manifest may name 10,000 different datasets; one more is `too-many-datasets`, also if its id is too long', async () => {
   const datasets = Array.from({ length: 10_000 }, (_, i) => ({ datasetId: `d${i}`, dataType: 't' }));
   expect(await manifest({ datasets: [...datasets, ...datasets.slice(0, 5)] })).toBe('event');
   const more = [...datasets, { datasetId: 'x'.repeat(1_025), dataType: 't' }];
@@ -126,7 +126,7 @@ test('10,000 repairs headers are read, and more are too large, because each name
     const others = [header('traceparent', 'x'), header('repairs', null)];
     const headers = [...others, ...Array.from({ length: repairs }, (_, i) => header('repairs', `0/${i}`))];
     const decoded = await decodeOne(recordOf({ headers }));
-    return isPoison(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : decoded.repairs.length;
+    return isBadRecord(decoded) ? `${decoded.code} of ${decoded.heldCompanyId ?? 'nobody'}` : decoded.repairs.length;
   };
   expect(await codeWith(10_000)).toBe(10_000);
   expect(await codeWith(10_001)).toBe(`too-large of ${COMPANY}`);

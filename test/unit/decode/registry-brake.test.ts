@@ -1,4 +1,4 @@
-/** When a registry without any id in use stops a partition, and when it does not. */
+/** When a registry without any id in use makes a partition wait, and when it does not. */
 import {
   RegistryBrake,
   SAMPLE_AGAIN_MS,
@@ -7,7 +7,7 @@ import {
   UnconfirmedSchemasError,
 } from '../../../src/decode/registry-brake.js';
 import { DecodingAbortedError } from '../../../src/decode/schema-resolution.js';
-import { isPoison, type Decoded } from '../../../src/decode/poison.js';
+import { isBadRecord, type Decoded } from '../../../src/decode/bad-record.js';
 import { createSyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import type { LogRecord } from '../../../src/lib/record.js';
@@ -64,7 +64,7 @@ function decode(records: readonly LogRecord[]): Promise<Decoded[]> {
 }
 
 async function codesOf(records: readonly LogRecord[]): Promise<Set<string>> {
-  return new Set((await decode(records)).map((one) => (isPoison(one) ? one.code : 'event')));
+  return new Set((await decode(records)).map((one) => (isBadRecord(one) ? one.code : 'event')));
 }
 
 /** A registry with our schemas, but without those of any producer. */
@@ -150,8 +150,8 @@ describe('a registry that has none of the ids in use', () => {
   });
 });
 
-describe('a registry that was restored from an old back-up', () => {
-  /** Registered after the back-up. */
+describe('a registry that was restored from an old backup', () => {
+  /** Registered after the backup. */
   const lost = LATER_ID;
 
   test('stops them after a start although it has an old id that some records of the input have', async () => {

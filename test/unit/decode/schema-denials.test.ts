@@ -11,7 +11,7 @@ test('denials from before the clock was set back do not count: the 10 s and the 
   denial.confirmRegistry();
   denial.note(EARLY);
   expect(denial.needsConfirmation).toBe(true);
-  expect(denial.restMs(EARLY)).toBe(UNKNOWN_AFTER_MS);
+  expect(denial.msUntilUnknown(EARLY)).toBe(UNKNOWN_AFTER_MS);
 
   denial.note(EARLY + UNKNOWN_AFTER_MS);
   expect(denial.isUnknown(EARLY + UNKNOWN_AFTER_MS)).toBe(false);

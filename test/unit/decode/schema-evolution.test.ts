@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SchemaWithReferences } from '../../../src/avro/schema.js';
-import { isPoison, type Decoded } from '../../../src/decode/poison.js';
+import { isBadRecord, type Decoded } from '../../../src/decode/bad-record.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import {
   branch,
@@ -30,7 +30,7 @@ function statusValue(changes: object = {}, eventChanges: object = {}): object {
 }
 
 function payloadOf(decoded: Decoded): object {
-  if (isPoison(decoded)) throw new Error(`poison: ${decoded.message}`);
+  if (isBadRecord(decoded)) throw new Error(`bad record: ${decoded.message}`);
   return decoded.payload;
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import avro from 'avsc';
-import type { InputEvent, PoisonCode } from '../../../src/domain/events.js';
-import { isPoison, type Decoded } from '../../../src/decode/poison.js';
+import type { DeadLetterCode, InputEvent } from '../../../src/domain/events.js';
+import { isBadRecord, type Decoded } from '../../../src/decode/bad-record.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import {
   COMPANY,
@@ -23,12 +23,12 @@ const writer = avro.Type.forSchema(syncEventSchema() as unknown as avro.Schema);
 const status = writtenByFastavro('DatasetStatusChanged');
 
 function event(decoded: Decoded): InputEvent {
-  if (isPoison(decoded)) throw new Error(`poison: ${decoded.message}`);
+  if (isBadRecord(decoded)) throw new Error(`bad record: ${decoded.message}`);
   return decoded;
 }
 
-function codeOf(decoded: Decoded): PoisonCode | 'event' {
-  return isPoison(decoded) ? decoded.code : 'event';
+function codeOf(decoded: Decoded): DeadLetterCode | 'event' {
+  return isBadRecord(decoded) ? decoded.code : 'event';
 }
 
 describe('values written by another Avro implementation', () => {
@@ -41,11 +41,11 @@ describe('values written by another Avro implementation', () => {
   });
 });
 
-describe('poison', () => {
+describe('bad records', () => {
   const noKey = Buffer.alloc(0);
   const notUtf8 = Buffer.from([0x63, 0xff]);
 
-  test.each<[string, Parameters<typeof recordOf>[0], PoisonCode, string | null]>([
+  test.each<[string, Parameters<typeof recordOf>[0], DeadLetterCode, string | null]>([
     ['no key', { key: null }, 'missing-key', null],
     ['an empty key', { key: noKey }, 'missing-key', null],
     ['a null value', { value: null }, 'bad-framing', COMPANY],
@@ -76,7 +76,7 @@ describe('poison', () => {
     });
   });
 
-  test.each<[string, Parameters<typeof recordOf>[0], PoisonCode]>([
+  test.each<[string, Parameters<typeof recordOf>[0], DeadLetterCode]>([
     ['a missing key comes before bad framing', { key: null, value: null }, 'missing-key'],
     ['bad framing comes before a key that is not UTF-8', { key: notUtf8, value: null }, 'bad-framing'],
     ['bad framing comes before an unknown schema', { value: Buffer.from([9, 0, 0, 0, 99]) }, 'bad-framing'],
@@ -102,14 +102,14 @@ describe('poison', () => {
 
     const decoded = await decodeOne(recordOf({ value: framed(8, status) }), { 8: schema });
 
-    expect(isPoison(decoded) && decoded.message.length).toBeLessThan(600);
+    expect(isBadRecord(decoded) && decoded.message.length).toBeLessThan(600);
   });
 
   function longSymbols(): string[] {
     return Array.from({ length: 500 }, (_, i) => `SYMBOL_${i}`);
   }
 
-  test('a poison record does not affect those before and after it', async () => {
+  test('a bad record does not affect those before and after it', async () => {
     const decoder = decoderOf(registryOf({ [SCHEMA_ID]: syncEventSchema() }));
     const batch = [
       recordOf({ offset: 1 }),
@@ -135,7 +135,7 @@ describe('the key is the companyId byte by byte', () => {
     return framed(SCHEMA_ID, Buffer.concat([before, Buffer.of(id.length << 1), id, after]));
   }
 
-  test.each<[string, Buffer, Buffer, PoisonCode | 'event']>([
+  test.each<[string, Buffer, Buffer, DeadLetterCode | 'event']>([
     ['text that is no ASCII matches', Buffer.from('Zoë'), Buffer.from('Zoë'), 'event'],
     ['a replacement character that is meant matches', replacement, replacement, 'event'],
     [
@@ -179,14 +179,14 @@ describe('repairs', () => {
   });
 });
 
-test('an outage of the registry is an error and makes nothing poison', async () => {
+test('an outage of the registry is an error and makes no record bad', async () => {
   const outage = new RegistryUnavailableError('connection refused');
   const decoder = decoderOf({ schemaById: () => Promise.reject(outage) });
 
   await expect(decoder.decodeBatch([recordOf()], notAborted())).rejects.toBe(outage);
 });
 
-test('records without a schema id are poison even during an outage of the registry', async () => {
+test('records without a schema id are bad even during an outage of the registry', async () => {
   const decoder = decoderOf({ schemaById: () => Promise.reject(new RegistryUnavailableError('connection refused')) });
 
   const decoded = await decoder.decodeBatch([recordOf({ key: null }), recordOf({ value: null })], notAborted());
@@ -275,7 +275,7 @@ describe('any value', () => {
     expect(new Set(decoded.map(codeOf))).toEqual(new Set(['undecodable']));
   });
 
-  test('of random or spoiled bytes is an event or poison, and never an error', async () => {
+  test('of random or spoiled bytes is an event or a bad record, and never an error', async () => {
     const decoder = decoderOf(registryOf({ [SCHEMA_ID]: syncEventSchema() }));
     const manifest = writtenByFastavro('LinkSyncQueued');
     const spoiled = fc
@@ -299,6 +299,6 @@ test('a batch whose records have more schemas than are kept is read as a whole',
   );
   const records = [...ids, ...ids].map((id) => recordOf({ value: framed(id, status) }));
   const decoded = await decoder.decodeBatch(records, notAborted());
-  expect(decoded.filter(isPoison)).toEqual([]);
+  expect(decoded.filter(isBadRecord)).toEqual([]);
   expect(decoded).toHaveLength(200);
 });

@@ -5,7 +5,7 @@ import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import { SyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
 import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
 import { NO_HEADERS, type Header, type LogRecord } from '../../../src/lib/record.js';
-import type { Decoded } from '../../../src/decode/poison.js';
+import type { Decoded } from '../../../src/decode/bad-record.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
 import { newestSchema, schemaVersion } from '../../../testkit/schema-file.js';
 import { writtenByFastavro } from '../../support/payloads.js';

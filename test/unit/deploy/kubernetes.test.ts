@@ -105,7 +105,9 @@ test('the settings are valid, and fit ports, probes and volumes', () => {
 test('the token must be chosen: the placeholder is refused, and another value leaves nothing open', () => {
   const read = (path: string) => readFileSync(path, 'utf8');
   expect(Object.keys(Secret.stringData)).toEqual(['HTTP_TOKEN']);
-  expect(() => loadConfig({ ...ConfigMap.data, ...Secret.stringData }, {}, read)).toThrow('HTTP_TOKEN is not usable');
+  expect(() => loadConfig({ ...ConfigMap.data, ...Secret.stringData }, {}, read)).toThrow(
+    'HTTP_TOKEN has a value that is not allowed',
+  );
   expect(exposures(loadConfig({ ...ConfigMap.data, HTTP_TOKEN: 'chosen' }, {}, read))).toEqual([]);
 });
 

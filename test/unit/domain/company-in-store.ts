@@ -6,10 +6,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { announce, type Announcement } from '../../../src/domain/announcement.js';
 import { CompanyRows, type ChangeVisitor } from '../../../src/domain/company-rows.js';
-import type { InputEvent, PoisonCode } from '../../../src/domain/events.js';
+import type { DeadLetterCode, InputEvent } from '../../../src/domain/events.js';
 import { policyFor, type Policy } from '../../../src/domain/policy.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
-import { completingOf, countAgain, dueFirst, mistrustCounts } from '../../../src/domain/recount.js';
+import { completingOf, countAgain, stepBeforeRecord, markCountsUntrusted } from '../../../src/domain/recount.js';
 import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
 import { hold, transition, type Outcome } from '../../../src/domain/transition.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
@@ -87,7 +87,7 @@ export class CompanyInStore {
     this.#loadCompany();
     if (this.company?.outcome === 'pending') {
       this.#loadAllRows();
-      if (dueFirst(this.#rows) === 'overdue') this.#announceOverdue();
+      if (stepBeforeRecord(this.#rows) === 'overdue') this.#announceOverdue();
       else this.#rows.setCompany({ ...this.company });
       this.settle();
     }
@@ -134,7 +134,7 @@ export class CompanyInStore {
   #loadCompany(): void {
     if (this.#rows.hasCompany()) return;
     this.#rows.loadCompany(this.stored.company.get('') ?? null);
-    if (this.#mustCount) mistrustCounts(this.#rows);
+    if (this.#mustCount) markCountsUntrusted(this.#rows);
   }
 
   #loadRowsNeeded(event: InputEvent): void {
@@ -165,7 +165,7 @@ export class CompanyInStore {
   }
 
   #applyOne(record: HistoryRecord): void {
-    if (record.kind === 'poison') {
+    if (record.kind === 'bad-record') {
       this.#hold(record, record.code);
       return;
     }
@@ -210,10 +210,10 @@ export class CompanyInStore {
     return outcome;
   }
 
-  #hold(record: HistoryRecord, code: PoisonCode): void {
+  #hold(record: HistoryRecord, code: DeadLetterCode): void {
     const holdId = `${this.context.partition}/${record.offset}`;
-    if (dueFirst(this.#rows) === 'needs-all-rows') this.#loadAllRows();
-    if (dueFirst(this.#rows) === 'overdue') this.#announceOverdue();
+    if (stepBeforeRecord(this.#rows) === 'needs-all-rows') this.#loadAllRows();
+    if (stepBeforeRecord(this.#rows) === 'overdue') this.#announceOverdue();
     this.#rows.loadHold(holdId, this.stored.holds.get(holdId) ?? null);
     const held = hold(this.#rows, holdId, code, record.timestamp);
     if (held !== (this.company?.outcome === 'pending'))

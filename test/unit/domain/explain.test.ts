@@ -8,13 +8,13 @@ import { judgeCompany } from '../../../testkit/reference-model.js';
 import { asOldReleaseReads, CompanyInStore } from './company-in-store.js';
 import {
   announcedElsewhere,
+  badRecord,
   companyAfter,
   deleted,
   earlier,
   historyOf,
   manifest,
   part,
-  poison,
   repairing,
   status,
   unlinked,
@@ -70,7 +70,7 @@ describe('the verdict on a company that', () => {
   });
 
   test('was announced elsewhere', () => {
-    expect(verdict(manifest('l', 'c', ['a']), poison(), announcedElsewhere())).toEqual([
+    expect(verdict(manifest('l', 'c', ['a']), badRecord(), announcedElsewhere())).toEqual([
       'announced-elsewhere',
       `announced by another system, reported at ${SINCE} by record 3/2: it is not announced here`,
     ]);
@@ -173,7 +173,7 @@ describe('the verdict on a company that', () => {
 });
 
 describe('a held company', () => {
-  const complete = [manifest('l', 'c', ['a']), poison(), status('a', 'Complete')];
+  const complete = [manifest('l', 'c', ['a']), badRecord(), status('a', 'Complete')];
 
   test('is said to be held, with every hold and what lifts it', () => {
     const explanation = explained('ALL_DATASETS', ...complete);
@@ -185,16 +185,16 @@ describe('a held company', () => {
   });
 
   test('is said to wait for other things also', () => {
-    expect(verdict(poison('key-mismatch'), poison(), manifest('l', 'c', ['a']))).toEqual([
+    expect(verdict(badRecord('key-mismatch'), badRecord(), manifest('l', 'c', ['a']))).toEqual([
       'held',
       'held: record 3/0 has another companyId than its key, and 1 more record holds it; also, ' +
         `waiting for 1 of 1 dataset on 1 connection: invoices Queued since ${SINCE}`,
     ]);
-    expect(verdict(poison())[1]).toMatch(/also, no manifest was seen yet/);
+    expect(verdict(badRecord())[1]).toMatch(/also, no manifest was seen yet/);
   });
 
   test('is held by what the repair did not name', () => {
-    const history = [...complete, poison(), repairing([1], status('a', 'Complete'))];
+    const history = [...complete, badRecord(), repairing([1], status('a', 'Complete'))];
     expect(explained('ALL_DATASETS', ...history).holds.map(({ record }) => record)).toEqual(['3/3']);
   });
 });

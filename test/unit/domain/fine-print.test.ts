@@ -7,6 +7,7 @@ import { hold } from '../../../src/domain/transition.js';
 import { CONTEXT } from '../../support/company-history.js';
 import {
   announcementAfter,
+  badRecord,
   BEFORE_THE_DATE,
   companyAfter,
   completedAt,
@@ -17,7 +18,6 @@ import {
   historyOf,
   manifest,
   part,
-  poison,
   repairing,
   status,
   unlinked,
@@ -244,7 +244,7 @@ describe('7: judged are', () => {
   });
 
   test('every lifted hold', () => {
-    expect(completedAt(poison(), ...ripe, first(repairing([0], status('a', 'Complete', { revision: 5 }))))).toBe(3);
+    expect(completedAt(badRecord(), ...ripe, first(repairing([0], status('a', 'Complete', { revision: 5 }))))).toBe(3);
   });
 
   test('but neither a stale nor a REFRESH status alone', () => {
@@ -252,8 +252,8 @@ describe('7: judged are', () => {
     expect(completedAt(...ripe, first(status('a', 'Complete', { trigger: 'REFRESH' })))).toBeNull();
   });
 
-  test('nor a poison record', () => {
-    expect(completedAt(...ripe, { ...poison(), timestamp: BEFORE_THE_DATE })).toBeNull();
+  test('nor a bad record', () => {
+    expect(completedAt(...ripe, { ...badRecord(), timestamp: BEFORE_THE_DATE })).toBeNull();
   });
 
   test('each by the policy for the record judged', () => {
@@ -298,7 +298,7 @@ describe('10: while a company is held', () => {
   test('its records are applied, only the announcement waits', () => {
     expect(
       datasetsAnnounced(
-        poison(),
+        badRecord(),
         manifest('l1', 'c1', ['a']),
         status('a', 'Complete'),
         manifest('l2', 'c2', ['b']),
@@ -309,18 +309,18 @@ describe('10: while a company is held', () => {
   });
 });
 
-describe('12: a poison record whose key is the company', () => {
+describe('12: a bad record whose key is the company', () => {
   test('holds it as its first record too', () => {
-    const history = [poison('key-mismatch'), manifest('l', 'c', ['a']), status('a', 'Complete')];
+    const history = [badRecord('key-mismatch'), manifest('l', 'c', ['a']), status('a', 'Complete')];
     const company = companyAfter(...history);
     expect(company.announcements).toEqual([]);
     expect(company.stored.holds.get('3/0')).toMatchObject({ code: 'key-mismatch' });
   });
 });
 
-describe('13: each poison record', () => {
+describe('13: each bad record', () => {
   test('is one hold, an exact duplicate too', () => {
-    const held = [poison(), poison(), manifest('l', 'c', ['a'])];
+    const held = [badRecord(), badRecord(), manifest('l', 'c', ['a'])];
     expect(completedAt(...held, repairing([0], status('a', 'Complete')))).toBeNull();
     expect(completedAt(...held, repairing([0], status('a', 'Complete')), repairing([1], status('a', 'Complete')))).toBe(
       4,
@@ -337,12 +337,12 @@ describe('13: each poison record', () => {
 
   test('holds no company that was announced', () => {
     const announced = [manifest('l', 'c', ['a']), status('a', 'Complete')];
-    expect(companyAfter(...announced, poison()).stored).toEqual(companyAfter(...announced).stored);
+    expect(companyAfter(...announced, badRecord()).stored).toEqual(companyAfter(...announced).stored);
   });
 });
 
 describe('14: a repair', () => {
-  const held = [poison(), poison(), manifest('l', 'c', ['a', 'b']), status('b', 'Complete')];
+  const held = [badRecord(), badRecord(), manifest('l', 'c', ['a', 'b']), status('b', 'Complete')];
 
   test('may carry several `repairs`; each lifts its hold', () => {
     expect(completedAt(...held, repairing([0, 1], status('a', 'Complete')))).toBe(4);
@@ -364,7 +364,7 @@ describe('14: a repair', () => {
   });
 
   test('is matched to the partition too', () => {
-    const [first, second] = historyOf([poison(), manifest('l', 'c', ['a'])]);
+    const [first, second] = historyOf([badRecord(), manifest('l', 'c', ['a'])]);
     const wrong = { ...status('a', 'Complete'), offset: 2, repairs: [`${CONTEXT.partition + 1}/0`] };
     const company = new CompanyInStore(CONTEXT);
     company.apply(first!, second!, wrong);
@@ -377,7 +377,7 @@ describe('14: a repair', () => {
   ])('lifts its hold even where its own status is %s', (_name, refused) => {
     expect(
       completedAt(
-        poison(),
+        badRecord(),
         manifest('l', 'c', ['a']),
         status('a', 'Complete', { revision: 1 }),
         repairing([0], status('a', 'Queued', refused)),
@@ -391,6 +391,8 @@ describe('14: a repair', () => {
     ['an unlinking that ends a link', unlinked('c')],
     ['a status', status('a', 'Complete')],
   ])('may be %s', (_name, repair) => {
-    expect(completedAt(poison(), manifest('l', 'c', ['a']), status('a', 'Complete'), repairing([0], repair))).toBe(3);
+    expect(completedAt(badRecord(), manifest('l', 'c', ['a']), status('a', 'Complete'), repairing([0], repair))).toBe(
+      3,
+    );
   });
 });

@@ -2,9 +2,9 @@
 import { CONTEXT } from '../../support/company-history.js';
 import {
   judgeCompany,
+  type BadRecord,
   type EventRecord,
   type HistoryRecord,
-  type PoisonRecord,
   type ReferenceAnnouncement,
   type ReferencePayload,
   type TriggerPolicy,
@@ -12,7 +12,7 @@ import {
 import { CompanyInStore } from './company-in-store.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
 
-export type Draft = Omit<EventRecord, 'offset'> | Omit<PoisonRecord, 'offset'>;
+export type Draft = Omit<EventRecord, 'offset'> | Omit<BadRecord, 'offset'>;
 type EventDraft = Omit<EventRecord, 'offset'>;
 type ManifestPayload = Extract<ReferencePayload, { type: 'LinkSyncQueued' }>;
 type StatusPayload = Extract<ReferencePayload, { type: 'DatasetStatusChanged' }>;
@@ -64,8 +64,8 @@ export function announcedElsewhere(): EventDraft {
   return event({ type: 'AnnouncedElsewhere' });
 }
 
-export function poison(code: PoisonRecord['code'] = 'undecodable'): Draft {
-  return { kind: 'poison', timestamp: AFTER_THE_DATE, code };
+export function badRecord(code: BadRecord['code'] = 'undecodable'): Draft {
+  return { kind: 'bad-record', timestamp: AFTER_THE_DATE, code };
 }
 
 /** The record as a repair of those at `offsets`. */

@@ -70,7 +70,7 @@ test.each([3, 20])(
     expect(former.runningLinksOf('c0')).toEqual(row.links.flatMap((_, i) => (i > 1 && i % 2 === 0 ? [i] : [])));
     expect(former.runningLinksOf('x')).toEqual([]);
 
-    const table = former.successor();
+    const table = former.editableCopy();
     const added = table.addLink({
       linkId: 'new',
       connection: table.nameConnection({ connectionId: 'c', sourceType: 't' }),

@@ -4,12 +4,12 @@ import { judgeCompany, type HistoryRecord } from '../../../testkit/reference-mod
 import type { InfoRow, PendingCompany } from '../../../src/domain/rows.js';
 import { CompanyInStore } from './company-in-store.js';
 import {
+  badRecord,
   companyAfter,
   earlier,
   historyOf,
   manifest,
   part,
-  poison,
   repairing,
   status,
   unlinked,
@@ -29,7 +29,7 @@ describe('more than 10,000 datasets in one company', () => {
     expect(company.stored.company.get('')).toMatchObject({ named: 10_000, holds: 0 });
   });
 
-  test('one more makes its whole record poison, and the company held', () => {
+  test('one more makes its whole record bad, and the company held', () => {
     const company = companyAfter(almostFull, manifest('l2', 'c2', ['x', 'y']));
     expect(company.tooManyDatasets).toEqual([1]);
     expect(company.stored.company.get('')).toMatchObject({ named: 9_999, links: 1, holds: 1 });
@@ -142,7 +142,7 @@ describe('more than 1,000 early datasets in one company', () => {
   });
 
   test('a repair that makes it forget lifts its hold once, though the rules first ask for all rows', () => {
-    const records = historyOf([...full, poison(), repairing([1_000], status('one-more', 'Complete'))]);
+    const records = historyOf([...full, badRecord(), repairing([1_000], status('one-more', 'Complete'))]);
     const company = new CompanyInStore(CONTEXT);
     applyInBatches(company, records.slice(0, -1));
     company.evict();
@@ -189,7 +189,7 @@ function afterMany(drafts: readonly Draft[]): CompanyInStore {
 describe('more than 10,000 links or connections in one company', () => {
   const manyLinks = (count: number) => ids('link-', count).map((link) => manifest(link, 'c', []));
 
-  test('10,000 links are not too many, and one more makes its record poison', () => {
+  test('10,000 links are not too many, and one more makes its record bad', () => {
     const company = new CompanyInStore(CONTEXT);
     applyInBatches(
       company,
@@ -200,7 +200,7 @@ describe('more than 10,000 links or connections in one company', () => {
     expect(company.stored.holds.get('3/10001')).toMatchObject({ code: 'too-large' });
   });
 
-  test('10,000 connections are not too many, and one more makes its record poison', () => {
+  test('10,000 connections are not too many, and one more makes its record bad', () => {
     const parts = ids('c', 10_000).map((connection) => manifest('l', connection, []));
     const company = new CompanyInStore(CONTEXT);
     applyInBatches(company, historyOf([...parts, manifest('l', 'c7', ['a']), manifest('l', 'more', [])]));
@@ -210,17 +210,17 @@ describe('more than 10,000 links or connections in one company', () => {
 });
 
 describe('an announcement of more than 6 MiB', () => {
-  const MOST_BYTES = 6 * 1024 * 1024;
+  const MAX_BYTES = 6 * 1024 * 1024;
   /** Of a company with one link `l` and one connection `c` of sourceType `source`. */
   const BEFORE_DATASETS = 8_192 + (1 + 2 + 12) + (1 + 2) + (6 + 2);
   /** The bytes of a dataset without its id: dataType `invoices`, connection, status, offset. */
   const BESIDE_ID = 2 + (8 + 2) + (1 + 2) + (18 + 2) + 8;
   const LARGE_DATASETS = 6_000;
   const large = ids('é', LARGE_DATASETS).map((id) => id.padEnd(999)); // 1,000 bytes
-  const room = MOST_BYTES - BEFORE_DATASETS - LARGE_DATASETS * (1_000 + BESIDE_ID);
+  const room = MAX_BYTES - BEFORE_DATASETS - LARGE_DATASETS * (1_000 + BESIDE_ID);
   const others = Math.floor(room / 1_000);
   const almostFull = [...large, ...ids('o', others).map((id) => id.padEnd(1_000 - BESIDE_ID))];
-  /** The id of a further dataset that takes exactly so many bytes more than are left. */
+  /** The id of a further dataset that takes exactly this many bytes more than are left. */
   const lastOf = (beyond: number) => 'z'.repeat(room - others * 1_000 - BESIDE_ID + beyond);
 
   test.each([

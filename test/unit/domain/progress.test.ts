@@ -81,12 +81,12 @@ test.each<[string, Payload]>([
   expect([company.hoursOfProgress, company.pending.stalled]).toEqual([1, true]);
 });
 
-test('a poison record is no progress', () => {
+test('a bad record is no progress', () => {
   const company = new Company().take(MANIFEST).reportStalled().hold('0/1');
   expect([company.hoursOfProgress, company.pending.stalled]).toEqual([0, true]);
 });
 
-test('a company that begins with a poison record waits from that record on', () => {
+test('a company that begins with a bad record waits from that record on', () => {
   expect(new Company().hold('0/1').hoursOfProgress).toBe(0);
 });
 

@@ -47,7 +47,7 @@ describe('random histories of a company', () => {
     );
   });
 
-  test('are judged as the reference model does with only the rows that each record names, loaded anew each time', () => {
+  test('are judged as the reference model does with only the rows that each record names, loaded again each time', () => {
     fc.assert(
       fc.property(companyHistory, (history) => {
         const verdict = judgeCompany(history, CONTEXT);

@@ -3,6 +3,7 @@ import {
   AFTER_THE_DATE,
   announcedElsewhere,
   announcementAfter,
+  badRecord,
   companyAfter,
   completedAt,
   datasetsAnnounced,
@@ -10,7 +11,6 @@ import {
   earlier,
   manifest,
   part,
-  poison,
   repairing,
   status,
   unlinked,
@@ -249,11 +249,11 @@ describe('company deleted', () => {
     const { stored, announcements } = companyAfter(
       manifest('l', 'c', ['a']),
       status('early', 'Complete'),
-      poison(),
+      badRecord(),
       deleted(),
       manifest('l', 'c', ['a']),
       status('a', 'Complete'),
-      poison(),
+      badRecord(),
       deleted(),
     );
     expect(announcements).toEqual([]);
@@ -273,7 +273,7 @@ describe('company announced elsewhere', () => {
       announcedElsewhere(),
       status('b', 'Complete'),
       manifest('l2', 'c', ['a']),
-      poison(),
+      badRecord(),
       announcedElsewhere(),
       deleted(),
     );
@@ -287,7 +287,7 @@ describe('company announced elsewhere', () => {
   });
 
   test('while it is held needs no repair any more', () => {
-    const { stored } = companyAfter(manifest('l', 'c', ['a']), poison(), announcedElsewhere());
+    const { stored } = companyAfter(manifest('l', 'c', ['a']), badRecord(), announcedElsewhere());
     expect([...stored.company.values()]).toEqual(marker(2));
     expect(stored.holds.size).toBe(0);
   });
@@ -342,8 +342,8 @@ describe('FIRST_DATASET policy in force', () => {
   });
 });
 
-describe('poison record with a readable key', () => {
-  const held = [manifest('l', 'c', ['a', 'b']), status('a', 'Complete'), poison()];
+describe('bad record with a readable key', () => {
+  const held = [manifest('l', 'c', ['a', 'b']), status('a', 'Complete'), badRecord()];
 
   test('holds the company', () => {
     expect(completedAt(...held, status('b', 'Complete'))).toBeNull();

@@ -77,7 +77,7 @@ test('a stall is reported once, and again only after progress', () => {
   take(rows, manifest('l', ['a'], true));
   reportStall(rows);
   expect(() => reportStall(rows)).toThrow('no unreported stall');
-  hold(rows, '0/1', 'undecodable', FIRST_RECORD_AT + HOUR_MS); // poison is no progress
+  hold(rows, '0/1', 'undecodable', FIRST_RECORD_AT + HOUR_MS); // a bad record is no progress
   expect(() => reportStall(rows)).toThrow('no unreported stall');
   take(rows, { kind: 'status', datasetId: 'a', status: 'Fetching', trigger: 'LINK', revision: null });
   expect(reportStall(rows).heldBy).toEqual(['0/1']);

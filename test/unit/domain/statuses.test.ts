@@ -46,12 +46,12 @@ describe('a status word of the contract', () => {
 
   const LATER_WORDS = ['Routing', 'RoutingError'];
 
-  test('has the code that every release stores it under, and a word that joined later has none', () => {
+  test('has the code that every release stores it under, and a word of a later vocabulary has none', () => {
     const first = Object.values(WORDS_OF_THE_CONTRACT).flat();
     expect(CODED_STATUSES).toEqual(first.filter((word) => !LATER_WORDS.includes(word)));
   });
 
-  test('changes the counts of an older release only if it joined later and is terminal', () => {
+  test('changes the counts of an older release only if it is from a later vocabulary and is terminal', () => {
     expect(KNOWN_STATUSES.filter(isLaterTerminal)).toEqual(['RoutingError']);
   });
 });

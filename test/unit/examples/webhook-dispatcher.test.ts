@@ -19,7 +19,7 @@ test.each([
   expect(retryAfterOf(header, NOW)).toBe(ms);
 });
 
-test('pauses double up to five minutes, half of each left to chance, and never undercut what was asked for', () => {
+test('retry pauses double up to five minutes; half of each pause is random; no pause is shorter than Retry-After', () => {
   expect([1, 2, 3, 40, 5_000].map((failures) => pauseAfter(failures, 0, 0))).toEqual([500, 1_000, 2_000, 150e3, 150e3]);
   expect(pauseAfter(1, 0, 0.5)).toBe(750);
   expect(pauseAfter(1, 9_000, 0.5)).toBe(9_000);
@@ -44,7 +44,7 @@ test('a company id with escape sequences stays on its line when printed', () => 
   expect(printable('a\u001b[2J\u0007\n\u009bm\u202eb')).toBe(String.raw`a\u001b[2J\u0007\u000a\u009bm\u202eb`);
 });
 
-test('the last 10,000 delivered ids are remembered, and none that is longer than an event id', () => {
+test('the last 10,000 delivered ids are remembered; a longer id than an event id is not remembered', () => {
   const delivered = new DeliveredIds();
   const long = 'x'.repeat(1_000);
   for (let i = 0; i <= 10_000; i++) delivered.add(String(i));

@@ -3,14 +3,14 @@ import { explain } from '../../../src/domain/explain.js';
 import { explanationText } from '../../../src/ops/explanation-text.js';
 import { CONTEXT } from '../../support/company-history.js';
 import { CompanyInStore } from '../domain/company-in-store.js';
-import { historyOf, part, poison, status } from '../domain/histories.js';
+import { badRecord, historyOf, part, status } from '../domain/histories.js';
 
 test('each list has 100 entries at most, and says how many more there are', () => {
   const company = new CompanyInStore(CONTEXT);
   const numbers = Array.from({ length: 101 }, (_, i) => i);
   const links = numbers.map((i) => part(`link-${i}`, 'c', [`dataset-${i}`]));
   const early = numbers.map((i) => status(`early-${i}`, 'Fetching'));
-  const holds = numbers.map(() => poison());
+  const holds = numbers.map(() => badRecord());
   for (const record of historyOf([...links, ...early, ...holds])) company.apply(record);
   company.settle();
   const text = explanationText(explain(company.storedRows(), { asOf: null, policy: 'ALL_DATASETS' }));

@@ -1,9 +1,15 @@
 /** The log of the processor stays small, whatever fails again and again. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Logger } from 'pino';
+import { pollUntil } from '../../../testkit/cluster/poll-until.js';
 import { hiderOf } from '../../../src/lib/hide-secrets.js';
 import { MAX_CAUSES, REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
-import { COMPANY_LINES_A_MINUTE, createLogger } from '../../../src/ops/logger.js';
+import { COMPANY_LINES_A_MINUTE, createLogger, MAX_WAITING_CHARACTERS, openLog } from '../../../src/ops/logger.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
 
 interface Line {
@@ -58,7 +64,7 @@ test('any number of causes has a bounded number of lines', () => {
   expect(lines).toHaveLength(MAX_CAUSES + 1);
 });
 
-test('many different client settings do not use up the log lines of other faults', () => {
+test('many different lines about choices of clients do not use up the log lines of other faults', () => {
   const words = (n: number) => String(n).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] as string);
   for (let offset = 0; offset < 10 * MAX_CAUSES; offset++) {
     const why = `its key is not its client ${words(offset)}`;
@@ -105,4 +111,45 @@ test('a line has no secret in any field, and no character that moves a cursor', 
   for (const secret of ['planted-password', 'short', 'tiny', 'open']) expect(line).not.toContain(secret);
   expect(line).toMatch(/^[\x20-\x7e]*\n$/);
   expect(JSON.parse(line)).toMatchObject({ msg: 'refused *** \u009b2J\u202e', passphrase: '[Redacted]' });
+});
+
+test('a reader of the log that hangs stops nothing: lines beyond a limit are dropped, and counted once it reads', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'company-sync-log-'));
+  execFileSync('mkfifo', [join(folder, 'log')]);
+  const pipe = openSync(join(folder, 'log'), constants.O_RDWR | constants.O_NONBLOCK);
+  const read = (): string => {
+    const chunk = Buffer.alloc(64 * 1024);
+    try {
+      return chunk.toString('utf8', 0, readSync(pipe, chunk));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return '';
+      throw error;
+    }
+  };
+  try {
+    const destination = openLog(pipe);
+    const piped = createLogger({ level: 'info', pid: 1, hide: (text) => text, now: () => nowMs }, destination);
+    const text = 'x'.repeat(10_000);
+    const written = 4 * Math.ceil(MAX_WAITING_CHARACTERS / text.length);
+    for (let n = 0; n < written; n++) piped.info({ n }, text);
+    let log = '';
+    await pollUntil(() => Promise.resolve((log += read()).includes('log lines were dropped')), {
+      awaited: 'a line that says how many were dropped',
+      timeoutMs: 20_000,
+      intervalMs: 5,
+    });
+    const got = log
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { n?: number; lines?: number });
+    const kept = got.filter(({ n }) => n !== undefined);
+    expect(kept.map(({ n }) => n)).toEqual(kept.map((_, n) => n));
+    expect(got.at(-1)?.lines).toBe(written - kept.length);
+    expect(kept.length * text.length).toBeLessThan(1.1 * MAX_WAITING_CHARACTERS);
+    const closed = once(destination, 'close');
+    destination.end();
+    await closed;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

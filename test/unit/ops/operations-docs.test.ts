@@ -35,7 +35,7 @@ test('each alert has a case of promtool in which it fires, and one in which it d
 });
 
 test('each consent is in the table of what a start refuses, in the order of `--help`', () => {
-  const section = /^## What a start refuses$(.*?)^## /ms.exec(operations)?.[1] ?? '';
+  const section = /^## Why a start is refused$(.*?)^## /ms.exec(operations)?.[1] ?? '';
   const table = /^\| consent \|.*\n(?:\|.*\n)+/m.exec(section)?.[0] ?? '';
   expect([...table.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, word]) => word)).toEqual(CONSENT_WORDS);
 });

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { StateGarbage } from '../../../src/ops/state-garbage.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import type { FolderUse } from '../../../src/pipeline/observer.js';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
@@ -21,7 +21,7 @@ class Instance {
   readonly used = new Set<number>();
   readonly removed: string[] = [];
   use: readonly FolderUse[] = [];
-  readonly held = new HeldPositions(new Map([[1, 5]]));
+  readonly statePositions = new StatePositions(new Map([[1, 5]]));
   readonly state = new ExclusiveStateDirectory(new RocksStateDirectory(this.stateDir, { now: () => this.now }));
 
   async makeState(partition: number): Promise<void> {
@@ -38,7 +38,7 @@ class Instance {
       retentionMs: RETENTION_MS,
       state: this.state,
       isUsed: (partition) => this.used.has(partition),
-      held: this.held,
+      statePositions: this.statePositions,
       volume: new CallDeadline(new ManualClock()),
       clock: { now: () => this.now, delay: () => Promise.resolve() },
       observer: {
@@ -67,10 +67,10 @@ test('state is removed once it was unused for the retention, counted from its la
   instance.used.clear();
   await instance.sweepAfter(RETENTION_MS - HOUR_MS);
   expect(instance.has(1)).toBe(true);
-  expect(instance.held.all().get(1)).toBe(5);
+  expect(instance.statePositions.all().get(1)).toBe(5);
   await instance.sweepAfter(2 * HOUR_MS);
   expect(instance.has(1)).toBe(false);
-  expect(instance.held.all().has(1)).toBe(false);
+  expect(instance.statePositions.all().has(1)).toBe(false);
   expect(instance.removed).toEqual([join(instance.stateDir, 'partition-1')]);
 });
 
@@ -130,7 +130,7 @@ test('a volume that hangs is reported at each sweep, and counts as a call in pro
     retentionMs: -Infinity,
     volume,
     clock,
-    held: instance.held,
+    statePositions: instance.statePositions,
     state: { ifUnused: () => (removes(), new Promise((resolve) => (end = resolve))) },
     isUsed: () => false,
     observer: {

@@ -3,7 +3,7 @@ import { Successors, type SuccessorsOptions } from '../../../src/ops/successors.
 import type { StateHolder } from '../../../src/pipeline/ports.js';
 import { readableLogger } from '../../support/log-lines.js';
 
-const US: StateHolder = { memberId: 'us', httpAddress: 'http://us', standbys: [], held: new Map() };
+const US: StateHolder = { memberId: 'us', httpAddress: 'http://us', standbys: [], statePositions: new Map() };
 
 /** The log lines, as `level message`. */
 async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
@@ -11,7 +11,7 @@ async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
   const never = new Promise<void>(() => undefined);
   await new Successors({
     partitions: () => [2, 0, 1],
-    held: () => new Map([0, 1, 2].map((partition) => [partition, 100_000 * (partition + 1)])),
+    statePositions: () => new Map([0, 1, 2].map((partition) => [partition, 100_000 * (partition + 1)])),
     memberId: () => 'us',
     holders: () => Promise.resolve([US]),
     client: { standbyPositions: () => Promise.resolve(new Map()) },
@@ -23,8 +23,8 @@ async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
 }
 
 test('partitions with the same result share a line, and the current position of a standby is used', async () => {
-  const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1], held: new Map([[0, 5]]) };
-  const other = { memberId: 'other', httpAddress: null, standbys: [], held: new Map([[2, 299_000]]) };
+  const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1], statePositions: new Map([[0, 5]]) };
+  const other = { memberId: 'other', httpAddress: null, standbys: [], statePositions: new Map([[2, 299_000]]) };
   const positions = new Map([
     [0, 99_990],
     [1, 199_000],
@@ -40,7 +40,7 @@ test('partitions with the same result share a line, and the current position of 
 });
 
 test('a standby that does not answer counts with its position at its last join', async () => {
-  const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1, 2], held: new Map([[0, 99_000]]) };
+  const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1, 2], statePositions: new Map([[0, 99_000]]) };
   const lines = await told({
     holders: () => Promise.resolve([US, one]),
     client: { standbyPositions: () => Promise.reject(new Error('frozen')) },
@@ -52,7 +52,7 @@ test('a standby that does not answer counts with its position at its last join',
 });
 
 test('an address that is our own as well is not asked', async () => {
-  const one = { memberId: 'one', httpAddress: 'http://us', standbys: [0, 1, 2], held: new Map() };
+  const one = { memberId: 'one', httpAddress: 'http://us', standbys: [0, 1, 2], statePositions: new Map() };
   const standbyPositions = jest.fn(() => Promise.resolve(new Map<number, number>()));
   await told({ holders: () => Promise.resolve([US, one]), client: { standbyPositions } });
   expect(standbyPositions).not.toHaveBeenCalled();

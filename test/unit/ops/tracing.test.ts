@@ -3,7 +3,7 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import type { Announcement } from '../../../src/domain/announcement.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import { TracingObserver } from '../../../src/ops/tracing-observer.js';
-import { tracingWish } from '../../../src/ops/tracing.js';
+import { tracingSettings } from '../../../src/ops/tracing.js';
 import { FencedError } from '../../../src/pipeline/errors.js';
 import type { BatchReport, BatchStep } from '../../../src/pipeline/observer.js';
 
@@ -120,5 +120,5 @@ test.each([
   [{ OTEL_TRACES_EXPORTER: 'zipkin' }, false, expect.stringContaining('OTEL_TRACES_EXPORTER is "zipkin"')],
   [{ OTEL_TRACES_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, false, expect.stringContaining('"grpc"')],
 ])('of %j: traces are wanted: %s', (env: Record<string, string>, wanted, fault) => {
-  expect(tracingWish(env)).toEqual({ wanted, fault: fault as unknown });
+  expect(tracingSettings(env)).toEqual({ wanted, fault: fault as unknown });
 });

@@ -9,7 +9,9 @@ const member: fc.Arbitrary<GroupMember> = fc.record({
   memberId: fc.uuid(),
   // Some claim partitions that others claim too, or that do not exist.
   partitions: fc.uniqueArray(partition, { maxLength: 20 }),
-  held: fc.uniqueArray(fc.tuple(partition, position), { selector: ([p]) => p }).map((pairs) => new Map(pairs)),
+  statePositions: fc
+    .uniqueArray(fc.tuple(partition, position), { selector: ([p]) => p })
+    .map((pairs) => new Map(pairs)),
   numStandby: fc.option(fc.nat({ max: 4 })),
 });
 const members = fc.uniqueArray(member, { minLength: 1, maxLength: 8, selector: ({ memberId }) => memberId });
@@ -22,11 +24,16 @@ function spread(assignments: ReadonlyMap<string, Assignment>, what: keyof Assign
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const ascending = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);
-const positionOf = (of: GroupMember | undefined, partition: number) => of?.held.get(partition) ?? 0;
+const positionOf = (of: GroupMember | undefined, partition: number) => of?.statePositions.get(partition) ?? 0;
 
 /** The partitions of each member, without double claims. */
-function runs(memberId: string, partitions: readonly number[], held: readonly number[] = []): GroupMember {
-  return { memberId, partitions, held: new Map(held.map((position, p) => [p, position])), numStandby: 0 };
+function runs(memberId: string, partitions: readonly number[], statePositions: readonly number[] = []): GroupMember {
+  return {
+    memberId,
+    partitions,
+    statePositions: new Map(statePositions.map((position, p) => [p, position])),
+    numStandby: 0,
+  };
 }
 
 test('every partition runs on exactly one member, and their counts differ by one at most', () => {
@@ -110,8 +117,8 @@ test('an assignment stays the same, including standbys, while the members are th
       const settled = group.map((one) => {
         const { active, standby } = first.get(one.memberId) as Assignment;
         // By now they have replayed their partitions, and released everything else.
-        const held = new Map([...active, ...standby].map((p) => [p, 1_000]));
-        return { ...one, partitions: active, held };
+        const statePositions = new Map([...active, ...standby].map((p) => [p, 1_000]));
+        return { ...one, partitions: active, statePositions };
       });
       expect(assignPartitions(count, settled)).toEqual(first);
     }),
@@ -158,9 +165,9 @@ test('the partition whose second choice would cost most gets its first choice', 
   expect(assignments.get('b')?.active).toEqual([0]);
 });
 
-test('1,000 partitions are assigned to 50 members in far less than a session time-out', () => {
-  const held = (i: number) => range(1_000).map((p) => (p * i) % 997);
-  const group = range(50).map((i) => ({ ...runs(`m${i}`, [], held(i)), numStandby: 1 }));
+test('1,000 partitions are assigned to 50 members in far less than a session timeout', () => {
+  const statePositions = (i: number) => range(1_000).map((p) => (p * i) % 997);
+  const group = range(50).map((i) => ({ ...runs(`m${i}`, [], statePositions(i)), numStandby: 1 }));
   const startedAt = performance.now();
   assignPartitions(1_000, group);
   expect(performance.now() - startedAt).toBeLessThan(5_000);

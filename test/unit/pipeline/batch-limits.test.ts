@@ -16,7 +16,7 @@ function grown(): BatchLimits {
   return limits;
 }
 
-/** Commits full batches; `tookMs` of one record. @returns how many failed, above the transaction time-out */
+/** Commits full batches; `tookMs` of one record. @returns how many failed, above the transaction timeout */
 function failuresOf(batches: number, msPerRecord: number): number {
   const TIMEOUT_MS = 20_000;
   let failures = 0;

@@ -17,7 +17,7 @@ beforeEach(async () => {
   simulated.input.end = 1;
   simulated.input.deliver();
   await simulated.run(() => simulated.committed?.offset === 1);
-  simulated.input.failure = new Error('the partition is taken over again');
+  simulated.input.failure = new Error('the partition is restarted');
   simulated.committed = { offset: 0, leaderEpoch: -1 };
   simulated.input.deliver();
   await simulated.end(task);

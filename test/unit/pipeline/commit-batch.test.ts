@@ -8,7 +8,7 @@ import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, FencedError, StaleViewError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import { commitPaced } from '../../../src/pipeline/paced-commit.js';
@@ -43,7 +43,7 @@ class Steps {
 }
 
 const noLogs: Logs = UNUSED_LOGS;
-const NO_DECISIONS = { touched: [], announcements: [], poison: [], stalls: [], end: 0 };
+const NO_DECISIONS = { touched: [], announcements: [], badRecords: [], stalls: [], end: 0 };
 const CHANGELOG_END = 7;
 
 /**
@@ -85,7 +85,7 @@ function committing(
   const context: Partial<PipelineContext> = {
     topics: TOPICS,
     clock: { now: () => 0, delay: never },
-    held: new HeldPositions(),
+    statePositions: new StatePositions(),
     known: new KnownState(null),
     partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
     inputLogs: { ...noLogs, pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }) },

@@ -174,7 +174,7 @@ describe('an acknowledged commit that is open while the transaction after it fai
     }
   });
 
-  test('stops the partition if a later transaction of its own may be behind it', async () => {
+  test('blocks the partition if a later transaction of its own may be behind it', async () => {
     const known = { ...lastCommit, isLastIn: () => false };
     for (const outcome of ['abort', null] as const) {
       const open = [TOPICS.synchronized];
@@ -186,7 +186,7 @@ describe('an acknowledged commit that is open while the transaction after it fai
     }
   });
 
-  test('stops the partition if parts of a later transaction are open too, and asks to abort those alone', async () => {
+  test('blocks the partition if parts of a later transaction are open too, and asks to abort those alone', async () => {
     const open = [TOPICS.changelog, TOPICS.stalled];
     const { did, result } = await fenced({ outcomes: ['abort'], lastCommit, open });
     expect(result).toBeInstanceOf(HangingTransactionError);
@@ -240,7 +240,7 @@ describe('an acknowledged commit that is open while the transaction after it fai
 });
 
 test.each([TOPICS.changelog, TOPICS.synchronized])(
-  'a transaction with an unknown outcome that is open in %s stops the partition, with the command that ends it',
+  'a transaction with an unknown outcome that is open in %s blocks the partition, with the command that ends it',
   async (topic) => {
     const { did, result } = await fenced({ outcomes: [null], open: [topic] });
     expect(did).toEqual([FENCE, 'discard']);
@@ -291,7 +291,7 @@ test('if the end cannot be repeated now, the producer is released', async () => 
   expect(did.at(-1)).toBe('discard');
 });
 
-test('a transaction that is still open after its end was repeated stops the partition', async () => {
+test('a transaction that is still open after its end was repeated blocks the partition', async () => {
   const { did, result } = await fenced({ outcomes: ['commit', 'commit'], open: [TOPICS.changelog], staysOpen: true });
   expect(result).toBeInstanceOf(HangingTransactionError);
   expect(did.at(-1)).toBe('discard');

@@ -1,4 +1,4 @@
-/** A partition that has nothing to do for weeks, and one that is taken over again and again, must not grow. */
+/** A partition that has nothing to do for weeks, and one that is restarted again and again, must not grow. */
 import { getEventListeners } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

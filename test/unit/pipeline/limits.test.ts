@@ -2,7 +2,7 @@
  * Records that exceed a limit, and the largest company within all limits, through decoding, rules, store and encoding.
  */
 import avro from 'avsc';
-import type { Decoded } from '../../../src/decode/poison.js';
+import type { Decoded } from '../../../src/decode/bad-record.js';
 import type { Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
@@ -112,8 +112,8 @@ afterEach(() => partition.close());
 test('a record with a text that is too long is a dead letter that holds its company, and nothing of it is stored', async () => {
   const long = 'd'.repeat(1_025);
   const batch = await partition.read(partition.record('a', status('a', { datasetId: long })));
-  expect(batch.poison).toMatchObject([{ code: 'too-large', heldCompanyId: 'a' }]);
-  expect(batch.poison[0]?.message).toContain('its datasetId has 1025 bytes, and at most 1024 are allowed');
+  expect(batch.badRecords).toMatchObject([{ code: 'too-large', heldCompanyId: 'a' }]);
+  expect(batch.badRecords[0]?.message).toContain('its datasetId has 1025 bytes, and at most 1024 are allowed');
   expect(partition.rows.map(({ key }) => String.fromCharCode(key[0] as number)).sort()).toEqual(['C', 'H', 'P']);
 });
 
@@ -126,7 +126,7 @@ test('a record beyond a limit is ignored if its company is deleted or announced'
   await partition.read(partition.record('a', deleted('a')));
   const record = partition.record('a', status('a', { datasetId: 'd'.repeat(1_025) }));
   const batch = await partition.read(record, partition.record('a', Buffer.from('nonsense')));
-  expect(batch.poison).toMatchObject([{ code: 'bad-framing' }]); // which is a dead letter anyway
+  expect(batch.badRecords).toMatchObject([{ code: 'bad-framing' }]); // which is a dead letter anyway
   expect(batch.ignored.final).toBe(1);
 });
 
@@ -134,9 +134,9 @@ test('a key of 1 MB costs nothing but its dead letter, however many come', async
   const key = 'k'.repeat(1_000_000);
   const records = Array.from({ length: 20 }, () => partition.record(key, Buffer.from('nonsense')));
   const batch = await partition.read(...records, partition.record(key, status(key)));
-  expect(batch.poison.map(({ code }) => code)).toEqual([...Array<string>(20).fill('bad-framing'), 'too-large']);
+  expect(batch.badRecords.map(({ code }) => code)).toEqual([...Array<string>(20).fill('bad-framing'), 'too-large']);
   expect(batch.touched).toEqual([]);
-  const [first] = batch.poison;
+  const [first] = batch.badRecords;
   const letter = deadLetterOf(first!.record, first!, { topic: 'sync-events', partition: 0 });
   const ownBytes = records[0]!.key!.length + records[0]!.value!.length;
   expect(cutBatch([letter], 0, 0, 1).bytes - ownBytes).toBeLessThan(4_096);
@@ -173,7 +173,7 @@ test('the largest company within the limits makes rows and an announcement of le
     const common = { companyId, clientId: long('client'), timestamp: NOW, repairs: [] };
     return { ...common, offset: 0, payload };
   };
-  /** A new link, connection and up to so many datasets, each text as long as it may be. */
+  /** A new link, connection and up to this many datasets, each text as long as it may be. */
   const manifest = (i: number, datasets: number): Payload => ({
     kind: 'manifest',
     linkId: long(`l${i}`),
@@ -193,9 +193,9 @@ test('the largest company within the limits makes rows and an announcement of le
     for (let i = from; ; i++) {
       const record = partition.record(companyId, Buffer.alloc(0));
       const item = { ...event(manifest(i, datasets)), offset: record.offset };
-      const { poison } = await partition.take([record], [item]);
-      if (poison.length === 0) continue;
-      expect(poison).toMatchObject([{ code: 'too-large' }]);
+      const { badRecords } = await partition.take([record], [item]);
+      if (badRecords.length === 0) continue;
+      expect(badRecords).toMatchObject([{ code: 'too-large' }]);
       refused++;
       break;
     }

@@ -1,5 +1,5 @@
 /** A company with very many bad records: no record loads or changes all of its holds at once. */
-import type { Decoded } from '../../../src/decode/poison.js';
+import type { Decoded } from '../../../src/decode/bad-record.js';
 import type { Payload } from '../../../src/domain/events.js';
 import { MAX_HOLDS_REMOVED } from '../../../src/domain/limits.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';

@@ -1,6 +1,7 @@
 /** The work of a task between the take-over of its partition and the first record. */
 import { loadConfig } from '../../../src/config.js';
 import { changelogUse } from '../../../src/kafka/topics/changelog-use.js';
+import { systemClock } from '../../../src/lib/system-clock.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
 import { FAILING_AFTER_MS, FailureWatch, WELL_AFTER_MS } from '../../../src/ops/failure-watch.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
@@ -137,11 +138,11 @@ async function startOf({ changelog, committed }: SimulatedPartition): Promise<st
     endOfEpoch: never,
     pendingOffset: never,
   };
-  const isEmpty = (await changelogUse(logs, 'changelog', [await changelog.bounds()])) !== 'used';
+  const isEmpty = (await changelogUse(logs, 'changelog', [await changelog.bounds()], systemClock)) !== 'used';
   const one = { syncEvents: 1, companyState: 1, companySynchronized: 1 };
   const partitions = { ...one, deadLetter: 1, clientSettings: 1, companySyncStalled: 1 };
   const config = loadConfig({ APPLICATION_ID: 'app' }, {}, () => '');
-  const found = await checkFirstStart(config, { partitions, changelogIsEmpty: isEmpty }, logs);
+  const found = await checkFirstStart(config, { partitions, changelogIsEmpty: isEmpty }, logs, systemClock);
   return found?.message ?? null;
 }
 
@@ -150,7 +151,7 @@ test('a partition whose changelog and offset are deleted while it runs does not 
   simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1' };
   const task = await resting(simulated);
   deleteState(simulated);
-  failNextRead(simulated, new BrokerError('the partition is taken over again'));
+  failNextRead(simulated, new BrokerError('the partition is restarted'));
   await simulated.run(() => task.status.state === 'blocked' || simulated.committed !== null);
   simulated.input.failure = null;
   await simulated.pass(HOUR_MS);
@@ -213,7 +214,7 @@ test.each([
   let confirm: () => void = () => undefined;
   simulated.confirmation = new Promise((resolve) => (confirm = resolve));
   const task = await resting(simulated);
-  failNextRead(simulated, new kind('the partition is taken over again'));
+  failNextRead(simulated, new kind('the partition is restarted'));
   await simulated.run(() => simulated.signalOfTask !== null || simulated.takeOvers > 1);
   expect(simulated.takeOvers).toBe(1);
   simulated.input.failure = null;

@@ -169,7 +169,7 @@ test('a batch whose end is unknown offers no offset: any offset could skip intac
   expect(at(9)).toMatchObject({ verdict: 'offset differs', startsAt: null });
 });
 
-test('an input that has lost consumed records stops the partition, and the choice names the skipped records', () => {
+test('an input that has lost consumed records blocks the partition, and the choice names the skipped records', () => {
   const { verdict, startsAt, choices } = judgePositions({ ...withState(9, 9, 0, 20), inputLostFrom: 6 });
   expect({ verdict, startsAt }).toEqual({ verdict: 'input lost records', startsAt: null });
   expect(choices).toMatchObject([{ target: 'state', offset: 9, startsAt: 9 }]);

@@ -7,7 +7,7 @@ import type { Announcement } from '../../../src/domain/announcement.js';
 import type { InputEvent, Payload } from '../../../src/domain/events.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { CompanyRow, DatasetRow, PendingCompany } from '../../../src/domain/rows.js';
-import type { Poison } from '../../../src/decode/poison.js';
+import type { BadRecord } from '../../../src/decode/bad-record.js';
 import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../../../src/lib/record.js';
 import { commitBatch } from '../../../src/pipeline/commit-batch.js';
 import { AtEndNotes } from '../../../src/pipeline/at-end-notes.js';
@@ -18,7 +18,7 @@ import { HoldRemoval } from '../../../src/pipeline/hold-removal.js';
 import { decide } from '../../../src/pipeline/decide.js';
 import type { DecidedBatch } from '../../../src/pipeline/decisions.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PipelineObserver, RecountedCompanies } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
@@ -94,7 +94,7 @@ function companyOfOldRelease(companyId: string, statuses: Statuses, other: Parti
   ];
 }
 
-/** One partition, taken over again and again. A transaction that fails is not committed, and its batch is undone. */
+/** One partition, restarted again and again. A transaction that fails is not committed, and its batch is undone. */
 class Partition {
   readonly disk: RocksDbStore;
   readonly announced: Announcement[] = [];
@@ -163,15 +163,15 @@ class Partition {
 
   /** Reads records of companies in one batch, the first at POSITION. */
   async read(
-    ...payloads: readonly (readonly [companyId: string, payload: Payload | 'poison'])[]
+    ...payloads: readonly (readonly [companyId: string, payload: Payload | 'bad-record'])[]
   ): Promise<DecidedBatch> {
     const records = payloads.map(([companyId], i): LogRecord => {
       const offset = POSITION + i;
       return { offset, timestamp: stampOf(offset), key: Buffer.from(companyId), value: null, headers: NO_HEADERS };
     });
-    const decoded = payloads.map(([companyId, payload], i): InputEvent | Poison => {
+    const decoded = payloads.map(([companyId, payload], i): InputEvent | BadRecord => {
       const record = records[i] as LogRecord;
-      if (payload === 'poison') return { record, code: 'undecodable', message: '', heldCompanyId: companyId };
+      if (payload === 'bad-record') return { record, code: 'undecodable', message: '', heldCompanyId: companyId };
       const { offset, timestamp } = record;
       return { companyId, clientId: 'client', offset, timestamp, repairs: [], payload };
     });
@@ -235,7 +235,7 @@ class Partition {
       topics: TOPICS,
       stalledAfterMs: HOUR_MS,
       allDatasetsFrom: ALL_DATASETS_FROM,
-      held: new HeldPositions(),
+      statePositions: new StatePositions(),
       known: new KnownState(null),
       settings: { ready: () => Promise.resolve(), policyOf: () => undefined },
       clock: { now: () => this.#now, delay: () => new Promise(ignore) },
@@ -282,16 +282,16 @@ test("the pass announces a company that waited only for a later word, once, with
   expect(partition.announced).toHaveLength(1);
 });
 
-test.each<[string, Payload | 'poison']>([
+test.each<[string, Payload | 'bad-record']>([
   ['a status that changes nothing', statusOf('a', 'Complete', 'REFRESH')],
   ['a re-queue', statusOf('b', 'Queued')],
-  ['poison', 'poison'],
+  ['bad-record', 'bad-record'],
 ])(
   'before %s that comes before the pass is applied, the company is announced as by the pass',
   async (_what, payload) => {
     partition = await Partition.of(companyOfOldRelease('waiting', WAITING));
-    const { completing, ignored, poison } = await partition.read(['waiting', payload]);
-    expect([completing, ignored.final + poison.length]).toEqual([0, 1]);
+    const { completing, ignored, badRecords } = await partition.read(['waiting', payload]);
+    expect([completing, ignored.final + badRecords.length]).toEqual([0, 1]);
     expect(partition.announced).toMatchObject([{ companyId: 'waiting', ...AS_OF_20 }]);
     expect(await partition.row('waiting')).toMatchObject({ outcome: 'announced', offset: 20 });
     await partition.pass();

@@ -1,7 +1,7 @@
 /** What an operator sees of a restore, and what an interrupted restore leaves. */
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { MissedDeletionsError, ReaderClosedError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import type { RestoreProgress } from '../../../src/pipeline/observer.js';
 import type { LogBatch, LogIdentity } from '../../../src/pipeline/ports.js';
 import { restore } from '../../../src/pipeline/restore.js';
@@ -22,7 +22,7 @@ class Restore {
   /** Of what was written. */
   readonly epochs: (number | undefined)[] = [];
   readonly written: number[] = [];
-  readonly held = new HeldPositions();
+  readonly statePositions = new StatePositions();
   readonly stopping = new AbortController();
   readonly outcome: Promise<void>;
   #answer: { give: (batch: LogBatch) => void; fail: (error: Error) => void } | null = null;
@@ -32,7 +32,7 @@ class Restore {
     const context: Partial<PipelineContext> = {
       topics: TOPICS,
       deleteRetentionMs: RETENTION_MS,
-      held: this.held,
+      statePositions: this.statePositions,
       clock: { now: () => this.now, delay: () => new Promise((resolve) => (this.#elapse = resolve)) },
       changelogLogs: {
         reader: (_at: unknown, from: number, log: LogIdentity) => ({
@@ -97,7 +97,7 @@ test('a restore that is interrupted has written its position', async () => {
   run.stopping.abort();
   await expect(run.outcome).rejects.toBeInstanceOf(ReaderClosedError);
   expect(run.written).toEqual([6]);
-  expect(run.held.all().get(3)).toBe(6);
+  expect(run.statePositions.all().get(3)).toBe(6);
 });
 
 test("the changelog is read as the log that the position belongs to, and the leader's epoch is stored", async () => {

@@ -6,7 +6,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PipelineObserver } from '../../../src/pipeline/observer.js';
 import type {
@@ -37,7 +37,7 @@ export const PARTITION = 3;
 export const RETENTION_MS = 7 * DAY_MS;
 
 /** More waits than any test has. Without this limit, a wait for nothing would never end. */
-const MOST_WAITS = 100_000;
+const MAX_WAITS = 100_000;
 
 /** A log without records to deliver. Its readers get markers or an error, or wait. */
 export class SilentLog {
@@ -158,7 +158,7 @@ export class SimulatedPartition {
       transactions: { fence: () => Promise.resolve(this.#producer()) },
       membership: { start: never, stop: never, confirmed: (signal) => this.#confirmed(signal) },
       partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
-      held: new HeldPositions(),
+      statePositions: new StatePositions(),
       known: new KnownState(changelogId),
       state: this.#countingWrites(),
       settings: { ready: () => Promise.resolve(), policyOf: never },
@@ -171,9 +171,9 @@ export class SimulatedPartition {
   run(isOver: () => boolean): Promise<void> {
     let waits = 0;
     let overrun = false;
-    this.#isOver = () => isOver() || (overrun = ++waits > MOST_WAITS);
+    this.#isOver = () => isOver() || (overrun = ++waits > MAX_WAITS);
     return new Promise((resolve, reject) => {
-      this.#onHeld = () => (overrun ? reject(new Error(`nothing came of ${MOST_WAITS} waits`)) : resolve());
+      this.#onHeld = () => (overrun ? reject(new Error(`nothing came of ${MAX_WAITS} waits`)) : resolve());
       const held = this.#held;
       this.#held = null;
       held?.();
@@ -186,7 +186,7 @@ export class SimulatedPartition {
     return this.run(() => this.now >= until);
   }
 
-  /** Lets the partition wait so many times. */
+  /** Lets the partition wait this many times. */
   turns(count: number): Promise<void> {
     let left = count;
     return this.run(() => left-- <= 0);

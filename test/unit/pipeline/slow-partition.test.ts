@@ -1,14 +1,14 @@
-/** A partition whose transactions are too slow for their time-out must make progress, whatever slows them. */
+/** A partition whose transactions are too slow for their timeout must make progress, whatever slows them. */
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, FencedError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PartitionStatus, PipelineObserver } from '../../../src/pipeline/observer.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { LogBatch, LogReader, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
-import type { Decoded } from '../../../src/decode/poison.js';
+import type { Decoded } from '../../../src/decode/bad-record.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
@@ -31,7 +31,7 @@ class SlowKafka {
   throttledUntil = 0;
   /** The number of rows of each transaction, including the position row. */
   readonly rowsTried: number[] = [];
-  /** The records; by default, poison that holds no company. */
+  /** The records; by default, bad records that hold no company. */
   decodeOne: (record: LogRecord) => Decoded = (record) => ({
     record,
     code: 'missing-key',
@@ -41,7 +41,7 @@ class SlowKafka {
 
   constructor(
     readonly input: number,
-    /** How long a transaction of so many records is open, and how long brokers throttle because of it. */
+    /** How long a transaction of this many records is open, and how long brokers throttle because of it. */
     readonly cost: (records: number) => { readonly openMs: number; readonly throttledMs: number },
   ) {}
 
@@ -110,13 +110,13 @@ class SlowKafka {
   }
 }
 
-/** Runs until everything is committed, or until so many transactions were tried. */
+/** Runs until everything is committed, or until this many transactions were tried. */
 async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity): Promise<void> {
   const disk = await RocksDbStore.open(folder());
   const observer: Partial<PipelineObserver> = {
     step: () => undefined,
     batch: () => undefined,
-    poison: () => undefined,
+    deadLetter: () => undefined,
     error: () => undefined,
     companies: () => undefined,
     setAside: never,
@@ -133,7 +133,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
     allDatasetsFrom: 0,
     cacheBytes: () => 1e6,
     loadBytes: () => loadBytes,
-    held: new HeldPositions(),
+    statePositions: new StatePositions(),
     known: new KnownState(null),
     clock: {
       now: () => kafka.now,
@@ -189,7 +189,7 @@ function forward(disk: RocksDbStore) {
   };
 }
 
-test('transactions that outlast their time-out get smaller, over take-overs, until they are committed', async () => {
+test('transactions that outlast their timeout get smaller, over take-overs, until they are committed', async () => {
   const kafka = new SlowKafka(2_000, (records) => ({ openMs: records * 100, throttledMs: 0 }));
   await played(kafka, 200);
   expect(kafka.committed).toBe(kafka.input);
@@ -198,7 +198,7 @@ test('transactions that outlast their time-out get smaller, over take-overs, unt
   expect(reasons[0]).toMatch(/at most \d+ records, because one failed after \d+\.\d s/);
 });
 
-test('a single record that takes half a time-out is committed', async () => {
+test('a single record that takes half a timeout is committed', async () => {
   const kafka = new SlowKafka(5, (records) => ({ openMs: records * 10_000, throttledMs: 0 }));
   await played(kafka, 50);
   expect(kafka.committed).toBe(5);
@@ -239,7 +239,9 @@ test('errors before the transaction begins do not change its size', async () => 
   expect(kafka.tried[0]?.records).toBe(625);
 });
 
-/** Each record is the manifest of another company, with ten datasets, and has a date, for what has none is dated later. */
+/**
+ * Each record is the manifest of another company, with ten datasets, and has a date, for what has none is dated later.
+ */
 function manifests(kafka: SlowKafka): void {
   const timestamp = Date.UTC(2024, 0);
   kafka.now = timestamp; // A date in the future would be replaced, too.

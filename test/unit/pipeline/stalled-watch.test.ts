@@ -6,7 +6,7 @@ import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type { PendingCompanies, PipelineObserver } from '../../../src/pipeline/observer.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
@@ -69,7 +69,7 @@ class Watched {
       stalledAfterMs: STALLED_AFTER_MS,
       loadBytes: () => this.loadBytes,
       clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
-      held: new HeldPositions(),
+      statePositions: new StatePositions(),
       known: new KnownState(null),
       partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], isExclusive: true }) },
       inputLogs: {

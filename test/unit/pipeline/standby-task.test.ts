@@ -6,7 +6,7 @@ import { readdirSync } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { BrokerError, ReaderClosedError } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
 import type { LogBounds, LogIdentity, LogReader, Logs } from '../../../src/pipeline/ports.js';
@@ -65,7 +65,7 @@ class Instance {
       deleteRetentionMs: 0,
       clock: { now: () => 0, delay: () => turn() },
       changelogLogs,
-      held: new HeldPositions(),
+      statePositions: new StatePositions(),
       known: new KnownState(null),
       state: new ExclusiveStateDirectory(new RocksStateDirectory(folder(), { now: () => 0 })),
       observer: observer as PipelineContext['observer'],
@@ -90,7 +90,7 @@ test('a former owner may commit until it releases the store: the standby after i
 
   instance.end = 20;
   await owner.replay([], 20);
-  instance.context.held.note(PARTITION, 20);
+  instance.context.statePositions.note(PARTITION, 20);
   await owner.close();
   expect(await instance.following).toBe(20);
   standby.stop();

@@ -11,7 +11,7 @@ import {
   StaleViewError,
   UnreadableBatchError,
 } from '../../../src/pipeline/errors.js';
-import { HeldPositions } from '../../../src/pipeline/held-positions.js';
+import { StatePositions } from '../../../src/pipeline/state-positions.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import type {
   CommittedOffset,
@@ -147,7 +147,7 @@ class TakeOver {
         },
       },
       partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
-      held: new HeldPositions(),
+      statePositions: new StatePositions(),
       known: new KnownState(null),
       state: {
         open: () => Promise.resolve(this.#store()),
@@ -486,7 +486,7 @@ test('a reported end of the changelog below a record just written is not accepte
   await expect(outcome).rejects.toThrow(StaleViewError);
 });
 
-test('a changelog that has lost its first records stops the partition, and leaves no store open', async () => {
+test('a changelog that has lost its first records blocks the partition, and leaves no store open', async () => {
   const changelog = logUpTo(20, { start: 5 });
   const { asked, outcome } = await takenOver({
     folder: AT_10,
@@ -501,7 +501,7 @@ test('a changelog that has lost its first records stops the partition, and leave
   expect(count('close the store')).toBe(count('open the store'));
 });
 
-test('the folder of a partition that stays stopped is not set aside as absent, although proofs are written', async () => {
+test('the folder of a partition that stays blocked is not set aside as absent, although proofs are written', async () => {
   const { setAside, outcome } = await takenOver({
     ...UP_TO_DATE,
     committed: 7,
@@ -654,7 +654,7 @@ test('a changelog with a new leader that has all records is followed, without a 
   expect(asked).not.toContain('prove');
 });
 
-test('an input that has lost consumed records and then grown past them stops the partition once that is proved', async () => {
+test('an input that has lost consumed records and then grown past them blocks the partition once that is proved', async () => {
   const changelog = logUpTo(20, LOG_5);
   const input = logUpTo(15, { ...LOG_5, leaderEpoch: 6 });
   const { asked, outcome } = await takenOver({

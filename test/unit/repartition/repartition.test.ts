@@ -42,11 +42,13 @@ describe('before the first fencing', () => {
     /** The partitions whose input is not consumed. */
     readonly unread?: readonly number[];
     readonly byFew?: string;
-    readonly openFrom?: (transactionalId: string) => OpenFrom;
+    /** Where a transaction of the deployment begins in each of these logs. */
+    readonly openFrom?: OpenFrom;
   }
 
-  async function refusalOf({ open = [], pending, unread = [], byFew, openFrom = () => 5 }: Found) {
+  async function refusalOf({ open = [], pending, unread = [], byFew, openFrom = 5 }: Found) {
     const fenced: string[] = [];
+    const described: string[] = [];
     const deployment = {
       ...ports,
       shadowOf: null,
@@ -65,7 +67,13 @@ describe('before the first fencing', () => {
         pendingOffset: (at: TopicPartition) =>
           Promise.resolve({ isPending: nameOf(at) === pending, byMost: `offset of ${nameOf(at)}` !== byFew }),
       },
-      openFrom: (id: string) => Promise.resolve(openFrom(id)),
+      unfenced: {
+        producersOf: (ids: readonly string[]) => {
+          described.push(...ids);
+          return Promise.resolve(new Set(ids.map((_, i) => BigInt(i))));
+        },
+        openFrom: ({ size }: ReadonlySet<bigint>) => Promise.resolve(size === 2 ? openFrom : 'nothing'),
+      },
       transactions: {
         fence: (id: string) => {
           fenced.push(id);
@@ -74,7 +82,7 @@ describe('before the first fencing', () => {
       },
     } as unknown as RepartitionPorts;
     const error: unknown = await repartition(deployment, 4).catch((reason: unknown) => reason);
-    return { error: error as Error, fenced };
+    return { error: error as Error, fenced, described };
   }
 
   test.each<[string, Found, string]>([
@@ -104,12 +112,17 @@ describe('before the first fencing', () => {
   test.each<OpenFrom>(['nothing', 'unknown'])(
     'in an outbound topic, another deployment is not waited for (%s)',
     async (from) => {
-      const asked: string[] = [];
-      const openFrom = (id: string) => (asked.push(id), from);
-      const { error, fenced } = await refusalOf({ open: ['synchronized/0'], openFrom });
-      expect(asked).toEqual(['eu-shadow-sync-events-0', 'eu-shadow-sync-events-1']);
+      const { error, fenced, described } = await refusalOf({ open: ['synchronized/0'], openFrom: from });
+      expect(described).toEqual(['eu-shadow-sync-events-0', 'eu-shadow-sync-events-1']);
       expect(error.message).toBe('fenced');
       expect(fenced).toEqual(['eu-shadow-sync-events-0']);
     },
   );
+
+  test('each transactional id is described once, whatever number of logs has a transaction open', async () => {
+    const open = ['synchronized/0', 'synchronized/1', 'stalled/0', 'stalled/1'];
+    const { described } = await refusalOf({ open, openFrom: 'nothing' });
+    expect(described).toEqual(['eu-shadow-sync-events-0', 'eu-shadow-sync-events-1']);
+    expect((await refusalOf({})).described).toEqual([]);
+  });
 });

@@ -1,6 +1,6 @@
 /** Any row that the rules could ever make, for property tests. */
 import fc from 'fast-check';
-import { POISON_CODES } from '../../../src/domain/events.js';
+import { DEAD_LETTER_CODES } from '../../../src/domain/events.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
 import { KNOWN_STATUSES } from '../../../src/domain/statuses.js';
 import type { PositionRow } from '../../../src/store/row-codec.js';
@@ -73,7 +73,7 @@ export const companyRow: fc.Arbitrary<CompanyRow> = fc.oneof(
   fc.record({ outcome: fc.constantFrom('announced-elsewhere' as const, 'deleted' as const), offset, timestamp }),
 );
 
-export const holdRow: fc.Arbitrary<HoldRow> = fc.record({ code: fc.constantFrom(...POISON_CODES), timestamp });
+export const holdRow: fc.Arbitrary<HoldRow> = fc.record({ code: fc.constantFrom(...DEAD_LETTER_CODES), timestamp });
 
 export const positionRow: fc.Arbitrary<PositionRow> = fc.record({
   topic: text,

@@ -26,7 +26,7 @@ test('a fresh store has nothing and starts at the beginning of the changelog', a
   expect(store.changelogPosition).toBe(0);
   expect(store.position()).toBeNull();
   expect(await rowsOf(store)).toBe('');
-  expect(store.atRest).toBe(true);
+  expect(store.isFlushed).toBe(true);
   await store.close();
 });
 
@@ -115,9 +115,9 @@ test('a flush writes the confirmed position and drops the undo', async () => {
   const store = await open(directory());
   await store.apply(changes('a:->1', 10, null), positionRow(10), 0);
   store.confirm(3);
-  expect(store.atRest).toBe(false);
+  expect(store.isFlushed).toBe(false);
   await store.flush();
-  expect(store.atRest).toBe(true);
+  expect(store.isFlushed).toBe(true);
 
   const after = await open(crashed());
   expect(await rowsOf(after)).toBe('a=1');

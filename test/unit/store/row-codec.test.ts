@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { POISON_CODES } from '../../../src/domain/events.js';
+import { DEAD_LETTER_CODES } from '../../../src/domain/events.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow, PendingCompany } from '../../../src/domain/rows.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CorruptStoreError } from '../../../src/store/key-value-store.js';
@@ -152,8 +152,8 @@ describe('every later release reads the rows of earlier ones', () => {
   });
 });
 
-/** The first release knows the codes from 0 to 5, and stops a partition at a row with another one. */
-test.each(POISON_CODES)('a hold of %s is a hold for every older release', (code) => {
+/** The first release knows the codes from 0 to 5, and blocks a partition at a row with another one. */
+test.each(DEAD_LETTER_CODES)('a hold of %s is a hold for every older release', (code) => {
   const LAST_OF_THE_FIRST_RELEASE = 5;
   expect(encoded(writeHoldRow, { code, timestamp: 0 })[1]).toBeLessThanOrEqual(LAST_OF_THE_FIRST_RELEASE);
 });

@@ -2,11 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { InstanceLock, StateDirInUseError } from '../../../src/store/instance-lock.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
-import { lookIntoStopped } from '../../../src/store/stopped-instance.js';
+import { lookIntoStopped, NotStateFolderError } from '../../../src/store/stopped-instance.js';
 import { changes, identity, open, positionRecord, positionRow } from './partition-fixture.js';
 import { systemClock } from '../../../src/lib/system-clock.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -69,9 +68,11 @@ test('a folder is refused while its instance runs, and the instance keeps its lo
 });
 
 test('a folder that is not a state folder is refused, and none is created', async () => {
-  await expect(lookIntoStopped(join(folder(), 'nothing'), () => Promise.resolve(null))).rejects.toThrow(
-    StoreUnavailableError,
+  const look = () => Promise.resolve(null);
+  await expect(lookIntoStopped(join(folder(), 'nothing'), look)).rejects.toThrow(
+    new NotStateFolderError('there is no such folder'),
   );
+  await expect(lookIntoStopped(folder(), look)).rejects.toThrow(NotStateFolderError);
   expect(readdirSync(folder())).toEqual([]);
 });
 

@@ -7,6 +7,7 @@ import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-ca
 import { metadataOf } from '../../../../src/kafka/protocol/metadata-protocol.js';
 import { isOwnFault } from '../../../../src/lib/own-fault.js';
 import { BrokerError } from '../../../../src/pipeline/errors.js';
+import { systemClock } from '../../../../src/lib/system-clock.js';
 import { heapInUse } from '../../../support/heap.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 
@@ -46,7 +47,7 @@ test('a connection to a broker that is gone is dropped at the first contact with
   const former = new Broker();
   const next = new Broker();
   const [formerAddress, nextAddress] = await Promise.all([former.start(), next.start()]);
-  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });
+  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING }, systemClock);
   try {
     let isConnected = () => true;
     const met = await connections.ask(formerAddress, (broker) => {
@@ -74,7 +75,7 @@ test('a connection to a broker that is gone is dropped at the first contact with
 test('an answer that cannot be read while the connection is made is an error of the broker too', async () => {
   const broker = new Broker(9);
   const address = await broker.start();
-  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });
+  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING }, systemClock);
   try {
     const outcome = await connections.ask(address, () => Promise.resolve()).catch((error: unknown) => error);
     expect(outcome).toBeInstanceOf(UnreadableAnswerError);
@@ -88,7 +89,7 @@ test('an answer that cannot be read while the connection is made is an error of 
 test('an answer that cannot be read is an error of the broker, also if kafkajs decodes it', async () => {
   const broker = new Broker();
   const address = await broker.start();
-  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING });
+  const connections = new BrokerConnections({ brokers: [], logLevel: logLevel.NOTHING }, systemClock);
   try {
     const outcome = connections.ask(address, (asked) => metadataOf(asked, 'a-topic')).catch((error: unknown) => error);
     expect(await outcome).toBeInstanceOf(UnreadableAnswerError);

@@ -9,18 +9,19 @@ const NOT_AVAILABLE = 15;
 const BROKERS = ['b1:9092', 'b2:9092', 'b3:9092'] as const;
 
 /**
- * @param named by broker: the coordinator that it names, or null if it refuses
+ * @param named by broker: the coordinator that it names; null if it refuses; the error if it does not answer
  * @param configured the brokers that the view begins with
  */
-function viewOf(named: Readonly<Record<string, string | null>>, configured: readonly string[] = BROKERS) {
+function viewOf(named: Readonly<Record<string, string | null | Error>>, configured: readonly string[] = BROKERS) {
   const asked: string[] = [];
-  const brokers = new Map(BROKERS.map((address, id) => [id, address]));
+  const brokers = new Map(Object.keys(named).map((address, id) => [id, address]));
   const broker = (address: string) => ({
     connectionPool: {
       send: ({ request: { apiName } }: { request: { apiName: string } }) => {
         if (apiName === METADATA) return Promise.resolve({ brokers });
         asked.push(address);
         const coordinator = named[address];
+        if (coordinator instanceof Error) return Promise.reject(coordinator);
         const errorCode = coordinator == null ? NOT_AVAILABLE : 0;
         return Promise.resolve({ clientSideThrottleTime: 0, errorCode, address: coordinator ?? '' });
       },
@@ -54,4 +55,13 @@ test('brokers that do not know a coordinator yet have no vote', async () => {
 test('if no broker names a coordinator, their refusal is returned', async () => {
   const { coordinator } = viewOf({ 'b1:9092': null, 'b2:9092': null, 'b3:9092': null });
   expect((await coordinator()).errorCode).toBe(NOT_AVAILABLE);
+});
+
+test('two of five brokers that are cut off are not most of them, although two others do not answer', async () => {
+  const down = new Error('refused');
+  const cutOff = { 'b1:9092': 'b1:9092', 'b2:9092': 'b1:9092' };
+  const { coordinator } = viewOf({ ...cutOff, 'b3:9092': 'b3:9092', 'b4:9092': down, 'b5:9092': down });
+  expect(await coordinator()).toMatchObject({ address: 'b1:9092', byMost: false });
+  const three = { ...cutOff, 'b3:9092': 'b1:9092', 'b4:9092': down, 'b5:9092': down };
+  expect(await viewOf(three).coordinator()).toMatchObject({ address: 'b1:9092', byMost: true });
 });

@@ -1,4 +1,4 @@
-/** A fault of this program must not count as an outage: the program would wait for its end forever. */
+/** A fault of this program must not count as an outage: the program would wait for its end permanently. */
 import { AssertionError } from 'node:assert';
 import { logLevel } from 'kafkajs';
 import type { AskedCluster } from '../../../../src/kafka/connection/cluster-view.js';

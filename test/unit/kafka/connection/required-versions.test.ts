@@ -1,4 +1,4 @@
-/** The table of versions has exactly the requests that are sent, and a broker that lacks one is named. */
+/** The table of versions has exactly the requests that are sent, and a broker that does not support one is named. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { logLevel } from 'kafkajs';
@@ -32,7 +32,7 @@ test('each request that is made here by name and version is in the table', () =>
   expect(found.filter((one) => !required.has(one) && !OPTIONAL.has(one))).toEqual([]);
 });
 
-test('a broker with all of them lacks nothing', () => {
+test('a broker with all of them is not named', () => {
   expect(lacking('b:9092', everyVersion())).toEqual([]);
 });
 
@@ -42,9 +42,9 @@ test('a broker that is too old, or too new, is named with the request and the re
     Object.entries(everyVersion(change)).filter(([key]) => key !== '28'),
   ) as Supported;
   expect(lacking('b:9092', supported)).toEqual([
-    'broker b:9092 lacks OffsetFetch, version 7: it has versions 0 to 5; use Kafka 2.5 or later',
-    'broker b:9092 lacks TxnOffsetCommit, version 2: it does not know it; use Kafka 2.1 or later',
-    'broker b:9092 lacks DescribeGroups, a version from 0 to 2: it has versions 3 to 6; use a later release of company-sync',
+    'broker b:9092 does not support OffsetFetch in version 7: it has versions 0 to 5; use Kafka 2.5 or later',
+    'broker b:9092 does not support TxnOffsetCommit in version 2: it does not know this request; use Kafka 2.1 or later',
+    'broker b:9092 does not support DescribeGroups in a version from 0 to 2: it has versions 3 to 6; use a later release of company-sync',
   ]);
 });
 
@@ -59,7 +59,7 @@ describe('of several brokers', () => {
     brokers.ports.push(NOBODY_LISTENS);
     const kafka = { brokers: [first], clientId: 'test', logLevel: logLevel.NOTHING };
     expect(await versionFaults(kafka, systemClock)).toEqual([
-      `broker ${old} lacks OffsetFetch, version 7: it has versions 0 to 5; use Kafka 2.5 or later`,
+      `broker ${old} does not support OffsetFetch in version 7: it has versions 0 to 5; use Kafka 2.5 or later`,
     ]);
   });
 });

@@ -3,7 +3,7 @@ import { untilReady } from '../../../../src/kafka/connection/until-ready.js';
 import { BrokerError, FencedError } from '../../../../src/pipeline/errors.js';
 import { SteppedClock } from '../../../support/clocks.js';
 
-/** Gives these answers one after the other, and the last one forever. An error stands for no answer. */
+/** Gives these answers one after the other, and the last one again and again. An error stands for no answer. */
 function answering(...answers: (number | Error)[]) {
   let asked = 0;
   const ask = () => {

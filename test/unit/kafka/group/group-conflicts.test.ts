@@ -18,7 +18,7 @@ function member(memberId: string, { settings = terms.settings, topic = TOPIC, ac
     numStandby: 0,
     memberId,
     partitions: [],
-    held: new Map(),
+    statePositions: new Map(),
     changelogId: null,
   };
   return {

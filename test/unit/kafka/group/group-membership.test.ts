@@ -4,6 +4,9 @@ import { once } from 'node:events';
 import { pino } from 'pino';
 import { KafkaGroupMembership } from '../../../../src/kafka/group/group-membership.js';
 import { removeMember } from '../../../../src/kafka/group/remove-member.js';
+import type { Clock } from '../../../../src/lib/clock.js';
+import { systemClock } from '../../../../src/lib/system-clock.js';
+import { SteppedClock } from '../../../support/clocks.js';
 import { MemoryOfTest, rememberedIn } from '../../../support/member-memory.js';
 
 afterEach(() => jest.restoreAllMocks());
@@ -14,7 +17,7 @@ function retriesExceeded(type: string): Error {
   return Object.assign(new Error(type, { cause }), { name: 'KafkaJSNumberOfRetriesExceeded', retriable: false });
 }
 
-function startWith(subscribe: () => Promise<void>) {
+function startWith(subscribe: () => Promise<void>, clock: Clock = systemClock) {
   const run = jest.fn(() => Promise.resolve());
   const done = () => Promise.resolve();
   const listeners = new Map<string, (event: object) => void>();
@@ -28,6 +31,7 @@ function startWith(subscribe: () => Promise<void>) {
   const onCrash = jest.fn();
   const membership = new KafkaGroupMembership({
     kafka: { brokers: ['127.0.0.1:1'], retry: { retries: 0 }, logLevel: logLevel.NOTHING },
+    clock,
     remembered: rememberedIn(memory, { brokers: [] }, 'group'),
     groupId: 'group',
     topic: 'topic',
@@ -43,9 +47,11 @@ function startWith(subscribe: () => Promise<void>) {
 
 test('a partition without a leader is waited for', async () => {
   const subscribe = jest.fn(() => Promise.resolve()).mockRejectedValueOnce(retriesExceeded('LEADER_NOT_AVAILABLE'));
-  const { started, run, warned } = startWith(subscribe);
+  const clock = new SteppedClock();
+  const { started, run, warned } = startWith(subscribe, clock);
   await started;
   expect(warned.aborted).toBe(true);
+  expect(clock.delaysMs).toEqual([200]);
   expect(subscribe).toHaveBeenCalledTimes(2);
   expect(run).toHaveBeenCalledTimes(1);
 });
@@ -116,7 +122,7 @@ test('a stop that could not leave the group is remembered, for the next start to
 test('a removal that nobody waits for any more ends, and leaves no timer', async () => {
   const gone = new AbortController();
   const kafka = { brokers: ['127.0.0.1:1'], logLevel: logLevel.NOTHING };
-  const removal = removeMember(kafka, 'group', 'member', gone.signal);
+  const removal = removeMember(kafka, systemClock, 'group', 'member', gone.signal);
   gone.abort();
   await expect(removal).rejects.toThrow('ECONNREFUSED');
 }, 5_000);

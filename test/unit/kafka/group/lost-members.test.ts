@@ -3,6 +3,7 @@ import { Kafka, PartitionAssigners, type Consumer } from 'kafkajs';
 import { pino } from 'pino';
 import { KafkaGroupMembership } from '../../../../src/kafka/group/group-membership.js';
 import type { RememberedMember } from '../../../../src/kafka/group/remembered-member.js';
+import { systemClock } from '../../../../src/lib/system-clock.js';
 import { heapInUse } from '../../../support/heap.js';
 
 jest.mock('../../../../src/kafka/group/remove-member.js', () => ({ removeMember: () => Promise.resolve(true) }));
@@ -30,6 +31,7 @@ test('finished removals leave nothing behind, although the removal of the predec
   };
   const membership = new KafkaGroupMembership({
     kafka: { brokers: [] },
+    clock: systemClock,
     remembered: remembered as RememberedMember,
     groupId: 'group',
     topic: 'topic',

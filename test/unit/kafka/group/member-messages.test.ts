@@ -18,7 +18,7 @@ const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({
     .uniqueArray(fc.tuple(fc.string(), fc.string({ maxLength: 20 })), { maxLength: 8, selector: ([name]) => name })
     .map((some) => new Map(some)),
   changelogId: fc.option(fc.constant('5b048a3acab748eb81b671f516e31838')),
-  held: fc.uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p }).map((some) => new Map(some)),
+  statePositions: fc.uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p }).map((some) => new Map(some)),
 });
 
 test('the info of a member is decoded as it was encoded, also with fields that a later release appends', () => {
@@ -56,7 +56,7 @@ test('more settings, or longer ones, than an instance sends are not read', () =>
     numStandby: 0,
     memberId: null,
     partitions: [],
-    held: new Map<number, number>(),
+    statePositions: new Map<number, number>(),
     changelogId: null,
   };
   const many = new Map(Array.from({ length: 33 }, (_, i) => [`SETTING_${i}`, '']));
@@ -69,8 +69,8 @@ test('more claims than any instance has are not read', () => {
   const none = { httpAddress: null, numStandby: 0, memberId: null, ...NOT_SENT };
   const claims = Array.from({ length: MAX_CLAIMS }, (_, partition) => partition);
   const infos = (partitions: number[]) => [
-    { ...none, partitions, held: new Map<number, number>() },
-    { ...none, partitions: [], held: new Map(partitions.map((one) => [one, 0])) },
+    { ...none, partitions, statePositions: new Map<number, number>() },
+    { ...none, partitions: [], statePositions: new Map(partitions.map((one) => [one, 0])) },
   ];
   for (const info of infos(claims)) expect(decodeMemberInfo(encodeMemberInfo(info))).toEqual(info);
   for (const info of infos([...claims, MAX_CLAIMS])) expect(decodeMemberInfo(encodeMemberInfo(info))).toBeNull();
@@ -80,24 +80,24 @@ test('numbers that are longer than any number that an instance sends are not rea
   // The weight of the 147th byte is Infinity, and 0 times Infinity is NaN.
   const overlong = Buffer.concat([Buffer.alloc(160, 0x80), Buffer.from([0])]);
   const [zero, one] = [Buffer.from([0]), Buffer.from([1])];
-  /** Version, HTTP address, number of standbys, member id, no partitions, one state held and its position. */
+  /** Version, HTTP address, number of standbys, member id, no partitions, one state on its disk and the position of it. */
   const infoWith = (numStandby: Buffer, position: Buffer) =>
     Buffer.concat([one, zero, numStandby, zero, zero, one, zero, position]);
-  expect(decodeMemberInfo(infoWith(one, one))).toMatchObject({ numStandby: 1, held: new Map([[0, 1]]) });
+  expect(decodeMemberInfo(infoWith(one, one))).toMatchObject({ numStandby: 1, statePositions: new Map([[0, 1]]) });
   expect(decodeMemberInfo(infoWith(overlong, one))).toBeNull();
   expect(decodeMemberInfo(infoWith(one, overlong))).toBeNull();
 });
 
 test('12 partitions with their positions take 100 bytes and a few', () => {
   const partitions = Array.from({ length: 12 }, (_, p) => p);
-  const held = new Map(partitions.map((p) => [p, 1_000_000_000 + p]));
+  const statePositions = new Map(partitions.map((p) => [p, 1_000_000_000 + p]));
   const memberId = 'company-sync-9d5fb1a8-1a4c-4f43-95d5-0d6a3c1c1f5e';
   const info = {
     httpAddress: 'http://10.0.0.7:8080',
     numStandby: 1,
     memberId,
     partitions,
-    held,
+    statePositions,
     settings: new Map<string, string>(),
     changelogId: null,
   };

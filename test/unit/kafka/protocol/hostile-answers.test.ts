@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { AssignerProtocol, logLevel } from 'kafkajs';
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
-import { decodeResponse } from '../../../../src/kafka/protocol/fetch-protocol.js';
+import { decodeResponse } from '../../../../src/kafka/protocol/fetch-by-name.js';
 import {
   decodeMemberInfo,
   encodeAssignment,
@@ -14,6 +14,7 @@ import {
 } from '../../../../src/kafka/group/member-messages.js';
 import { WireReader, WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 import { ByteWriter } from '../../../../src/lib/byte-writer.js';
+import { systemClock } from '../../../../src/lib/system-clock.js';
 
 /** As a varint of 7 bytes. */
 const HUGE = 2 ** 45;
@@ -117,16 +118,14 @@ test('an answer that claims 1 GiB ends the connection at once, and says what it 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const connections = new BrokerConnections({
-    brokers: [],
-    clientId: 'test',
-    logLevel: logLevel.NOTHING,
-    requestTimeout: 60_000,
-  });
+  const connections = new BrokerConnections(
+    { brokers: [], clientId: 'test', logLevel: logLevel.NOTHING, requestTimeout: 60_000 },
+    systemClock,
+  );
   try {
     const asked = connections.ask(`127.0.0.1:${port}`, () => Promise.resolve());
     await expect(asked).rejects.toThrow(
-      /an answer of 1213486160 bytes, and at most 268435456 are read: is it a Kafka broker\?/,
+      /the server claims an answer of 1213486160 bytes, more than the limit of 268435456: is it a Kafka broker\?/,
     );
   } finally {
     await connections.close();

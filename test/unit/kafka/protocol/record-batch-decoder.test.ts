@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { AbortedTransaction } from '../../../../src/kafka/protocol/fetch-protocol.js';
+import type { AbortedTransaction } from '../../../../src/kafka/protocol/fetch-parts.js';
 import { FetchedRecords } from '../../../../src/kafka/protocol/record-batch-decoder.js';
 import { NO_HEADERS, type LogRecord } from '../../../../src/lib/record.js';
 import { BrokenBatchError } from '../../../../src/kafka/protocol/record-batch-header.js';
@@ -151,7 +151,7 @@ describe('the position', () => {
   });
 });
 
-it('batches that do not reach the position count as broken: otherwise they would be fetched again forever', () => {
+it('batches that do not reach the position count as broken: otherwise they would be fetched again and again', () => {
   expect(new FetchedRecords(batchOf(0, 4), [], 5).broken).toMatchObject({ firstOffset: 5, nextOffset: null });
 });
 

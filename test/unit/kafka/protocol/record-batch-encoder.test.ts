@@ -3,7 +3,6 @@ import encodeRecordByKafkaJs from 'kafkajs/src/protocol/recordBatch/record/v0/in
 import decodeBatchByKafkaJs from 'kafkajs/src/protocol/recordBatch/v0/decoder.js';
 import { RecordBatch } from 'kafkajs/src/protocol/recordBatch/v0/index.js';
 import { randomBytes } from 'node:crypto';
-import { crc32c } from '../../../../src/kafka/protocol/crc32c.js';
 import { FetchedRecords } from '../../../../src/kafka/protocol/record-batch-decoder.js';
 import {
   compressBatch,
@@ -85,18 +84,6 @@ test('a null header value stays null, and an empty one empty', async () => {
   expect(records).toHaveLength(1);
   expect(records[0]?.headers).toEqual({ null: null, empty: Buffer.alloc(0) });
   expect([records[0]?.key, records[0]?.value]).toEqual([null, null]);
-});
-
-test('the checksum is CRC-32C, at every alignment', () => {
-  // Check value of the CRC catalogue (Koopman, Williams): of the text 123456789.
-  const digits = Buffer.from('..123456789..');
-  expect(crc32c(digits, 2, 11)).toBe(0xe3069283);
-  expect(crc32c(digits, 2, 2)).toBe(0);
-  // RFC 3720, B.4: 32 bytes of zeros, and of ones.
-  for (let at = 0; at < 8; at++) {
-    expect(crc32c(Buffer.alloc(48), at, at + 32)).toBe(0x8a9136aa);
-    expect(crc32c(Buffer.alloc(48, 0xff), at, at + 32)).toBe(0x62a8ab43);
-  }
 });
 
 describe('cutting', () => {

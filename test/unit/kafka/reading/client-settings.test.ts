@@ -52,7 +52,7 @@ class MemoryLogs implements Logs {
   }
 
   pendingOffset(): never {
-    throw new Error('client settings are of no group');
+    throw new Error('client-settings belongs to no group');
   }
 
   reader(_: TopicPartition, from: number): LogReader {
@@ -258,7 +258,7 @@ test('more choices than the limit are reported: a start waits, and the former ch
   expect(['a', 'c', 'd'].map((id) => settings.policyOf(id))).toEqual(Array(3).fill('ALL_DATASETS'));
 });
 
-test('deleted choices count no longer, although the topic still contains them', async () => {
+test('deleted choices no longer count, although the topic still contains them', async () => {
   const room = 3 * 70;
   const settings = open(decodeText, room);
   await settings.ready(signal);
@@ -273,7 +273,7 @@ test('deleted choices count no longer, although the topic still contains them', 
   expect(['a', 'b'].map((id) => started.policyOf(id))).toEqual(['ALL_DATASETS', undefined]);
 });
 
-test('choices beyond twice that are not read at all: the topic must be compacted too', async () => {
+test('choices that need more than twice the limit are not read: the topic must be compacted too', async () => {
   const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
   for (const id of ids) logs.append(id, `${id}=ALL_DATASETS`);
   for (const id of ids.slice(3)) logs.append(id, null);
@@ -285,7 +285,7 @@ test('choices beyond twice that are not read at all: the topic must be compacted
   expect(settings.policyOf('a')).toBe('ALL_DATASETS');
 });
 
-test('as many clients as may choose take no more memory than that, and while they are read at most twice that', async () => {
+test('the maximum number of choices takes at most 64 MiB, and at most twice as much while the topic is read', async () => {
   const choices = new ClientChoices();
   const before = heapInUse();
   let clients = 0;

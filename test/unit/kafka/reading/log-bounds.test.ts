@@ -131,7 +131,7 @@ test('brokers that answer this request only to brokers do not report the end of 
   expect(world.asked).toEqual([]);
 });
 
-test('the committed offset comes with the leader epoch that was committed', async () => {
+test("the group's offset comes with the leader epoch that was committed", async () => {
   expect(await new World().reader().committedOffset(AT)).toEqual({ offset: 7, leaderEpoch: 3 });
 });
 

@@ -1,7 +1,7 @@
 /** Which fetch is sent when, with brokers that answer only when the test says so. */
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
-import type { FetchedPartition, FetchResponse } from '../../../../src/kafka/protocol/fetch-protocol.js';
+import type { FetchedPartition, FetchResponse } from '../../../../src/kafka/protocol/fetch-parts.js';
 import {
   TopicRecreatedError,
   UnknownPartitionError,
@@ -404,13 +404,13 @@ test('a reader that is closed during its fetch gets no records of it, and is not
 
 test('broken records end their reader after the records before them, and no other reader', async () => {
   const world = worldOf(0, 1);
-  const [broken, sound] = [world.reader(0), world.reader(1)];
+  const [broken, intact] = [world.reader(0), world.reader(1)];
   const good = records(0, 0, 2, 9);
   const bad = Buffer.concat([good.records, records(0, 2, 3).records.fill(0x7f, 61)]);
   await (await world.fetch('catchUp')).answer({ ...good, records: bad }, records(1, 0, 2));
   expect((await broken.next(10)).nextOffset).toBe(2);
   await expect(broken.next(10)).rejects.toThrow(UnreadableBatchError);
-  expect((await sound.next(10)).nextOffset).toBe(2);
+  expect((await intact.next(10)).nextOffset).toBe(2);
 });
 
 test('leaders are looked up once a minute, because a broker that is cut off does not report it', async () => {

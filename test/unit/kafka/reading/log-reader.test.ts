@@ -82,7 +82,7 @@ const MIB = 1024 * KIB;
 /** This many records of 1 KiB are a large batch. */
 const LARGE_RECORDS = 3 * KIB;
 
-/** A fetch of one batch of gzip from `offset` on, of so many records with values of so many bytes. */
+/** A fetch of one batch of gzip from `offset` on, of this many records with values of this many bytes. */
 function compressed(offset: number, count: number, valueBytes: number) {
   const records = Array.from({ length: count }, (_, i) => ({
     offset: offset + i,
@@ -237,7 +237,7 @@ describe('a batch that cannot be read', () => {
     await expect(reader.next(10)).rejects.toMatchObject({ firstOffset: 0, nextOffset: null });
   });
 
-  test('may also be a batch that never comes whole: it is not fetched forever', async () => {
+  test('may also be a batch that never comes whole: it is not fetched again and again', async () => {
     const reader = readerWith({});
     const answer = fetched(0, 3, 'a');
     answer.records.writeInt32BE(1_000_000, 8);

@@ -74,7 +74,7 @@ test('an abort between the description of a commit and the fencing raises the ep
   expect(fenced(6)).toBeNull();
 });
 
-test('each process fences with a time-out of its own, up to a second below the one given', () => {
+test('each process fences with a timeout of its own, up to a second below the one given', () => {
   const timeouts = Array.from({ length: 100 }, () => ownTimeout(20_000));
   expect(Math.max(...timeouts)).toBeLessThanOrEqual(20_000);
   expect(Math.min(...timeouts)).toBeGreaterThan(19_000);
@@ -114,7 +114,7 @@ test('a producer id stays known after the brokers have given another one, whatev
   expect(outcomes.producerIds('another')).toEqual(new Set());
 });
 
-test('the outcome is forgotten once the session begins a transaction, also if another process has our time-out', () => {
+test('the outcome is forgotten once the session begins a transaction, also if another process has our timeout', () => {
   note('CompleteAbort', 4);
   expect(fenced(5)).toBe('abort');
   outcomes.forget(ID);

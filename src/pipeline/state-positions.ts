@@ -1,8 +1,9 @@
 /**
  * Changelog positions of the state on this instance's disk: of running partitions, of standbys, and of folders left
- * behind. The group's leader uses them to place partitions. They only save time: no result depends on them.
+ * behind. The group's leader uses them to place partitions. A wrong position only costs time: no decision depends on
+ * it.
  */
-export class HeldPositions {
+export class StatePositions {
   readonly #positions: Map<number, number>;
 
   /** @param found partition -> changelog offset, read from the folders before anything runs */

@@ -1,7 +1,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
-import { readHeldPositions, StateDirOfOtherError } from '../../../src/store/read-held-positions.js';
+import { readStatePositions, StateDirOfOtherError } from '../../../src/store/read-state-positions.js';
 import { openPartitionStore } from '../../../src/store/open-partition-store.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
@@ -51,12 +51,12 @@ test("the positions of this deployment's folders are read, and nothing is change
     [0, 10],
     [11, 20],
   ]);
-  expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
+  expect(await readStatePositions(folder(), owner, volume)).toEqual(found);
   // The batch left unconfirmed is still there to be undone: its undo must not have been dropped.
   const store = await openOf(0);
   expect(await store.read([Buffer.from('a')])).toEqual([Buffer.from('1')]);
   await store.close();
-  expect(await readHeldPositions(folder(), owner, volume)).toEqual(found);
+  expect(await readStatePositions(folder(), owner, volume)).toEqual(found);
 });
 
 test('folders of another partition, set aside, or that cannot be read do not count', async () => {
@@ -67,7 +67,7 @@ test('folders of another partition, set aside, or that cannot be read do not cou
   mkdirSync(join(folder(), 'partition-4'));
   writeFileSync(join(folder(), 'partition-5'), 'not a folder');
   await (await new RocksStateDirectory(folder(), clock).open(6)).close();
-  expect(await readHeldPositions(folder(), owner, volume)).toEqual(new Map());
+  expect(await readStatePositions(folder(), owner, volume)).toEqual(new Map());
 });
 
 test.each([
@@ -81,30 +81,30 @@ test.each([
   const other = { ...owner, ...difference };
   await leave(0, 10, other);
   await leave(1, 10);
-  const refused = readHeldPositions(folder(), owner, volume);
+  const refused = readStatePositions(folder(), owner, volume);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
   await expect(refused).rejects.toThrow(message);
   rmSync(join(folder(), 'partition-1'), { recursive: true });
-  expect(await readHeldPositions(folder(), other, volume)).toEqual(new Map([[0, 10]]));
+  expect(await readStatePositions(folder(), other, volume)).toEqual(new Map([[0, 10]]));
 });
 
 test('a folder in use can be read too, and a missing one has no state', async () => {
   await leave(7, 10);
   const inUse = await new RocksStateDirectory(folder(), clock).open(7);
-  expect(await readHeldPositions(folder(), owner, volume)).toEqual(new Map([[7, 10]]));
+  expect(await readStatePositions(folder(), owner, volume)).toEqual(new Map([[7, 10]]));
   await inUse.close();
-  expect(await readHeldPositions(join(folder(), 'none'), owner, volume)).toEqual(new Map());
+  expect(await readStatePositions(join(folder(), 'none'), owner, volume)).toEqual(new Map());
 });
 
 test('a deployment refuses the state of its shadow, and the other way round, and the state is not changed', async () => {
   const shadow = { ...owner, applicationId: SHADOW };
   await leave(8, 10, shadow);
-  const refused = readHeldPositions(folder(), owner, volume);
+  const refused = readStatePositions(folder(), owner, volume);
   await expect(refused).rejects.toThrow(StateDirOfOtherError);
   await expect(refused).rejects.toThrow(`holds state of ${SHADOW}, but APPLICATION_ID is ${applicationId}`);
-  expect(await readHeldPositions(folder(), shadow, volume)).toEqual(new Map([[8, 10]]));
+  expect(await readStatePositions(folder(), shadow, volume)).toEqual(new Map([[8, 10]]));
   await leave(9, 10);
-  await expect(readHeldPositions(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);
+  await expect(readStatePositions(folder(), shadow, volume)).rejects.toThrow(StateDirOfOtherError);
 });
 
 test('folders of a volume that hangs are not even listed', async () => {
@@ -113,5 +113,5 @@ test('folders of a volume that hangs are not even listed', async () => {
   const never = hanging.within(1_000, 'opening it', () => new Promise<never>(() => undefined));
   time.advance(1_000);
   await expect(never).rejects.toThrow(StoreUnavailableError);
-  await expect(readHeldPositions(folder(), owner, hanging)).rejects.toThrow(StoreUnavailableError);
+  await expect(readStatePositions(folder(), owner, hanging)).rejects.toThrow(StoreUnavailableError);
 });

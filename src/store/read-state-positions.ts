@@ -59,12 +59,12 @@ function stateOfOther(stateDir: string, found: StateOwner, owner: StateOwner): s
  * @param volume limits the time of each read
  * @throws StateDirOfOtherError if any folder contains state of another deployment; StoreUnavailableError
  */
-export async function readHeldPositions(
+export async function readStatePositions(
   stateDir: string,
   owner: StateOwner,
   volume: CallDeadline,
 ): Promise<Map<number, number>> {
-  const held = new Map<number, number>();
+  const statePositions = new Map<number, number>();
   // Read one after the other: each needs memory for the tail of its log, and they share one disk.
   for (const name of await volume.within(OPEN_DEADLINE_MS, `reading ${stateDir}`, () => foldersIn(stateDir))) {
     const partition = Number(PARTITION_FOLDER.exec(name)?.[1] ?? NaN);
@@ -73,9 +73,9 @@ export async function readHeldPositions(
       : await volume.within(OPEN_DEADLINE_MS, `reading ${name}`, () => readFolder(join(stateDir, name)));
     if (found === null) continue;
     if (!isOwnedBy(found.identity, owner)) throw new StateDirOfOtherError(stateDir, found.identity, owner);
-    if (found.identity.partition === partition) held.set(partition, found.offset);
+    if (found.identity.partition === partition) statePositions.set(partition, found.offset);
   }
-  return held;
+  return statePositions;
 }
 
 async function foldersIn(stateDir: string): Promise<string[]> {

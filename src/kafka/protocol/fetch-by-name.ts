@@ -1,0 +1,76 @@
+/**
+ * Fetch, version 10: topics are named by their names. Used if `fetch-by-id.ts` cannot be: before Kafka 3.1, and for
+ * topics without an id.
+ *
+ * We do not use version 11: from 11 on, a leader may refer a client to a nearby follower (KIP-392), and such an answer
+ * has no records. With version 10 the leader always answers itself.
+ *
+ *     request    replica id, longest wait, least bytes, most bytes, isolation level, session id, session epoch, [topic],
+ *                forgotten topics
+ *     topic      name, [partition, leader epoch, offset, log start, most bytes]
+ *     answer     throttle time, error code, session id, [name, [partition]]
+ *     partition  number, error code, high watermark, last stable offset, log start, [aborted transaction], records
+ */
+import {
+  fetchCallOf,
+  NO_LOG_START,
+  requestWriter,
+  writeLimits,
+  type FetchedPartition,
+  type FetchLimits,
+  type FetchResponse,
+  type PartitionToFetch,
+} from './fetch-parts.js';
+import type { ProtocolCall } from './protocol-call.js';
+import { WireReader } from './wire-format.js';
+
+const API_VERSION = 10;
+
+/** @param partitions in the order in which the broker fills the answer */
+export function fetchByNameCall(
+  partitions: readonly PartitionToFetch[],
+  limits: FetchLimits,
+): ProtocolCall<FetchResponse> {
+  return fetchCallOf(API_VERSION, encodeRequest(partitions, limits), decodeResponse);
+}
+
+function encodeRequest(partitions: readonly PartitionToFetch[], limits: FetchLimits): Buffer {
+  const writer = writeLimits(requestWriter(partitions.length), limits)
+    // The broker fills the answer in the order of these entries. With one entry for each topic, partitions of
+    // different topics could not be in the caller's order.
+    .int32(partitions.length);
+  for (const { topic, partition, fromOffset, leaderEpoch } of partitions)
+    writer
+      .string(topic)
+      .int32(1)
+      .int32(partition)
+      .int32(leaderEpoch)
+      .int64(fromOffset)
+      .int64(NO_LOG_START)
+      .int32(limits.maxPartitionBytes);
+  const forgottenTopics = 0;
+  return writer.int32(forgottenTopics).finish();
+}
+
+export function decodeResponse(body: Buffer): FetchResponse {
+  const reader = new WireReader(body);
+  const clientSideThrottleTime = reader.int32();
+  const errorCode = reader.int16();
+  reader.int32(); // session id
+  const partitions: FetchedPartition[] = [];
+  reader.array(() => {
+    const topic = reader.string();
+    reader.array(() => partitions.push(readPartition(reader, topic)));
+  });
+  return { clientSideThrottleTime, errorCode, partitions };
+}
+
+function readPartition(reader: WireReader, topic: string): FetchedPartition {
+  const partition = reader.int32();
+  const errorCode = reader.int16();
+  reader.safeInt64(); // high watermark
+  const lastStableOffset = reader.safeInt64();
+  reader.safeInt64(); // log start offset
+  const abortedTransactions = reader.array(() => ({ producerId: reader.int64(), firstOffset: reader.safeInt64() }));
+  return { topic, partition, errorCode, lastStableOffset, abortedTransactions, records: reader.byteArray() };
+}
