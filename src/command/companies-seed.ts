@@ -140,7 +140,7 @@ async function mustBeKeyedByDefault(context: CommandContext<Part>, records: Sync
 }
 
 async function sendAll(
-  { config, logger, print }: CommandContext<Part>,
+  { config, logger, print, printError }: CommandContext<Part>,
   ids: CompanyIdList,
   recordOf: (companyId: string) => RecordToWrite,
   count: number,
@@ -164,7 +164,7 @@ async function sendAll(
     }
     await send(portion);
   } catch (error) {
-    print(
+    printError(
       `${sent} of ${count} records were sent before the error: run the command again; marking a company twice does no harm`,
     );
     throw error;

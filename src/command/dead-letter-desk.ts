@@ -5,7 +5,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
-import { isPoison } from '../decode/poison.js';
 import { isDate } from '../domain/policy.js';
 import { loadReaderSchemas } from '../lib/schema-files.js';
 import { createSyncEventDecoder, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
@@ -15,20 +14,19 @@ import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import { RecordSender, sendTogether, type RecordTo } from '../kafka/topics/record-sender.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
-import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../lib/record.js';
+import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
-import { idOf, type DeadLetter } from '../publish/dead-letter.js';
+import { copyOf, idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { InputAfterwards, type RecordIds } from './input-afterwards.js';
-import { DeadLetterCollector, type ReadDeadLetters } from './dead-letter-collector.js';
+import { decodeAgain } from './decode-again.js';
+import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
 import { mustBeReadable } from './input-file.js';
+import { originalOf, recordAt, type Original, type Originals } from './original-record.js';
 import { readPartitions } from './read-partitions.js';
 import { repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
-import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
+import { HOUR_MS } from '../lib/time-units.js';
 
-const DECODED_AT_ONCE = 1_000;
-/** The time limit for the registry to return the schemas of one portion. */
-const DECODE_TIMEOUT_MS = MINUTE_MS;
 /** The largest difference between the clocks of producers. */
 const CLOCK_SKEW_MS = HOUR_MS;
 /** Codes of dead letters whose key is wrong: a repair may belong in another partition. */
@@ -46,12 +44,13 @@ export class DeadLetterDesk {
   #inputPartitions: Promise<number> | undefined;
   #sender: Promise<RecordSender> | undefined;
   #decoder: Promise<SyncEventDecoder> | undefined;
+  #hasWarned = false;
 
   constructor(
     private readonly config: PartsOf<(typeof DESK_READS)[number]>,
     private readonly logger: Logger,
     private readonly schemasFolder: string,
-    printError: (line: string) => void,
+    private readonly printError: (line: string) => void,
   ) {
     this.#logs = new KafkaLogs({
       config: kafkaConfigOf(config, logger),
@@ -82,49 +81,63 @@ export class DeadLetterDesk {
     const from = new Map<number, number>();
     for (const partition of await this.#partitions(topic))
       from.set(partition, sinceMs === null ? 0 : await this.#logs.offsetSince({ topic, partition }, sinceMs));
-    const read = this.#reading((deadLetter) =>
+    const read = new DeadLetterCollector(this.config.topics.syncEvents, (deadLetter) =>
       sinceMs !== null && deadLetter.writtenAt < sinceMs ? null : wanted(deadLetter),
     );
     await readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
-    return read.result();
+    return this.#resultOf(read);
   }
 
   /**
    * Reads the dead letter of one input record. If input and dead letters have equally many partitions, it is in the
-   * partition of that number. All other partitions are read only if it is not there.
+   * partition of that number. All other partitions are read only if it is not there. If there are several dead letters
+   * of the record, one that is a copy of the record counts, else the first.
    * @throws Error if there is no such dead letter
    */
-  async readOne(id: RecordId): Promise<ReadDeadLetters & { readonly deadLetter: DeadLetter }> {
-    const { deadLetter: topic } = this.config.topics;
+  async readOne(
+    id: RecordId,
+  ): Promise<ReadDeadLetters & { readonly deadLetter: DeadLetter; readonly original: Original }> {
+    const { deadLetter: topic, syncEvents } = this.config.topics;
     const partitions = await this.#partitions(topic);
-    const expected = Number(id.split('/')[0]);
+    const [expected = NaN, offset = NaN] = id.split('/').map(Number);
     const others = partitions.filter((partition) => partition !== expected);
-    const read = this.#reading((deadLetter) => (idOf(deadLetter) === id ? deadLetter : null));
+    const record = await this.#inputRecord(expected, offset);
+    let found = null as { readonly deadLetter: DeadLetter; readonly original: Original } | null;
+    const read = new DeadLetterCollector(
+      syncEvents,
+      (deadLetter) => {
+        if (idOf(deadLetter) !== id || found?.original === 'same') return null;
+        const original = originalOf(deadLetter, record);
+        if (found === null || original === 'same') found = { deadLetter: copyOf(deadLetter), original };
+        return null;
+      },
+      focusedOn(id),
+    );
     const readFrom = (from: Map<number, number>) =>
       readPartitions(this.#logs, topic, from, (_partition, records) => read.take(records));
 
     if (partitions.includes(expected)) await readFrom(new Map([[expected, 0]]));
-    let deadLetter = read.result().deadLetters.at(-1);
     // If the dead letter was sent as a repair, the records that it should have replaced may have another key.
-    if (deadLetter === undefined || read.result().attempts.targetsOf(id).length > 0)
+    if (found === null || found.original === 'differs' || read.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
-    else if (CODES_OF_WRONG_KEYS.includes(deadLetter.code))
-      await readFrom(await this.#since(topic, others, deadLetter.writtenAt));
-    deadLetter ??= read.result().deadLetters.at(-1);
-    if (deadLetter === undefined)
+    else if (CODES_OF_WRONG_KEYS.includes(found.deadLetter.code))
+      await readFrom(await this.#since(topic, others, found.deadLetter.writtenAt));
+    if (found === null)
       throw new Error(`record ${id} has no dead letter: run company-sync dead-letters list to see all`);
-    return { ...read.result(), deadLetter };
+    return { ...this.#resultOf(read), ...found };
   }
 
   /**
    * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
    * its repair may be in any partition, so all partitions are read.
    * @param watched the companies whose later statuses and manifests matter
+   * @param originals gets all records that are read
    */
   async afterwards(
     deadLetters: readonly DeadLetter[],
     poison: RecordIds,
     watched: ReadonlySet<string>,
+    originals?: Originals,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
     const partitions = await this.#partitions(topic);
@@ -142,7 +155,7 @@ export class DeadLetterDesk {
     for (const { partition, offset } of deadLetters)
       from.set(partition, Math.min(offset, from.get(partition) ?? Infinity));
     for (const partition of from.keys()) if (!partitions.includes(partition)) from.delete(partition);
-    return this.#readInput(from, poison, watched);
+    return this.#readInput(from, poison, watched, originals);
   }
 
   /**
@@ -166,7 +179,7 @@ export class DeadLetterDesk {
    * reason.
    */
   async readAgain(deadLetters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
-    return this.#decode(deadLetters.map((deadLetter) => ({ ...deadLetter, headers: NO_HEADERS })));
+    return decodeAgain(await this.#decoderNow(), deadLetters, { onTimeout: (why) => `${why}: run the command again` });
   }
 
   /** Reads a file with one line of JSON, in the format of `events send`. @throws MalformedLineError */
@@ -210,8 +223,17 @@ export class DeadLetterDesk {
     return { ...record, headers: repairsHeaders(holds) };
   }
 
-  #reading(wanted: (deadLetter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
-    return new DeadLetterCollector(this.config.topics.syncEvents, wanted);
+  /** Warns once, because the topic may be read several times. */
+  #resultOf(read: DeadLetterCollector): ReadDeadLetters {
+    const result = read.result();
+    if (result.incomplete !== null && !this.#hasWarned) this.printError(result.incomplete);
+    this.#hasWarned ||= result.incomplete !== null;
+    return result;
+  }
+
+  async #inputRecord(partition: number, offset: number): Promise<LogRecord | null> {
+    if (partition >= (await this.inputPartitions())) return null;
+    return recordAt(this.#logs, { topic: this.config.topics.syncEvents, partition }, offset);
   }
 
   async #partitions(topic: string): Promise<number[]> {
@@ -235,25 +257,29 @@ export class DeadLetterDesk {
     from: ReadonlyMap<number, number>,
     poison: RecordIds,
     watched: ReadonlySet<string>,
+    originals?: Originals,
   ): Promise<InputAfterwards> {
     const afterwards = new InputAfterwards(poison, watched, (records) => this.#decode(records));
-    await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) =>
-      afterwards.take(partition, records),
-    );
+    await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) => {
+      originals?.take(partition, records);
+      return afterwards.take(partition, records);
+    });
     return afterwards;
   }
 
+  /** @throws Error if the registry takes too long: a record that was not decoded must not count as harmless */
   async #decode(records: readonly Omit<LogRecord, 'headers'>[]): Promise<(InputEvent | string)[]> {
     if (records.length === 0) return [];
+    return decodeAgain(await this.#decoderNow(), records, {
+      onTimeout: (why) => {
+        throw new Error(`${why}: run the command again`);
+      },
+    });
+  }
+
+  #decoderNow(): Promise<SyncEventDecoder> {
     this.#decoder ??= this.#createDecoder();
-    const decoder = await this.#decoder;
-    const events: (InputEvent | string)[] = [];
-    for (let from = 0; from < records.length; from += DECODED_AT_ONCE) {
-      const piece = records.slice(from, from + DECODED_AT_ONCE).map((record) => ({ ...record, headers: NO_HEADERS }));
-      for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(DECODE_TIMEOUT_MS)))
-        events.push(isPoison(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
-    }
-    return events;
+    return this.#decoder;
   }
 
   async #createDecoder(): Promise<SyncEventDecoder> {

@@ -4,8 +4,9 @@ import { createInterface } from 'node:readline';
 import { RECORD_NAMES } from '../decode/payload.js';
 import { SILENCES_COMPANY, type Payload } from '../domain/events.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
-import { RecordSender } from '../kafka/topics/record-sender.js';
+import { RecordSender, RECORDS_A_REQUEST } from '../kafka/topics/record-sender.js';
 import { MalformedLineError, type SyncEventJson, type TypedEvent } from '../publish/sync-event-json.js';
+import type { RecordToWrite } from '../lib/record.js';
 import { command, requiredTextFlag } from './command.js';
 import { maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { mustBeReadable } from './input-file.js';
@@ -42,7 +43,7 @@ To begin, use examples/events.jsonl of the repository.
     'all events were sent, or the dry run is finished',
     'nothing was sent (a line is not an event, or nobody confirmed), or the brokers refused a record',
   ],
-  async run({ config, logger, schemasFolder, typedSettings, print }, flags) {
+  async run({ config, logger, schemasFolder, typedSettings, print, printError }, flags) {
     await mustBeReadable('--file', flags.file);
     const json = await syncEventJson(schemasFolder);
     const { events, faults } = await readEvents(flags.file, json);
@@ -62,9 +63,7 @@ To begin, use examples/events.jsonl of the repository.
     const records = events.map((event) => encoded.recordOf(event));
     const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
     try {
-      const progress = progressTo(print, systemClock);
-      const onSent = (count: number) => progress(() => `${count} of ${records.length} sent`);
-      await sender.send(topic, records, { onSent });
+      await sendAll(sender, topic, records, print, printError);
     } finally {
       await sender.close();
     }
@@ -72,6 +71,33 @@ To begin, use examples/events.jsonl of the repository.
     return 0;
   },
 });
+
+/** Sends the events. If that fails, prints how many were sent: only a person can decide which to send again. */
+export async function sendAll(
+  sender: Pick<RecordSender, 'send'>,
+  topic: string,
+  records: readonly RecordToWrite[],
+  print: (line: string) => void,
+  printError: (line: string) => void,
+): Promise<void> {
+  const progress = progressTo(print, systemClock);
+  let sent = 0;
+  const onSent = (count: number): void => {
+    sent = count;
+    progress(() => `${count} of ${records.length} sent`);
+  };
+  try {
+    await sender.send(topic, records, { onSent });
+  } catch (error) {
+    const next = Math.min(RECORDS_A_REQUEST, records.length - sent);
+    const maybe = next === 0 ? '' : `, and perhaps some of the next ${next}`;
+    printError(
+      `${sent} of ${records.length} events were sent before the error, from the first line of the file on${maybe}: remove ` +
+        `the lines of these events from the file, and run the command again`,
+    );
+    throw error;
+  }
+}
 
 const SILENCING_RECORDS: ReadonlySet<string> = new Set(
   (Object.keys(SILENCES_COMPANY) as Payload['kind'][])
