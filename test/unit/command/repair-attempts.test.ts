@@ -94,3 +94,9 @@ test('a dead letter that names more records than one record can repair is not a 
   all.add({ partition: 0, offset: 2, headers: named(10_001) });
   expect([all.targetsOf('0/1').length, all.targetsOf('0/2').length]).toEqual([10_000, 0]);
 });
+
+test('of very many failed repairs of one record, a repair replaces as many as one record can name', () => {
+  const all = new RepairAttempts(() => true);
+  for (let i = 0; i < 25_000; i++) add(all, `2/${i} repairs 1/5`);
+  expect(all.replacedWith('1/5').size).toBe(10_001);
+});
