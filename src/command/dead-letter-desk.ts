@@ -5,7 +5,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
-import { isDate } from '../domain/policy.js';
 import { loadReaderSchemas } from '../lib/schema-files.js';
 import { createSyncEventDecoder, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
 import type { InputEvent } from '../domain/events.js';
@@ -21,16 +20,11 @@ import { InputAfterwards, type RecordIds } from './input-afterwards.js';
 import { decodeAgain } from './decode-again.js';
 import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
 import { mustBeReadable } from './input-file.js';
+import { mayContinueElsewhere, startsAfter, startsAfterOne, startsSince } from './later-records.js';
 import { originalOf, recordAt, type Original, type Originals } from './original-record.js';
 import { readPartitions } from './read-partitions.js';
 import { repairsHeaders, type RecordId } from './repair-attempts.js';
 import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
-import { HOUR_MS } from '../lib/time-units.js';
-
-/** The largest difference between the clocks of producers. */
-const CLOCK_SKEW_MS = HOUR_MS;
-/** Codes of dead letters whose key is wrong: a repair may belong in another partition. */
-const CODES_OF_WRONG_KEYS: readonly string[] = ['missing-key', 'key-mismatch'];
 
 /** The parts of the configuration that `DeadLetterDesk` reads. */
 export const DESK_READS = [
@@ -120,8 +114,11 @@ export class DeadLetterDesk {
     // If the dead letter was sent as a repair, the records that it should have replaced may have another key.
     if (found === null || found.original === 'differs' || read.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
-    else if (CODES_OF_WRONG_KEYS.includes(found.deadLetter.code))
-      await readFrom(await this.#since(topic, others, found.deadLetter.writtenAt));
+    else if (mayContinueElsewhere(found.deadLetter, await this.inputPartitions())) {
+      const starts = await startsSince(this.#logs, topic, partitions.length, found.deadLetter.writtenAt);
+      starts.delete(expected);
+      await readFrom(starts);
+    }
     if (found === null)
       throw new Error(`record ${id} has no dead letter: run company-sync dead-letters list to see all`);
     return { ...this.#resultOf(read), ...found };
@@ -129,7 +126,7 @@ export class DeadLetterDesk {
 
   /**
    * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
-   * its repair may be in any partition, so all partitions are read.
+   * or if the input has got more partitions since, its repair may be in any partition, so all partitions are read.
    * @param watched the companies whose later statuses and manifests matter
    * @param originals gets all records that are read
    */
@@ -140,22 +137,8 @@ export class DeadLetterDesk {
     originals?: Originals,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
-    const partitions = await this.#partitions(topic);
-    const anywhere = deadLetters
-      .filter(({ code }) => CODES_OF_WRONG_KEYS.includes(code))
-      .map(({ writtenAt }) => writtenAt);
-    const from =
-      anywhere.length === 0
-        ? new Map<number, number>()
-        : await this.#since(
-            topic,
-            partitions,
-            anywhere.reduce((a, b) => Math.min(a, b)),
-          );
-    for (const { partition, offset } of deadLetters)
-      from.set(partition, Math.min(offset, from.get(partition) ?? Infinity));
-    for (const partition of from.keys()) if (!partitions.includes(partition)) from.delete(partition);
-    return this.#readInput(from, poison, watched, originals);
+    const starts = await startsAfter(this.#logs, topic, await this.inputPartitions(), deadLetters);
+    return this.#readInput(starts, poison, watched, originals);
   }
 
   /**
@@ -164,13 +147,8 @@ export class DeadLetterDesk {
    */
   async refusalOf(event: InputEvent, deadLetter: DeadLetter, home: number, poison: RecordIds): Promise<string | null> {
     const { syncEvents: topic } = this.config.topics;
-    const first =
-      home === deadLetter.partition
-        ? deadLetter.offset + 1
-        : isDate(deadLetter.timestamp)
-          ? await this.#logs.offsetSince({ topic, partition: home }, deadLetter.timestamp)
-          : 0; // -1 would ask for the end, and records after the dead letter would not be seen.
-    const afterwards = await this.#readInput(new Map([[home, first]]), poison, new Set([event.companyId]));
+    const starts = await startsAfterOne(this.#logs, topic, await this.inputPartitions(), deadLetter, home);
+    const afterwards = await this.#readInput(starts, poison, new Set([event.companyId]));
     return afterwards.refusalOf(event, deadLetter);
   }
 
@@ -243,14 +221,6 @@ export class DeadLetterDesk {
 
   #countPartitions(topic: string): Promise<number> {
     return partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
-  }
-
-  /**
-   * The offset in each partition from which records may be stamped at or after a time, whichever clock stamped them.
-   */
-  async #since(topic: string, partitions: readonly number[], timeMs: number): Promise<Map<number, number>> {
-    const offsets = partitions.map((partition) => this.#logs.offsetSince({ topic, partition }, timeMs - CLOCK_SKEW_MS));
-    return new Map((await Promise.all(offsets)).map((offset, i) => [partitions[i] as number, offset]));
   }
 
   async #readInput(
