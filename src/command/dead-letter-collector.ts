@@ -11,7 +11,7 @@ export const MAX_DEAD_LETTERS_BYTES = 256 * 1_024 * 1_024;
 
 /** The dead letters that were read. */
 export interface ReadDeadLetters {
-  /** The wanted dead letters, in the order in which they were written. */
+  /** The wanted dead letters, as nearly as possible in the order of their records: within a partition, exactly. */
   readonly deadLetters: readonly DeadLetter[];
   /** The dead letters that were read, each with the company that its key names; null if the key names no company. */
   readonly companies: ReadonlyMap<RecordId, string | null>;
@@ -75,9 +75,7 @@ export class DeadLetterCollector {
   }
 
   result(): ReadDeadLetters {
-    const deadLetters = this.#deadLetters.sort(
-      (a, b) => a.writtenAt - b.writtenAt || a.partition - b.partition || a.offset - b.offset,
-    );
+    const deadLetters = inOrder(this.#deadLetters);
     const incomplete = incompleteBecause(this.#leftOut, this.#attempts.leftOut);
     const [companies, mismatched, attempts] = [this.#companies, this.#mismatched, this.#attempts];
     return { deadLetters, companies, mismatched, attempts, incomplete };
@@ -112,6 +110,21 @@ export class DeadLetterCollector {
     if (this.#bytes > this.limits.bytes)
       throw new Error(`the dead letters take more than ${this.limits.bytes} bytes to keep: pass a later --since`);
   }
+}
+
+/**
+ * Sorts dead letters of one partition by their offset, whatever the clocks of the instances that wrote them said. Dead
+ * letters of several partitions are in the order of these clocks, except where that contradicts the offsets.
+ */
+function inOrder(deadLetters: readonly DeadLetter[]): DeadLetter[] {
+  const byOffset = [...deadLetters].sort((a, b) => a.partition - b.partition || a.offset - b.offset);
+  let latest = -Infinity;
+  const timed = byOffset.map((deadLetter, i) => {
+    const isSame = byOffset[i - 1]?.partition === deadLetter.partition;
+    latest = isSame ? Math.max(latest, deadLetter.writtenAt) : deadLetter.writtenAt;
+    return { deadLetter, latest };
+  });
+  return timed.sort((a, b) => a.latest - b.latest).map(({ deadLetter }) => deadLetter); // A stable sort keeps the offsets' order.
 }
 
 /** Says what was left out; null if nothing was. */

@@ -72,7 +72,7 @@ export class DeadLetterDesk {
     badRecords: RecordIds,
   ): Promise<string | null> {
     const watched = this.#watching(new Set([event.companyId]));
-    const afterwards = await this.#reader.afterwardsIn(home, deadLetter, badRecords, watched);
+    const afterwards = await this.#reader.afterwardsOfOne(deadLetter, home, badRecords, watched);
     return afterwards.refusalOf(event, deadLetter);
   }
 

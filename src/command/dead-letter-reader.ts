@@ -1,25 +1,19 @@
 /** Reads dead letters, and the input records after them. */
 import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
-import { isDate } from '../domain/policy.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
 import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
-import { HOUR_MS } from '../lib/time-units.js';
 import { copyOf, idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { LOGS_READ } from './command-logs.js';
 import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
 import { InputAfterwards, type Decode, type RecordIds } from './input-afterwards.js';
+import { mayContinueElsewhere, startsAfter, startsAfterOne, startsSince } from './later-records.js';
 import { originalOf, recordAt, type Original, type Originals } from './original-record.js';
 import { readPartitions } from './read-partitions.js';
 import type { RecordId } from './repair-attempts.js';
-
-/** The largest difference between the clocks of producers. */
-const CLOCK_SKEW_MS = HOUR_MS;
-/** Codes of dead letters whose key is wrong: a repair may belong in another partition. */
-const CODES_OF_WRONG_KEYS: readonly string[] = ['missing-key', 'key-mismatch'];
 
 /** The parts of the configuration that `DeadLetterReader` reads. */
 export const READER_READS = [...LOGS_READ, 'topics.deadLetter', 'topics.syncEvents'] as const;
@@ -111,8 +105,11 @@ export class DeadLetterReader {
     // If the dead letter was sent as a repair, the records that it should have replaced may have another key.
     if (found === null || found.original === 'differs' || collector.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
-    else if (CODES_OF_WRONG_KEYS.includes(found.deadLetter.code))
-      await readFrom(await this.#since(topic, others, found.deadLetter.writtenAt));
+    else if (mayContinueElsewhere(found.deadLetter, await this.#countPartitions(syncEvents))) {
+      const starts = await startsSince(this.#logs, topic, partitions.length, found.deadLetter.writtenAt);
+      starts.delete(expected);
+      await readFrom(starts);
+    }
     if (found === null)
       throw new Error(`record ${id} has no dead letter: run company-sync dead-letters list to see all`);
     return { ...this.#resultOf(collector), ...found };
@@ -120,7 +117,7 @@ export class DeadLetterReader {
 
   /**
    * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
-   * its repair may be in any partition, so all partitions are read.
+   * or if the input has got more partitions since, its repair may be in any partition, so all partitions are read.
    * @param originals gets all records that are read
    */
   async afterwards(
@@ -130,42 +127,23 @@ export class DeadLetterReader {
     originals?: Originals,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
-    const partitions = await this.#partitions(topic);
-    const anywhere = deadLetters
-      .filter(({ code }) => CODES_OF_WRONG_KEYS.includes(code))
-      .map(({ writtenAt }) => writtenAt);
-    const from =
-      anywhere.length === 0
-        ? new Map<number, number>()
-        : await this.#since(
-            topic,
-            partitions,
-            anywhere.reduce((a, b) => Math.min(a, b)),
-          );
-    for (const { partition, offset } of deadLetters)
-      from.set(partition, Math.min(offset, from.get(partition) ?? Infinity));
-    for (const partition of from.keys()) if (!partitions.includes(partition)) from.delete(partition);
-    return this.#readInput(from, badRecords, watched, originals);
+    const starts = await startsAfter(this.#logs, topic, await this.#countPartitions(topic), deadLetters);
+    return this.#readInput(starts, badRecords, watched, originals);
   }
 
   /**
-   * Reads the input of one partition after a dead letter. In another partition than its own, timestamps decide which
-   * records are later.
+   * Reads the input after one dead letter whose company is known.
+   * @param home the partition of the company now
    */
-  async afterwardsIn(
-    partition: number,
+  async afterwardsOfOne(
     deadLetter: DeadLetter,
+    home: number,
     badRecords: RecordIds,
     watched: Watched,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
-    const first =
-      partition === deadLetter.partition
-        ? deadLetter.offset + 1
-        : isDate(deadLetter.timestamp)
-          ? await this.#logs.offsetSince({ topic, partition }, deadLetter.timestamp)
-          : 0; // -1 would ask for the end, and records after the dead letter would not be seen.
-    return this.#readInput(new Map([[partition, first]]), badRecords, watched);
+    const starts = await startsAfterOne(this.#logs, topic, await this.#countPartitions(topic), deadLetter, home);
+    return this.#readInput(starts, badRecords, watched);
   }
 
   /** Warns once, because the topic may be read several times. */
@@ -178,22 +156,17 @@ export class DeadLetterReader {
 
   async #inputRecord(partition: number, offset: number): Promise<LogRecord | null> {
     const { syncEvents: topic } = this.config.topics;
-    if (!(await this.#partitions(topic)).includes(partition)) return null;
+    if (partition >= (await this.#countPartitions(topic))) return null;
     return recordAt(this.#logs, { topic, partition }, offset);
   }
 
   async #partitions(topic: string): Promise<number[]> {
-    const count = await partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
+    const count = await this.#countPartitions(topic);
     return Array.from({ length: count }, (_, partition) => partition);
   }
 
-  /**
-   * For each partition, an offset: all records that are stamped at or after a time have this offset or a higher one.
-   * Allows for clocks of producers that differ.
-   */
-  async #since(topic: string, partitions: readonly number[], timeMs: number): Promise<Map<number, number>> {
-    const offsets = partitions.map((partition) => this.#logs.offsetSince({ topic, partition }, timeMs - CLOCK_SKEW_MS));
-    return new Map((await Promise.all(offsets)).map((offset, i) => [partitions[i] as number, offset]));
+  #countPartitions(topic: string): Promise<number> {
+    return partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
   }
 
   async #readInput(

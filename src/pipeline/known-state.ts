@@ -1,4 +1,5 @@
 import { InconsistentPositionError } from './errors.js';
+import { commandToSet } from './position-choices.js';
 import type { LogBounds } from './ports.js';
 
 interface Topics {
@@ -32,8 +33,8 @@ export class KnownState {
     throw new InconsistentPositionError(
       `partition ${input}/${partition} is stopped (no state): its changelog ${changelog} ` +
         `${isOther ? 'was created again' : 'has lost its state'} since this process started, and the group's offset is ` +
-        'gone, so companies would be announced again. Stop all instances, and see "The changelog is lost" in ' +
-        'docs/operations.md. A start then asks for your consent',
+        `gone, so companies would be announced again. Stop all instances, and run \`${commandToSet(partition, 'log-start')}\` ` +
+        'with the settings of this instance, which consents to that: docs/operations.md, "The changelog is lost"',
     );
   }
 }

@@ -8,8 +8,7 @@ import { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup, type DescribedGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
 import { infoOfMember } from './member-messages.js';
-import { deleteOffsets } from '../protocol/offset-delete.js';
-import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
+import { isProtocolError, NO_ERROR } from '../protocol/protocol-errors.js';
 import { untilReady } from '../connection/until-ready.js';
 
 /** kafkajs's own encoding of OffsetCommit. An error code in the answer becomes a rejection. */
@@ -66,17 +65,6 @@ export class StoppedGroup {
     await this.#untilReady('OffsetCommit', () =>
       this.#coordinator.ask((broker) => (broker as CommittingBroker).offsetCommit(request)),
     );
-  }
-
-  /** Deletes the offsets. An offset that does not exist counts as deleted. @throws BrokerError as `setOffsets` */
-  async deleteOffsets(topic: string, partitions: readonly number[]): Promise<void> {
-    const call = deleteOffsets(this.groupId, topic, partitions);
-    await untilReady(this.clock, 'OffsetDelete', async () => {
-      const answer = await this.#coordinator.ask(({ connectionPool }) => connectionPool.send(call));
-      if (answer.errorCode === ERROR_CODES.GROUP_ID_NOT_FOUND) return { ...answer, errorCode: NO_ERROR };
-      if (answer.at !== undefined) throw refusal(answer.errorCode, 'OffsetDelete', answer.at);
-      return answer;
-    });
   }
 
   /** `untilReady` for requests whose error codes kafkajs turns into rejections. */

@@ -13,6 +13,9 @@ const LOOKED_AT = 200;
  */
 const MAX_ELSEWHERE = { keys: 1, share: 0.05 };
 
+/** If so many keys fit a former number of partitions that chance does so less often than this, they are older. */
+const CHANCE = 0.001;
+
 export interface Misplaced {
   readonly partition: number;
   readonly offset: number;
@@ -22,7 +25,8 @@ export interface Misplaced {
 
 /**
  * Looks at the newest records of each partition. It counts distinct keys, because many records of one company prove no
- * more than one record.
+ * more than one record. If the topic has got more partitions, records that the default partitioner has placed among the
+ * former partitions do not count as misplaced.
  *
  * @param isWitness false for records that say nothing about the writers' partitioner
  * @returns a record in another partition, if more keys are misplaced than records sent by hand explain: then the
@@ -52,5 +56,19 @@ export async function misplacedByDefault(
   await Promise.all(Array.from({ length: partitions }, (_, partition) => lookAt(partition)));
   const tolerated = Math.max(MAX_ELSEWHERE.keys, keys.size * MAX_ELSEWHERE.share);
   const [first] = misplaced.values();
-  return first !== undefined && misplaced.size > tolerated ? first : null;
+  return first !== undefined && misplaced.size > tolerated && !areOlder(misplaced, partitions, tolerated)
+    ? first
+    : null;
+}
+
+/** Whether the default partitioner has placed these keys, except for the tolerated ones, when there were fewer partitions. */
+function areOlder(misplaced: ReadonlyMap<string, Misplaced>, partitions: number, tolerated: number): boolean {
+  for (let former = partitions - 1; former > 0; former--) {
+    let fitting = 0;
+    for (const [key, { partition }] of misplaced)
+      if (partitionOfKey(Buffer.from(key, 'latin1'), former) === partition) fitting++;
+    // Another partitioner chooses one of `partitions` at random. There are fewer former numbers than that.
+    if (misplaced.size - fitting <= tolerated && partitions ** (1 - fitting) < CHANCE) return true;
+  }
+  return false;
 }

@@ -74,3 +74,15 @@ test('if another dead letter of a record contradicts it, the key of the record d
   read.take([deadLetter(5, 'victim', '', '', 'undecodable'), deadLetter(6, 'held', '', '', 'key-mismatch')]);
   expect([...read.result().mismatched]).toEqual(['0/6']);
 });
+
+test('dead letters of a partition are in the order of their offsets, whichever clock stamped them', () => {
+  const read = reading(withoutBytes);
+  const written = (offset: number, partition: number, writtenAt: number) => {
+    const record = { offset, timestamp: 0, key: Buffer.from('k'), value: null, headers: NO_HEADERS };
+    const place = { topic: INPUT.topic, partition };
+    return { ...record, ...deadLetterOf(record, { code: 'undecodable', message: '' }, place), timestamp: writtenAt };
+  };
+  read.take([written(4, 1, 500), written(7, 0, 300), written(5, 0, 900), written(6, 0, 200), written(3, 1, 400)]);
+  const places = read.result().deadLetters.map(({ partition, offset }) => `${partition}/${offset}`);
+  expect(places).toEqual(['1/3', '1/4', '0/5', '0/6', '0/7']);
+});
