@@ -58,10 +58,10 @@ async function fill(topic: string): Promise<void> {
 async function measureReading(name: string, partitions: readonly TopicPartition[]): Promise<void> {
   for (let round = 1; round <= ROUNDS; round++) {
     const logs = newLogs();
-    const ends = await Promise.all(partitions.map((at) => logs.bounds(at)));
+    const ends = await Promise.all(partitions.map((partition) => logs.bounds(partition)));
     const started = performance.now();
     const cpu = process.cpuUsage();
-    const counts = await Promise.all(partitions.map((at, i) => readTo(logs, at, ends[i]!.end)));
+    const counts = await Promise.all(partitions.map((partition, i) => readTo(logs, partition, ends[i]!.end)));
     const seconds = (performance.now() - started) / 1000;
     const { user, system } = process.cpuUsage(cpu);
     const count = counts.reduce((sum, n) => sum + n, 0);
@@ -74,8 +74,8 @@ async function measureReading(name: string, partitions: readonly TopicPartition[
   }
 }
 
-async function readTo(logs: KafkaLogs, at: TopicPartition, end: number): Promise<number> {
-  const reader = logs.reader(at, 0);
+async function readTo(logs: KafkaLogs, partition: TopicPartition, end: number): Promise<number> {
+  const reader = logs.reader(partition, 0);
   let count = 0;
   for (let position = 0; position < end;) {
     const { records, nextOffset } = await reader.next(RECORDS_A_READ);
@@ -90,7 +90,7 @@ async function measureTail(): Promise<void> {
   const topic = `bench-tail-${randomUUID()}`;
   await admin.createTopics({ topics: [{ topic, numPartitions: IDLE_PARTITIONS }] });
   const logs = newLogs();
-  const readers = partitionsOf(topic, IDLE_PARTITIONS).map((at) => logs.reader(at, 0));
+  const readers = partitionsOf(topic, IDLE_PARTITIONS).map((partition) => logs.reader(partition, 0));
   const waits = readers.map((reader) => reader.next(RECORDS_A_READ));
   await delay(1_000);
 
@@ -117,7 +117,7 @@ async function measureTail(): Promise<void> {
 }
 
 function newLogs(): KafkaLogs {
-  const onTrouble = (at: TopicPartition, error: Error): void => console.error(at, error.message);
+  const onTrouble = (partition: TopicPartition, error: Error): void => console.error(partition, error.message);
   return new KafkaLogs({ config, groupId: 'bench', clock: systemClock, onTrouble });
 }
 

@@ -81,36 +81,36 @@ async function timed<T>(stage: (typeof STAGES)[number], work: () => T | Promise<
   return result;
 }
 
-async function workOff(at: Partition, partition: number): Promise<number> {
-  const written = at.records;
-  at.records = [];
-  const response = fetchResponse(written, at.offset);
+async function processBatch(state: Partition, partition: number): Promise<number> {
+  const written = state.records;
+  state.records = [];
+  const response = fetchResponse(written, state.offset);
   const records = await timed('fetch', () => {
     const read: LogRecord[] = [];
-    new FetchedRecords(response, [], at.offset).read(read, Infinity);
+    new FetchedRecords(response, [], state.offset).read(read, Infinity);
     return read;
   });
-  at.offset += written.length;
+  state.offset += written.length;
   const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
   const decisions = await timed('decide', () =>
     decide(
       context,
-      { partition, counted: new CountedCompanies(null), holdRemoval: new HoldRemoval(), ...at },
+      { partition, counted: new CountedCompanies(null), holdRemoval: new HoldRemoval(), ...state },
       records,
       decoded,
       0,
       NO_LIMITS,
     ),
   );
-  const position = { topic: 'sync-events', offset: at.offset, countedUnder: VOCABULARY };
+  const position = { topic: 'sync-events', offset: state.offset, countedUnder: VOCABULARY };
   const encoded = await timed('encode', () =>
-    encodeChanges(decisions.touched, position, at.store.position(), at.store.undoBytes),
+    encodeChanges(decisions.touched, position, state.store.position(), state.store.undoBytes),
   );
-  await timed('apply', () => at.store.apply(encoded, position, Date.now()));
+  await timed('apply', () => state.store.apply(encoded, position, Date.now()));
   await timed('produce', () => encodeAll(encoded.changes));
-  at.store.confirm(at.offset);
+  state.store.confirm(state.offset);
   for (const rows of decisions.touched) rows.settle();
-  at.cache.evict();
+  state.cache.evict();
   return records.length;
 }
 
@@ -163,10 +163,10 @@ let measured = 0;
 for (const { key, value } of workload(shape, encoder, new SeededRandom(1))) {
   measuring = seen++ > TOTAL_RECORDS / 3;
   const partition = Number.parseInt(key.slice(0, 2), 16) % PARTITIONS;
-  const at = partitions[partition] as Partition;
-  at.records.push({ key: Buffer.from(key), value, headers: NO_HEADERS });
-  if (at.records.length < BATCH_RECORDS) continue;
-  const records = await workOff(at, partition);
+  const state = partitions[partition] as Partition;
+  state.records.push({ key: Buffer.from(key), value, headers: NO_HEADERS });
+  if (state.records.length < BATCH_RECORDS) continue;
+  const records = await processBatch(state, partition);
   if (measuring) measured += records;
 }
 let sum = 0;

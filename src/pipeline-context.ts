@@ -152,7 +152,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     known: new KnownState(topics.changelogTopicId),
     clock,
     observer: observeAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
-    decode: (records, signal) => brake.decode(records, signal),
+    decode: (records) => brake.begin(records),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
     encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
@@ -169,11 +169,11 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   const settings = new ClientSettings({
     logs: createSettingsLogs(parts, onClose, (error) => failures.readingFailed('client-settings', null, error)),
     topic: config.topics.clientSettings,
-    decode: (values, signal) => decoder.decodeBatch(values, signal),
+    decode: (values, signal, onWait) => decoder.decodeBatch(values, signal, onWait),
     clock,
     onProgress: () => failures.progressed('client-settings', null),
-    onError: (err, what) => {
-      logger.warn({ err, topic: config.topics.clientSettings }, what);
+    onError: (err, message) => {
+      logger.warn({ err, topic: config.topics.clientSettings }, message);
       failures.failed('client-settings', null, err);
     },
     logger,
@@ -233,9 +233,9 @@ export function createLogs(
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock,
-    onTrouble: (at, err) => {
-      logger.warn({ at, err }, 'reading was interrupted; trying again');
-      options.onTrouble?.(at, err);
+    onTrouble: (partition, err) => {
+      logger.warn({ at: partition, err }, 'reading was interrupted; trying again');
+      options.onTrouble?.(partition, err);
     },
   });
   onClose('log reader', () => logs.close());

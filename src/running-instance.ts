@@ -125,7 +125,7 @@ export class RunningInstance {
     // The leader gives nothing to a member whose settings differ, and only that member can end itself.
     const onMisfit = (error: Error) => (signal.aborted ? undefined : onCrash(error));
     await membership.start((...assignment) => {
-      const [assigned = [], standby = []] = assignment.map((some) => existingOf(some, this.#inputPartitions));
+      const [assigned = [], standby = []] = assignment.map((numbers) => existingOf(numbers, this.#inputPartitions));
       logger.info({ partitions: assigned, standbys: standby, memberId: membership.memberId }, 'partitions assigned');
       onAssigned();
       if (assigned.length + standby.length === 0)

@@ -31,7 +31,7 @@ export class AnnouncementTimes {
 
   constructor(options: AnnouncementTimesOptions) {
     this.#options = options;
-    this.#readers = options.outbound.map((at) => options.logs.reader(at, 0));
+    this.#readers = options.outbound.map((partition) => options.logs.reader(partition, 0));
     this.#reading = Promise.allSettled(this.#readers.map((reader) => this.#read(reader)));
   }
 

@@ -22,18 +22,18 @@ const TRANSACTION_TIMEOUT_MS = 60_000;
  */
 export async function fillChangelog(
   cluster: Cluster,
-  at: { readonly topic: string; readonly partitions: number },
+  changelog: { readonly topic: string; readonly partitions: number },
   records: number,
 ): Promise<void> {
   const config = { brokers: cluster.bootstrap.split(','), logLevel: logLevel.ERROR };
   const clock = systemClock;
   const view = new ClusterView(config, clock);
-  const options = { groupId: `fills-${at.topic}`, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock };
+  const options = { groupId: `fills-${changelog.topic}`, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS, clock };
   const transactions = kafkaTransactions(config, { ...options, cluster: view });
-  for (let partition = 0; partition < at.partitions; partition++) {
-    const producer = await transactions.fence(`fills-${at.topic}-${partition}`);
-    const to = { topic: at.topic, partition };
-    const count = Math.floor(records / at.partitions);
+  for (let partition = 0; partition < changelog.partitions; partition++) {
+    const producer = await transactions.fence(`fills-${changelog.topic}-${partition}`);
+    const to = { topic: changelog.topic, partition };
+    const count = Math.floor(records / changelog.partitions);
     for (let done = 0; done < count; done += RECORDS_A_TRANSACTION) {
       await producer.begin([to]);
       await producer.produce(to, rows(partition, done, Math.min(count, done + RECORDS_A_TRANSACTION)));

@@ -39,6 +39,8 @@ export interface HostileScale {
   readonly unlinkedCompanies: number;
   readonly links: number;
   readonly zeroRecords: number;
+  /** Records with another schema id each. */
+  readonly unknownIds: number;
   /** Companies with 1,500 statuses of datasets that no manifest names. */
   readonly earlyCompanies: number;
 }
@@ -49,6 +51,7 @@ export const FULL_SCALE: HostileScale = {
   unlinkedCompanies: 1_000,
   links: 50_000,
   zeroRecords: 50,
+  unknownIds: 20_000,
   earlyCompanies: 100,
 };
 export const SHORT_SCALE: HostileScale = {
@@ -57,6 +60,7 @@ export const SHORT_SCALE: HostileScale = {
   unlinkedCompanies: 100,
   links: 12_000,
   zeroRecords: 6,
+  unknownIds: 3_000,
   earlyCompanies: 10,
 };
 
@@ -72,6 +76,7 @@ const ZERO_BYTES = 3 * MIB;
 const BLOCK_BYTES = 900_000;
 /** A schema id that no registry of a bench has. */
 const UNKNOWN_SCHEMA_IDS = [2_000_000_001, 2_000_000_002, 2_000_000_003];
+const FIRST_RANDOM_ID = 1_900_000_000;
 const PAYLOAD_LINK = 0;
 
 export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale: HostileScale): HostileInput[] {
@@ -183,6 +188,15 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
       *records() {
         for (const id of UNKNOWN_SCHEMA_IDS)
           yield { key: 'unknown-ids-0', value: framed(id, Buffer.from('any value at all')) };
+      },
+    },
+    {
+      name: 'random-ids',
+      outcome: { kind: 'dead-letters', codes: ['unknown-schema'] },
+      batchRecords: 2_000,
+      *records() {
+        for (let i = 0; i < scale.unknownIds; i++)
+          yield { key: 'random-ids-0', value: framed(FIRST_RANDOM_ID + i, Buffer.from('any value at all')) };
       },
     },
     {

@@ -47,7 +47,7 @@ export class Pauses {
     this.#options = options;
     this.#longest = new Array<number>(options.partitions).fill(0);
     const outbound = partitionsOf(options.deployment.topics.synchronized, options.partitions);
-    this.#readers = outbound.map((at) => options.logs.reader(at, 0));
+    this.#readers = outbound.map((partition) => options.logs.reader(partition, 0));
     this.#reading = Promise.all(this.#readers.map((reader) => this.#read(reader)));
     this.#writing = this.#write();
     // The next wait reports it.

@@ -14,7 +14,7 @@ export function logsOf(bootstrap: string, groupId: string): KafkaLogs {
     config: { brokers: bootstrap.split(','), clientId: 'bench', logLevel: logLevel.ERROR },
     groupId,
     clock: systemClock,
-    onTrouble: (at, error) => console.error(`${at.topic}/${at.partition}: ${error.message}`),
+    onTrouble: ({ topic, partition }, error) => console.error(`${topic}/${partition}: ${error.message}`),
   });
 }
 
@@ -28,7 +28,9 @@ export async function readWhole(
   partitions: readonly TopicPartition[],
   take: (record: LogRecord) => void,
 ): Promise<void> {
-  await Promise.all(partitions.map((at) => readPartition(logs, at, 0, (records) => records.forEach(take))));
+  await Promise.all(
+    partitions.map((partition) => readPartition(logs, partition, 0, (records) => records.forEach(take))),
+  );
 }
 
 /** Resolves once the group of `logs` has committed the present end of every partition. */
@@ -37,10 +39,10 @@ export async function consumed(
   partitions: readonly TopicPartition[],
   processor: MeasuredProcessor,
 ): Promise<void> {
-  const ends = await Promise.all(partitions.map(async (at) => (await logs.bounds(at)).end));
+  const ends = await Promise.all(partitions.map(async (partition) => (await logs.bounds(partition)).end));
   for (;;) {
     processor.mustRun();
-    const committed = await Promise.all(partitions.map((at) => logs.committedOffset(at)));
+    const committed = await Promise.all(partitions.map((partition) => logs.committedOffset(partition)));
     if (ends.every((end, i) => end === 0 || (committed[i]?.offset ?? 0) >= end)) return;
     await delay(OFFSETS_INTERVAL_MS);
   }

@@ -101,10 +101,10 @@ export function defaultValue(type: AvroType, json: unknown, shapes: RecordShapes
       const { places, make } = shapeOf(type, shapes);
       const values = new Array<unknown>(places.size).fill(undefined);
       for (const field of type.fields) {
-        const given = new Map<string, unknown>(Object.entries(json as object)).get(field.name) ?? field.default;
-        if (given === undefined) throw new SchemaError(`a default of ${type.name} has no field ${field.name}`);
+        const fieldDefault = new Map<string, unknown>(Object.entries(json as object)).get(field.name) ?? field.default;
+        if (fieldDefault === undefined) throw new SchemaError(`a default of ${type.name} has no field ${field.name}`);
         const place = places.get(field.name);
-        if (place !== undefined) values[place] = defaultValue(field.type, given, shapes);
+        if (place !== undefined) values[place] = defaultValue(field.type, fieldDefault, shapes);
       }
       return make(...values);
     }

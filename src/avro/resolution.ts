@@ -176,9 +176,9 @@ function accepting(read: Read): Resolution {
 }
 
 function refusal(reader: AvroType, writer: AvroType, where: string): Resolution {
-  const what = reader.kind === 'union' ? `${where} is of a kind unknown to this version: ` : `${where}: `;
+  const subject = reader.kind === 'union' ? `${where} is of a kind unknown to this version: ` : `${where}: `;
   const wanted = reader.kind === 'union' ? reader.branches.map(describeType).join(' or ') : describeType(reader);
-  return refusing(`${what}${describeType(writer)} cannot be read as ${wanted}`);
+  return refusing(`${subject}${describeType(writer)} cannot be read as ${wanted}`);
 }
 
 function refusing(why: string): Resolution {

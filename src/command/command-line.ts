@@ -153,11 +153,15 @@ function faultOfWords(name: CommandName, command: Command, words: readonly strin
   return `${name} needs ${argument}, as in: ${usageOf(name, command)}`;
 }
 
-function split({ flags: own }: Command, typed: Flags, known: ReadonlySet<string>): { flags: Flags; settings: Flags } {
+function split(
+  { flags: ownFlags }: Command,
+  typed: Flags,
+  known: ReadonlySet<string>,
+): { flags: Flags; settings: Flags } {
   const entries = Object.entries(typed).filter(([flag]) => known.has(flag));
   return {
-    flags: Object.fromEntries(entries.filter(([flag]) => Object.hasOwn(own, flag))),
-    settings: Object.fromEntries(entries.filter(([flag]) => !Object.hasOwn(own, flag))),
+    flags: Object.fromEntries(entries.filter(([flag]) => Object.hasOwn(ownFlags, flag))),
+    settings: Object.fromEntries(entries.filter(([flag]) => !Object.hasOwn(ownFlags, flag))),
   };
 }
 

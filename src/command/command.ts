@@ -187,8 +187,8 @@ function parsedFlag<T>(
       if (typed === undefined) return null;
       const parsed = typed === true ? undefined : parse(typed);
       if (parsed !== undefined) return parsed;
-      const what = typed === true ? 'needs a value' : `is ${JSON.stringify(typed)}`;
-      faults.push(`${flag} ${what}: expected ${expected}`);
+      const fault = typed === true ? 'needs a value' : `is ${JSON.stringify(typed)}`;
+      faults.push(`${flag} ${fault}: expected ${expected}`);
       return null;
     },
   };

@@ -45,13 +45,13 @@ export async function repairAll(tools: Repairs, flags: RepairAllFlags): Promise<
     sizes.set(idOf(deadLetter), sizeOf(deadLetter));
     return withoutBytes(deadLetter);
   });
-  const all = new RepairOfAll(tools, read, flags);
+  const repairs = new RepairOfAll(tools, read, flags);
   for (const ids of portionsOf(read, sizes)) {
     const portion = await desk.readAll(since, (deadLetter) => (ids.has(idOf(deadLetter)) ? deadLetter : null));
-    await all.repair(portion.deadLetters);
+    await repairs.repair(portion.deadLetters);
   }
   const what = flags['dry-run'] ? 'would be sent again: nothing was sent' : 'were sent again';
-  print(`${all.repaired} of ${all.open} dead letters without a repair ${what}`);
+  print(`${repairs.repaired} of ${repairs.open} dead letters without a repair ${what}`);
   return 0;
 }
 
@@ -85,7 +85,7 @@ class RepairOfAll {
         print(`${idOf(repair.deadLetter)}: not repaired: ${error.message}`);
         continue;
       }
-      this.repaired += [...repair.replaced].filter((one) => this.#places.has(one)).length;
+      this.repaired += [...repair.replaced].filter((recordId) => this.#places.has(recordId)).length;
     }
   }
 
@@ -120,7 +120,7 @@ class RepairOfAll {
           refuseIf(afterwards.refusalOf(event, withOffsetOfFirstFailure(deadLetter, this.read)));
         const repair = repairOf(deadLetter, event, record, this.read, this.flags.force);
         if (silences(event)) refuseIf(silencesCompany(repair));
-        for (const one of repair.replaced) this.#replaced.add(one);
+        for (const recordId of repair.replaced) this.#replaced.add(recordId);
         repairs.push(repair);
       } catch (error) {
         if (!(error instanceof RefusedError)) throw error;

@@ -115,15 +115,15 @@ export function repairOf(
   const named = attempts.recordsNamedBy(id);
   const replaced = new Set<RecordId>();
   const others = new Map<string, RecordId[]>();
-  for (const one of attempts.recordsThatOneRepairReplaces(id)) {
-    const company = companies.get(one) ?? event.companyId;
-    const isOfAnother = company !== event.companyId && one !== id && !mismatched.has(one);
+  for (const recordId of attempts.recordsThatOneRepairReplaces(id)) {
+    const company = companies.get(recordId) ?? event.companyId;
+    const isOfAnother = company !== event.companyId && recordId !== id && !mismatched.has(recordId);
     if (isOfAnother && !force) {
-      if (named.has(one)) refuseIf(releasesAnother(one, company, event));
+      if (named.has(recordId)) refuseIf(releasesAnother(recordId, company, event));
       continue;
     }
-    replaced.add(one);
-    if (company !== event.companyId) others.set(company, [...(others.get(company) ?? []), one]);
+    replaced.add(recordId);
+    if (company !== event.companyId) others.set(company, [...(others.get(company) ?? []), recordId]);
   }
   if (replaced.size > MAX_REPAIRS) refuseIf(replacesTooMany(replaced.size, event.companyId));
   return { deadLetter, event, record, replaced, others };

@@ -61,8 +61,8 @@ async function lacksOf(config: CheckedConfig, permissions: Permissions): Promise
   }
   const onCluster = await permissions.lackingOnCluster(USED_ON_CLUSTER);
   if (onCluster.length > 0) {
-    const what = denied(config, onCluster, 'the cluster', '--cluster');
-    lacks.push(warning('permissions', `without it, the size of the changelog is not known: ${what}`));
+    const denial = denied(config, onCluster, 'the cluster', '--cluster');
+    lacks.push(warning('permissions', `without it, the size of the changelog is not known: ${denial}`));
   }
   return lacks;
 }

@@ -27,7 +27,7 @@ import { INSTANCES_READ, RunningInstances } from './running-instances.js';
 /** An announcement and its place. */
 interface Found {
   readonly record: LogRecord;
-  readonly at: TopicPartition;
+  readonly log: TopicPartition;
 }
 
 /** The running instances report that the company has no event. */
@@ -82,16 +82,16 @@ async function resend(context: CommandContext<Part>, to: string, companyId: stri
     await logs.close();
   }
 
-  const { record, at } = found;
+  const { record, log } = found;
   const sender = await RecordSender.connect(kafka);
   try {
     // If the partition counts are equal, use the same partition, whichever partitioner has chosen it.
-    const same = partitions === outboundPartitions ? { partition: at.partition } : {};
-    await sender.send(to, [{ ...resentOf(record, at), ...same }]);
+    const same = partitions === outboundPartitions ? { partition: log.partition } : {};
+    await sender.send(to, [{ ...resentOf(record, log), ...same }]);
   } finally {
     await sender.close();
   }
-  print(`sent event ${eventIdIn(record)} of ${companyId} to ${to}, from ${outbound} ${at.partition}/${record.offset}`);
+  print(`sent event ${eventIdIn(record)} of ${companyId} to ${to}, from ${outbound} ${log.partition}/${record.offset}`);
   if (to === outbound) print(`${to} now has the event twice, with one eventId`);
   return 0;
 }
@@ -154,11 +154,11 @@ async function findByReading(
   const key = Buffer.from(companyId);
   const eventId = eventIdOf(companyId, eventIdNamespace(config.eventNamespace));
   let found: Found | null = null as Found | null;
-  const all = new Map(Array.from({ length: partitions }, (_, partition) => [partition, 0]));
-  await readPartitions(logs, topic, all, (partition, records) => {
+  const fromStart = new Map(Array.from({ length: partitions }, (_, partition) => [partition, 0]));
+  await readPartitions(logs, topic, fromStart, (partition, records) => {
     for (const record of records)
       if (record.key?.equals(key) === true && eventIdIn(record) === eventId)
-        found = { record, at: { topic, partition } };
+        found = { record, log: { topic, partition } };
   });
   if (found !== null) return found;
   throw new Error(

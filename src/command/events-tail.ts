@@ -63,11 +63,11 @@ export const eventsTailCommand = command({
       if (--left === 0) await logs.close();
     };
     const readOne = async (partition: number): Promise<void> => {
-      const at = { topic, partition };
-      const { start, end } = await logs.bounds(at);
+      const log = { topic, partition };
+      const { start, end } = await logs.bounds(log);
       const upTo = toEnd ? end : Infinity;
       let position = toEnd || fromBeginning ? start : end;
-      const reader = logs.reader(at, position);
+      const reader = logs.reader(log, position);
       while (position < upTo) {
         const { records, nextOffset } = await reader.next(RECORDS_PER_READ);
         for (const record of records) if (record.offset < upTo) await show(record);

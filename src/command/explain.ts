@@ -112,9 +112,9 @@ async function follow(
   let explanation = await ask();
   for (let shown = ''; ;) {
     // The position is left out, because it moves with every record of other companies.
-    const said = JSON.stringify({ ...explanation, asOf: null });
-    if (said !== shown) show(explanation);
-    shown = said;
+    const content = JSON.stringify({ ...explanation, asOf: null });
+    if (content !== shown) show(explanation);
+    shown = content;
     if (FINAL_VERDICTS.has(explanation.verdict)) return EXIT_SEEN;
     await delay(WATCH_INTERVAL_MS);
     try {

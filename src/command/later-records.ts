@@ -12,7 +12,7 @@ const CODES_OF_WRONG_KEYS: readonly string[] = ['missing-key', 'key-mismatch'];
 
 interface Logs {
   /** The first offset with a record that is stamped at or after the time. */
-  offsetSince(at: TopicPartition, timeMs: number): Promise<number>;
+  offsetSince(partition: TopicPartition, timeMs: number): Promise<number>;
 }
 
 /**

@@ -66,15 +66,15 @@ export class Originals {
  */
 export async function recordAt(
   logs: Pick<Logs, 'bounds' | 'reader'>,
-  at: TopicPartition,
+  partition: TopicPartition,
   offset: number,
 ): Promise<LogRecord | null> {
-  const { start, end } = await logs.bounds(at);
+  const { start, end } = await logs.bounds(partition);
   if (offset < start || offset >= end) return null;
-  return withReader(logs.reader(at, offset), async (reader) => {
+  return withReader(logs.reader(partition, offset), async (reader) => {
     for (let position = offset; position <= offset;) {
       const { records, nextOffset } = await reader.next(1);
-      const record = records.find((one) => one.offset === offset);
+      const record = records.find((candidate) => candidate.offset === offset);
       if (record !== undefined) return copied(record);
       position = nextOffset;
     }

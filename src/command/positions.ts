@@ -107,15 +107,18 @@ async function show(
   const members = await group.members();
   const found = await readPositions(sources, partitionsWanted(partition, inputPartitions), members.length > 0);
   const shown = found.map(described);
-  const all = shown.every(({ startsAt }) => startsAt !== null);
+  const allRun = shown.every(({ startsAt }) => startsAt !== null);
   if (json) printJson({ group: applicationId, members, partitions: shown }, print);
   else {
     print(`group ${applicationId}: ${members.length === 0 ? 'no instance runs' : `runs on ${members.join(', ')}`}`);
-    shown.forEach((one, i) =>
-      print(lineOf(one, found[i]!, sources.changelog, typedSettings), one.startsAt === null ? 'red' : undefined),
+    shown.forEach((position, i) =>
+      print(
+        lineOf(position, found[i]!, sources.changelog, typedSettings),
+        position.startsAt === null ? 'red' : undefined,
+      ),
     );
   }
-  return all ? EXIT_ALL_RUN : EXIT_SOME_BLOCKED;
+  return allRun ? EXIT_ALL_RUN : EXIT_SOME_BLOCKED;
 }
 
 async function set(
@@ -136,9 +139,9 @@ async function set(
           `Set the offsets of group ${applicationId} in ${count === 1 ? '1 partition' : `${count} partitions`}?`,
         );
   const ports = { ...sources, applicationId, group, consent, report: (line: string) => print(line) };
-  const all = await setPositions(ports, partitions, target);
+  const allRun = await setPositions(ports, partitions, target);
   if (target === null) print('nothing was changed: choose with --to');
-  return all ? EXIT_ALL_RUN : EXIT_SOME_BLOCKED;
+  return allRun ? EXIT_ALL_RUN : EXIT_SOME_BLOCKED;
 }
 
 const EXIT_ALL_RUN = 0;
@@ -160,11 +163,11 @@ function lineOf(
 ): string {
   const numbers = `state ${state?.offset ?? 'none'}, group's offset ${committed ?? 'none'}, input ${input.start} to ${input.end}`;
   const commands = choices.map(({ target }) => commandToSet(partition, target) + typedSettings);
-  const what = startsAt === null ? [remedy ?? commands.join(' or ')] : commands.map(ifStateWasLost);
+  const remedies = startsAt === null ? [remedy ?? commands.join(' or ')] : commands.map(ifStateWasLost);
   const open =
     openFrom === null ? [] : [`a transaction is open in ${changelog}/${partition} from offset ${openFrom} on`];
   const few = byMost ? [] : ['too few brokers answer to trust these numbers'];
-  return [`partition ${partition}: ${verdict}: ${numbers}`, ...(byMost ? what : []), ...open, ...few].join('; ');
+  return [`partition ${partition}: ${verdict}: ${numbers}`, ...(byMost ? remedies : []), ...open, ...few].join('; ');
 }
 
 /** Only an instance knows whether a partition that seems to begin had state: from its folder, and from announcements. */

@@ -88,9 +88,9 @@ export class RepairAttempts {
   recordsNamedBy(id: RecordId): Set<RecordId> {
     const named = new Set([id]);
     // Iteration over a set includes members that are added meanwhile.
-    for (const one of named) {
+    for (const recordId of named) {
       if (named.size > MAX_REPAIRS) break;
-      for (const target of this.targetsOf(one)) named.add(target);
+      for (const target of this.targetsOf(recordId)) named.add(target);
     }
     return named;
   }
@@ -104,8 +104,8 @@ export class RepairAttempts {
     /** Failed repair -> its targets that are not known to be replaced. */
     const left = new Map<RecordId, number>();
     let followed = 0;
-    for (const one of replaced)
-      for (const attempt of this.failedRepairsOf(one)) {
+    for (const recordId of replaced)
+      for (const attempt of this.failedRepairsOf(recordId)) {
         if (++followed > MAX_FOLLOWED || replaced.size > MAX_REPAIRS) return replaced;
         const others = (left.get(attempt) ?? this.#targets.get(attempt)?.count ?? 0) - 1;
         left.set(attempt, others);
@@ -155,8 +155,8 @@ export class RepairAttempts {
 
 /** Returns the record with a `repairs` header for each of `repaired`. */
 export function asRepairOf(repaired: ReadonlySet<RecordId>, record: RecordToWrite): RecordToWrite {
-  const others = record.headers.filter(({ key, value }) => key !== REPAIRS_HEADER || !isOneOf(repaired, value));
-  return { ...record, headers: [...others, ...repairsHeaders(repaired)] };
+  const otherHeaders = record.headers.filter(({ key, value }) => key !== REPAIRS_HEADER || !isOneOf(repaired, value));
+  return { ...record, headers: [...otherHeaders, ...repairsHeaders(repaired)] };
 }
 
 export function repairsHeaders(repaired: Iterable<RecordId>): { readonly key: string; readonly value: Buffer }[] {

@@ -31,7 +31,7 @@ export const topicsCreateCommand = command({
 function describe({ topic, outcome, partitions, differences }: TopicOutcome): string {
   const line = `${topic}: ${outcome === 'created' ? 'created' : 'existed'}, ${partitions} partitions`;
   const differing = differences.map(
-    ({ what, is, planned }) => `\n  ${what} is ${is}; a new topic would have ${planned}`,
+    ({ property, is, planned }) => `\n  ${property} is ${is}; a new topic would have ${planned}`,
   );
   return line + differing.join('');
 }

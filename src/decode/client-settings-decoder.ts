@@ -3,8 +3,10 @@ import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
+import { BatchDecoding, type ValueDecoder } from './batch-decoding.js';
 import { MAX_REASON_CHARACTERS } from './bad-record.js';
 import type { SchemaResolution } from './schema-resolution.js';
+import type { OpenIds } from './schema-search.js';
 
 export interface ClientSetting {
   readonly kind: 'setting';
@@ -48,8 +50,19 @@ export class ClientSettingsSchema {
   }
 }
 
+type SettingResult = ClientSetting | UnreadableSetting;
+type SettingsDecoding = BatchDecoding<Buffer, ClientSettingsReader, SettingResult>;
+
+const VALUES: ValueDecoder<Buffer, ClientSettingsReader, SettingResult> = {
+  schemaIdOf: (value) => (framingFault(value) === null ? schemaIdOf(value) : null),
+  isRepair: () => false,
+  decode: (value, _, schema) => decodeSetting(value, schema),
+};
+
 export class ClientSettingsDecoder {
   readonly #schemas: SchemaResolution<ClientSettingsReader>;
+  /** Batches whose decoding has failed. */
+  readonly #begun = new WeakMap<readonly Buffer[], SettingsDecoding>();
 
   constructor(schemas: SchemaResolution<ClientSettingsReader>) {
     this.#schemas = schemas;
@@ -58,26 +71,18 @@ export class ClientSettingsDecoder {
   /**
    * Decodes values; returns one result for each, in their order. A tombstone has no value: the caller handles it.
    *
+   * @param values if decoding them fails, call it again with the same array: what is known by then is kept
+   * @param onWait called before each pause until ids count as unknown
    * @throws RegistryUnavailableError if the registry gave no usable answer about a schema; DecodingAbortedError
    */
   async decodeBatch(
     values: readonly Buffer[],
     signal: AbortSignal,
-  ): Promise<readonly (ClientSetting | UnreadableSetting)[]> {
-    const missing = new Set<number>();
-    for (const value of values) {
-      if (framingFault(value) !== null) continue;
-      const id = schemaIdOf(value);
-      if (this.#schemas.get(id) === undefined) missing.add(id);
-    }
-    const unknown = missing.size === 0 ? missing : await this.#schemas.resolve(missing, signal);
-    const settings: (ClientSetting | UnreadableSetting)[] = [];
-    for (const value of values) {
-      const id = framingFault(value) === null ? schemaIdOf(value) : null;
-      const isKnown = id !== null && !unknown.has(id);
-      settings.push(decodeSetting(value, isKnown ? await this.#schemas.read(id, signal) : undefined));
-    }
-    return settings;
+    onWait?: (open: OpenIds) => void,
+  ): Promise<readonly SettingResult[]> {
+    const decoding = this.#begun.get(values) ?? new BatchDecoding(this.#schemas, values, VALUES);
+    this.#begun.set(values, decoding);
+    return decoding.all(signal, onWait);
   }
 }
 

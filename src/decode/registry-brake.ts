@@ -17,6 +17,7 @@ import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { Clock } from '../lib/clock.js';
 import { Coalesced } from '../lib/coalesced.js';
 import type { LogRecord } from '../lib/record.js';
+import type { BatchDecoding, SchemaWait } from './batch-decoding.js';
 import { unlessAborted } from './schema-resolution.js';
 import { isBadRecord, type Decoded } from './bad-record.js';
 import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
@@ -36,11 +37,26 @@ export const SAMPLE_AGAIN_MS = 60_000;
 /** The registry answers, but it may be the wrong one. */
 export class UnconfirmedSchemasError extends RegistryUnavailableError {}
 
+/** The decoding of one batch, in portions. */
+export interface RecordsDecoding {
+  /**
+   * Returns the results of the next records, at least one unless all were returned.
+   *
+   * @param onWait called before each pause in which nothing is known about the next record
+   * @throws RegistryUnavailableError if the partition must wait: decide nothing about the next records, and call it again
+   * @throws DecodingAbortedError if `signal` aborted
+   */
+  next(signal: AbortSignal, onWait?: (wait: SchemaWait) => void): Promise<Decoded[]>;
+}
+
+/** As RecordsDecoding, but `next` returns the same records again until `take`. */
+type PeekedDecoding = RecordsDecoding & Pick<BatchDecoding<LogRecord, unknown, Decoded>, 'take'>;
+
 export interface RegistryBrakeOptions {
   /** An operator has confirmed that the producers cause the unknown ids: the brake stops nothing. */
   readonly isConfirmed: boolean;
   readonly decoder: {
-    decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]>;
+    begin(records: readonly LogRecord[]): PeekedDecoding;
     /** From now on, unknown ids are asked for again. */
     forgetDenials(): void;
   };
@@ -68,19 +84,31 @@ export class RegistryBrake {
     this.#options = options;
   }
 
-  /**
-   * Decodes as the decoder does. If it throws, the caller must decide nothing about these records and call it again
-   * with the same records.
-   *
-   * @throws UnconfirmedSchemasError if the partition must wait; what the decoder throws
-   */
-  async decode(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
-    const { decoder, isConfirmed } = this.#options;
+  /** Begins to decode a batch as the decoder does. `next` also throws UnconfirmedSchemasError. */
+  begin(records: readonly LogRecord[]): RecordsDecoding {
+    const decoding = this.#options.decoder.begin(records);
+    let taken = 0;
+    return {
+      next: async (signal, onWait) => {
+        const decoded = await this.#next(decoding, (i) => records[taken + i], signal, onWait);
+        decoding.take(decoded.length);
+        taken += decoded.length;
+        return decoded;
+      },
+    };
+  }
+
+  async #next(
+    decoding: RecordsDecoding,
+    recordAt: (i: number) => LogRecord | undefined,
+    signal: AbortSignal,
+    onWait?: (wait: SchemaWait) => void,
+  ): Promise<Decoded[]> {
     for (;;) {
       const forgotten = this.#forgotten;
-      const decoded = await decoder.decodeBatch(records, signal);
-      if (isConfirmed) return decoded;
-      const unknown = this.#count(records, decoded);
+      const decoded = await decoding.next(signal, onWait);
+      if (this.#options.isConfirmed) return decoded;
+      const unknown = this.#count(recordAt, decoded);
       if (unknown === 0 && forgotten === this.#forgotten) return decoded;
       if (this.#isSuspect(decoded, unknown)) {
         if (!(await this.#proves(signal))) throw suspect();
@@ -103,19 +131,19 @@ export class RegistryBrake {
   }
 
   /** @returns the number of records with unknown ids after the last record with a known id */
-  #count(records: readonly LogRecord[], decoded: readonly Decoded[]): number {
+  #count(recordAt: (i: number) => LogRecord | undefined, decoded: readonly Decoded[]): number {
     const lastKnown = decoded.findLastIndex(hasKnownId);
     if (lastKnown >= 0) {
-      this.#noteKnown(records[lastKnown]?.value ?? null);
+      this.#noteKnown(recordAt(lastKnown)?.value ?? null);
       this.#isRight();
     }
     let unknown = 0;
     for (let i = lastKnown + 1; i < decoded.length; i++) {
-      const one = decoded[i] as Decoded;
-      if (!isBadRecord(one) || one.code !== 'unknown-schema') continue;
+      const item = decoded[i] as Decoded;
+      if (!isBadRecord(item) || item.code !== 'unknown-schema') continue;
       unknown++;
-      if (one.heldCompanyId !== null && this.#companies.size < SUSPECT_COMPANIES)
-        this.#companies.add(one.heldCompanyId);
+      if (item.heldCompanyId !== null && this.#companies.size < SUSPECT_COMPANIES)
+        this.#companies.add(item.heldCompanyId);
     }
     return unknown;
   }
@@ -148,13 +176,13 @@ export class RegistryBrake {
   /** @param ids each with the number of its records */
   async #hasMostOf(ids: ReadonlyMap<number, number>): Promise<boolean> {
     let known = 0;
-    let all = 0;
+    let total = 0;
     for (const [id, records] of ids) {
-      all += records;
+      total += records;
       // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
       if (id >= 1 && (await this.#options.source.schemaById(id)) !== null) known += records;
     }
-    return known > all / 2;
+    return known > total / 2;
   }
 
   async #sampledIds(): Promise<ReadonlyMap<number, number>> {

@@ -49,6 +49,11 @@ export class Denial {
     return this.#firstAt === null ? 0 : Math.max(0, this.#firstAt + UNKNOWN_AFTER_MS - now);
   }
 
+  /** Whether it was denied for long enough, and only an answer for a known id is missing. */
+  isDue(now: number): boolean {
+    return this.#firstAt !== null && this.msUntilUnknown(now) === 0;
+  }
+
   note(now: number): void {
     // The machine's clock may be set back.
     if (this.#firstAt === null || now < this.#lastAt) this.#restart(now);

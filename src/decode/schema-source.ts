@@ -14,4 +14,11 @@ export interface SchemaSource {
 /** The registry is unreachable, slow or broken: wait and ask again. This never makes a record bad. */
 export class RegistryUnavailableError extends Error {
   override readonly name = 'RegistryUnavailableError';
+  /** The pause that the registry asks for, in milliseconds; null if it asks for none. */
+  readonly retryAfterMs: number | null;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterMs?: number | null } = {}) {
+    super(message, options);
+    this.retryAfterMs = options.retryAfterMs ?? null;
+  }
 }

@@ -4,6 +4,7 @@ import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { DeadLetterCode } from '../domain/events.js';
 import { MAX_REPAIRS, MAX_TEXT_BYTES, type LimitExceeded } from '../domain/limits.js';
 import type { Header, LogRecord } from '../lib/record.js';
+import { BatchDecoding, type ValueDecoder } from './batch-decoding.js';
 import { payloadOf } from './payload.js';
 import { MAX_REASON_CHARACTERS, type BadRecord, type Decoded } from './bad-record.js';
 import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
@@ -18,37 +19,27 @@ const NO_REPAIRS: readonly string[] = Object.freeze([]);
 /** The character that replaces bytes that are not UTF-8. It is rare as a real character. */
 const REPLACEMENT = '\uFFFD';
 
-/**
- * Decodes batches of one or more partitions. Awaits the schemas once for a batch. Then decodes each record
- * synchronously, without a promise or a closure for each.
- */
-export class SyncEventDecoder {
+/** Decodes batches of one or more partitions. Decodes each record synchronously, without a promise or a closure for it. */
+export class SyncEventDecoder implements ValueDecoder<LogRecord, SyncEventReader, Decoded> {
   readonly #schemas: SchemaResolution<SyncEventReader>;
 
   constructor(schemas: SchemaResolution<SyncEventReader>) {
     this.#schemas = schemas;
   }
 
+  /** Begins to decode a batch: one result for each record, in their order. An event contains no slice of the record's buffers. */
+  begin(records: readonly LogRecord[]): BatchDecoding<LogRecord, SyncEventReader, Decoded> {
+    return new BatchDecoding(this.#schemas, records, this);
+  }
+
   /**
-   * Returns one result for each record, in their order. An event contains no slice of the record's buffers.
+   * Decodes a whole batch.
    *
    * @throws RegistryUnavailableError if the registry gave no usable answer about a schema: decode the batch again later
    * @throws DecodingAbortedError if `signal` aborted
    */
-  async decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
-    const missing = this.#missingSchemas(records);
-    const ofRepairs = missing.size === 0 ? missing : this.#missingSchemas(records.filter(isRepair));
-    const unknown = missing.size === 0 ? missing : await this.#schemas.resolve(missing, signal, ofRepairs);
-    const decoded = new Array<Decoded>(records.length);
-    for (let i = 0; i < records.length; i++) {
-      const record = records[i] as LogRecord;
-      const id = schemaOf(record);
-      let schema = id === null ? undefined : this.#schemas.get(id);
-      // Rare: so many schemas are in use that this one was dropped.
-      if (schema === undefined && id !== null && !unknown.has(id)) schema = await this.#schemas.read(id, signal);
-      decoded[i] = this.#decode(record, id, schema);
-    }
-    return decoded;
+  decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
+    return this.begin(records).all(signal);
   }
 
   /** From now on, ids that count as unknown are asked for again. */
@@ -56,13 +47,18 @@ export class SyncEventDecoder {
     this.#schemas.forgetDenials();
   }
 
-  #missingSchemas(records: readonly LogRecord[]): ReadonlySet<number> {
-    const missing = new Set<number>();
-    for (const record of records) {
-      const id = schemaOf(record);
-      if (id !== null && this.#schemas.get(id) === undefined) missing.add(id);
-    }
-    return missing;
+  /** The id of the schema that a record needs; null if the record is bad without being read. */
+  schemaIdOf({ key, value }: LogRecord): number | null {
+    if (key === null || key.length === 0 || value === null || framingFault(value) !== null) return null;
+    return schemaIdOf(value);
+  }
+
+  /**
+   * Whether a record is a repair. Most repairs are sent when a missing schema has been registered: its id must not stay
+   * unknown for another minute.
+   */
+  isRepair({ headers }: LogRecord): boolean {
+    return headers.some(({ key }) => key === REPAIRS_HEADER);
   }
 
   /**
@@ -71,7 +67,7 @@ export class SyncEventDecoder {
    * @param id the id of the record's schema
    * @param schema undefined if the id is unknown
    */
-  #decode(record: LogRecord, id: number | null, schema: SyncEventReader | undefined): Decoded {
+  decode(record: LogRecord, id: number | null, schema: SyncEventReader | undefined): Decoded {
     const { key, value } = record;
     if (key === null || key.length === 0) return badRecord(record, 'missing-key', 'the record has no key');
     if (id === null || value === null)
@@ -112,20 +108,6 @@ export function createSyncEventDecoder(
   );
 }
 
-/** The id of the schema that a record needs; null if the record is bad without being read. */
-function schemaOf({ key, value }: LogRecord): number | null {
-  if (key === null || key.length === 0 || value === null || framingFault(value) !== null) return null;
-  return schemaIdOf(value);
-}
-
-/**
- * Whether a record is a repair. Most repairs are sent when a missing schema has been registered: its id must not stay
- * unknown for another minute.
- */
-function isRepair({ headers }: LogRecord): boolean {
-  return headers.some(({ key }) => key === REPAIRS_HEADER);
-}
-
 function undecodable(record: LogRecord, schemaId: number, why: string): BadRecord {
   return badRecord(
     record,
@@ -134,11 +116,11 @@ function undecodable(record: LogRecord, schemaId: number, why: string): BadRecor
   );
 }
 
-function badRecord(record: LogRecord, code: DeadLetterCode, what: string): BadRecord {
+function badRecord(record: LogRecord, code: DeadLetterCode, fault: string): BadRecord {
   const { key } = record;
   const heldCompanyId = key === null ? null : companyToHold(key);
   const message =
-    `offset ${record.offset}: ${what}; send the corrected event to the same topic, with a header ` +
+    `offset ${record.offset}: ${fault}; send the corrected event to the same topic, with a header ` +
     `${REPAIRS_HEADER} = <partition>/${record.offset}`;
   return { record, code, message, heldCompanyId };
 }

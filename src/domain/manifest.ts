@@ -31,8 +31,8 @@ export function exceededBy(rows: CompanyRows, manifest: LinkSyncQueued): LimitEx
   return exceedsAnnouncement(company, growthByManifest(rows, manifest));
 }
 
-function beyond(code: LimitExceeded['code'], what: string, max: number): LimitExceeded {
-  return { code, why: `its company would have more than ${max} ${what}` };
+function beyond(code: LimitExceeded['code'], noun: string, max: number): LimitExceeded {
+  return { code, why: `its company would have more than ${max} ${noun}` };
 }
 
 function namesTooManyDatasets(rows: CompanyRows, company: PendingCompany | null, manifest: LinkSyncQueued): boolean {

@@ -33,6 +33,6 @@ export function withProgress(company: PendingCompany, timestamp: TimestampMs): P
 
 /** When the company last made progress, to the hour. Null if the record that caused the progress has no date. */
 export function lastProgressOf({ progressHour }: Pick<PendingCompany, 'progressHour'>): TimestampMs | null {
-  const at = progressHour * HOUR_MS;
-  return isDate(at) ? at : null;
+  const progressAt = progressHour * HOUR_MS;
+  return isDate(progressAt) ? progressAt : null;
 }

@@ -62,11 +62,11 @@ function atRecord({ decidedBy, asOf }: Facts): string {
 function heldVerdict(facts: Facts, about: About & { kind: 'pending' }): Spoken {
   const [first] = facts.holds;
   const others = about.company.holds - 1;
-  const what = first === undefined ? 'bad records' : `record ${first.record} ${first.reason}`;
+  const firstHold = first === undefined ? 'bad records' : `record ${first.record} ${first.reason}`;
   const more = others <= 0 ? '' : `, and ${plural(others, 'more record')} ${others === 1 ? 'holds' : 'hold'} it`;
   const waiting = waitingVerdict(facts, about);
   const rest = waiting.verdict === 'due' ? '' : `; also, ${waiting.sentence}`;
-  return { verdict: 'held', sentence: `held: ${what}${more}${rest}` };
+  return { verdict: 'held', sentence: `held: ${firstHold}${more}${rest}` };
 }
 
 function waitingVerdict(facts: Facts, { company, policy }: About & { kind: 'pending' }): Spoken {
@@ -102,13 +102,13 @@ function waitingSentence(facts: Facts, policy: Policy): string {
   const named = waiting.slice(0, NAMED_IN_SENTENCE).map(describe);
   if (waiting.length > named.length) named.push(`${waiting.length - named.length} more`);
   const counts = `${waiting.length} of ${plural(facts.datasets.length, 'dataset')} on ${plural(connections, 'connection')}`;
-  const which = `${counts}: ${named.join(', ')}`;
+  const missing = `${counts}: ${named.join(', ')}`;
   switch (policy) {
     case 'FIRST_DATASET':
-      return `waiting for a first Complete dataset (policy FIRST_DATASET), ${which}`;
+      return `waiting for a first Complete dataset (policy FIRST_DATASET), ${missing}`;
     case 'ALL_DATASETS': {
       const open = openLinks(facts);
-      return `waiting for ${which}${open === '' ? '' : `; and for the final manifest of ${open}`}`;
+      return `waiting for ${missing}${open === '' ? '' : `; and for the final manifest of ${open}`}`;
     }
     default:
       return assertNever(policy);
@@ -126,8 +126,8 @@ function longestFirst(datasets: readonly ExplainedDataset[]): ExplainedDataset[]
 
 function unsealedSentence(facts: Facts): string {
   const { length } = facts.datasets;
-  const all = `${length} of ${plural(length, 'dataset')} named so far ${length === 1 ? 'has' : 'have'} finished`;
-  const seen = length === 0 ? 'no dataset was named so far' : all;
+  const finished = `${length} of ${plural(length, 'dataset')} named so far ${length === 1 ? 'has' : 'have'} finished`;
+  const seen = length === 0 ? 'no dataset was named so far' : finished;
   return `waiting for the final manifest of ${openLinks(facts)}: ${seen}`;
 }
 
@@ -143,9 +143,9 @@ function noneComplete({ counts }: Facts): string {
   const { datasets, failed, ended } = counts ?? { datasets: 0, failed: 0, ended: 0 };
   const parts = [`${failed} failed`];
   if (ended > 0) parts.push(`${ended} ended without data`);
-  const all =
+  const finished =
     datasets === 1 ? 'its only dataset has finished and is not' : `all ${datasets} datasets have finished, none is`;
-  return `${all} Complete (${parts.join(', ')}): a re-queue or another link may still complete it`;
+  return `${finished} Complete (${parts.join(', ')}): a re-queue or another link may still complete it`;
 }
 
 export function plural(count: number, noun: string): string {

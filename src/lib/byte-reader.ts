@@ -12,20 +12,20 @@ export class MalformedBytesError extends Error {
 }
 
 export class ByteReader {
-  #at = 0;
+  #position = 0;
 
-  /** @param what names the bytes in errors, such as `dataset row` */
+  /** @param name names the bytes in errors, such as `dataset row` */
   constructor(
     private readonly bytes: Buffer,
-    protected readonly what: string,
+    protected readonly name: string,
   ) {}
 
   get atEnd(): boolean {
-    return this.#at === this.bytes.length;
+    return this.#position === this.bytes.length;
   }
 
   byte(): number {
-    const value = this.bytes[this.#at++];
+    const value = this.bytes[this.#position++];
     if (value === undefined) throw this.#cutShort();
     return value;
   }
@@ -47,18 +47,18 @@ export class ByteReader {
   /** The number of items that follow. Each item takes at least one byte. */
   count(): number {
     const count = this.varint();
-    const left = this.bytes.length - this.#at;
+    const left = this.bytes.length - this.#position;
     if (count > left) throw this.malformed(`${count} items in ${left} bytes`);
     return count;
   }
 
   /** A varint, and the number of its bytes beyond the minimum. */
   paddedVarint(): { value: number; padding: number } {
-    const start = this.#at;
+    const start = this.#position;
     const value = this.varint();
-    let end = this.#at - 1;
+    let end = this.#position - 1;
     while (end > start && ((this.bytes[end] as number) & 0x7f) === 0) end--;
-    return { value, padding: this.#at - 1 - end };
+    return { value, padding: this.#position - 1 - end };
   }
 
   signedVarint(): number {
@@ -81,7 +81,7 @@ export class ByteReader {
   }
 
   textToEnd(): string {
-    return this.#utf8(this.bytes.length - this.#at);
+    return this.#utf8(this.bytes.length - this.#position);
   }
 
   id(): string {
@@ -104,28 +104,28 @@ export class ByteReader {
   /** A slice, not a copy. */
   slice(length: number): Buffer {
     const start = this.#skip(length);
-    return this.bytes.subarray(start, this.#at);
+    return this.bytes.subarray(start, this.#position);
   }
 
   /** Checks that all bytes were read. Bytes left over mean that the bytes are not of the expected kind. */
   end(): void {
-    if (!this.atEnd) throw this.malformed(`${this.bytes.length - this.#at} bytes left over`);
+    if (!this.atEnd) throw this.malformed(`${this.bytes.length - this.#position} bytes left over`);
   }
 
   /** Makes the error for malformed bytes. Callers with further checks throw it too. */
   malformed(fault: string): Error {
-    return new MalformedBytesError(`${this.what}: ${fault}`);
+    return new MalformedBytesError(`${this.name}: ${fault}`);
   }
 
   #utf8(length: number): string {
     const start = this.#skip(length);
-    return this.bytes.toString('utf8', start, this.#at);
+    return this.bytes.toString('utf8', start, this.#position);
   }
 
   #skip(length: number): number {
-    const start = this.#at;
-    this.#at += length;
-    if (this.#at > this.bytes.length) throw this.#cutShort();
+    const start = this.#position;
+    this.#position += length;
+    if (this.#position > this.bytes.length) throw this.#cutShort();
     return start;
   }
 

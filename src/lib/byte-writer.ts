@@ -16,23 +16,23 @@ const NO_LENGTH = -1;
 export class ByteWriter {
   #chunk: Buffer;
   #start = 0;
-  #at = 0;
+  #position = 0;
 
   constructor(firstChunkBytes = FIRST_CHUNK_BYTES) {
     this.#chunk = Buffer.allocUnsafeSlow(firstChunkBytes);
   }
 
   begin(): void {
-    this.#start = this.#at;
+    this.#start = this.#position;
   }
 
   end(): Buffer {
-    return this.#chunk.subarray(this.#start, this.#at);
+    return this.#chunk.subarray(this.#start, this.#position);
   }
 
   byte(value: number): void {
     this.#reserve(1);
-    this.#chunk[this.#at++] = value;
+    this.#chunk[this.#position++] = value;
   }
 
   /** @param value an integer from 0 to 2^53 - 1 */
@@ -44,16 +44,16 @@ export class ByteWriter {
     if (rest >= TWO_POW_28) {
       const low = rest % TWO_POW_28;
       rest = (rest - low) / TWO_POW_28;
-      chunk[this.#at++] = (low & 0x7f) | 0x80;
-      chunk[this.#at++] = ((low >>> 7) & 0x7f) | 0x80;
-      chunk[this.#at++] = ((low >>> 14) & 0x7f) | 0x80;
-      chunk[this.#at++] = (low >>> 21) | 0x80;
+      chunk[this.#position++] = (low & 0x7f) | 0x80;
+      chunk[this.#position++] = ((low >>> 7) & 0x7f) | 0x80;
+      chunk[this.#position++] = ((low >>> 14) & 0x7f) | 0x80;
+      chunk[this.#position++] = (low >>> 21) | 0x80;
     }
     while (rest >= 0x80) {
-      chunk[this.#at++] = (rest & 0x7f) | 0x80;
+      chunk[this.#position++] = (rest & 0x7f) | 0x80;
       rest >>>= 7;
     }
-    chunk[this.#at++] = rest;
+    chunk[this.#position++] = rest;
   }
 
   /** A varint with this many additional bytes, which do not change its value. */
@@ -62,9 +62,9 @@ export class ByteWriter {
     if (padding === 0) return;
     this.#reserve(padding);
     const chunk = this.#chunk;
-    chunk[this.#at - 1] = (chunk[this.#at - 1] as number) | 0x80;
-    for (let i = 1; i < padding; i++) chunk[this.#at++] = 0x80;
-    chunk[this.#at++] = 0;
+    chunk[this.#position - 1] = (chunk[this.#position - 1] as number) | 0x80;
+    for (let i = 1; i < padding; i++) chunk[this.#position++] = 0x80;
+    chunk[this.#position++] = 0;
   }
 
   /** Zigzag, so that small negative numbers stay small. @param value an integer of less than 2^52 in magnitude */
@@ -79,33 +79,33 @@ export class ByteWriter {
 
   int64(value: bigint): void {
     this.#reserve(8);
-    this.#at = this.#chunk.writeBigInt64LE(value, this.#at);
+    this.#position = this.#chunk.writeBigInt64LE(value, this.#position);
   }
 
   /** Leaves room for the length of the bytes that follow; `endSized` fills it in. */
   beginSized(): number {
     this.#reserve(LENGTH_BYTES);
-    const room = this.#at - this.#start;
-    this.#at += LENGTH_BYTES;
+    const room = this.#position - this.#start;
+    this.#position += LENGTH_BYTES;
     return room;
   }
 
   /** @param room the result of `beginSized`; no other string may have begun since then */
   endSized(room: number): void {
-    const at = this.#start + room;
-    this.#chunk.writeInt32LE(this.#at - at - LENGTH_BYTES, at);
+    const position = this.#start + room;
+    this.#chunk.writeInt32LE(this.#position - position - LENGTH_BYTES, position);
   }
 
   /** Writes, in place of a length, that there is no value. */
   noLength(): void {
     this.#reserve(LENGTH_BYTES);
-    this.#at = this.#chunk.writeInt32LE(NO_LENGTH, this.#at);
+    this.#position = this.#chunk.writeInt32LE(NO_LENGTH, this.#position);
   }
 
   bytes(value: Uint8Array): void {
     this.#reserve(value.length);
-    this.#chunk.set(value, this.#at);
-    this.#at += value.length;
+    this.#chunk.set(value, this.#position);
+    this.#position += value.length;
   }
 
   /** Length in bytes, then UTF-8. */
@@ -116,7 +116,7 @@ export class ByteWriter {
   /** UTF-8 up to the end of the byte string, without a length. */
   textToEnd(value: string): void {
     this.#reserve(value.length * 3);
-    this.#at += this.#chunk.write(value, this.#at, 'utf8');
+    this.#position += this.#chunk.write(value, this.#position, 'utf8');
   }
 
   /**
@@ -134,7 +134,7 @@ export class ByteWriter {
     const byteLength = Buffer.byteLength(value);
     this.varint(byteLength * (1 << shift));
     this.#reserve(byteLength);
-    this.#at += this.#chunk.write(value, this.#at, 'utf8');
+    this.#position += this.#chunk.write(value, this.#position, 'utf8');
   }
 
   /** Returns false and writes nothing if a character is not ASCII. The length fits one byte. */
@@ -142,14 +142,14 @@ export class ByteWriter {
     const { length } = value;
     this.#reserve(1 + length);
     const chunk = this.#chunk;
-    const start = this.#at;
+    const start = this.#position;
     chunk[start] = length << shift;
     for (let i = 0; i < length; i++) {
       const code = value.charCodeAt(i);
       if (code >= 0x80) return false;
       chunk[start + 1 + i] = code;
     }
-    this.#at = start + 1 + length;
+    this.#position = start + 1 + length;
     return true;
   }
 
@@ -157,8 +157,8 @@ export class ByteWriter {
   #uuid(value: string): boolean {
     this.#reserve(1 + UUID_BYTES);
     const chunk = this.#chunk;
-    let at = this.#at;
-    chunk[at++] = (UUID_BYTES << 1) | 1;
+    let position = this.#position;
+    chunk[position++] = (UUID_BYTES << 1) | 1;
     for (let i = 0; i < UUID_CHARS;) {
       if (i === 8 || i === 13 || i === 18 || i === 23) {
         if (value.charCodeAt(i++) !== DASH) return false;
@@ -166,23 +166,23 @@ export class ByteWriter {
       const high = hexDigit(value.charCodeAt(i++));
       const low = hexDigit(value.charCodeAt(i++));
       if (high < 0 || low < 0) return false;
-      chunk[at++] = (high << 4) | low;
+      chunk[position++] = (high << 4) | low;
     }
-    this.#at = at;
+    this.#position = position;
     return true;
   }
 
   #reserve(bytes: number): void {
-    if (this.#at + bytes > this.#chunk.length) this.#growBy(bytes);
+    if (this.#position + bytes > this.#chunk.length) this.#growBy(bytes);
   }
 
   #growBy(bytes: number): void {
-    const begun = this.#chunk.subarray(this.#start, this.#at);
+    const begun = this.#chunk.subarray(this.#start, this.#position);
     const next = Math.min(this.#chunk.length * 2, LARGEST_CHUNK_BYTES);
     this.#chunk = Buffer.allocUnsafeSlow(Math.max(next, (begun.length + bytes) * 2));
     this.#chunk.set(begun);
     this.#start = 0;
-    this.#at = begun.length;
+    this.#position = begun.length;
   }
 }
 

@@ -10,8 +10,8 @@ export interface Difference {
  */
 export function differencesOf(own: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): Difference[] {
   return [...own].flatMap(([name, value]) => {
-    const theirs = other.get(name);
-    return theirs === undefined || theirs === value ? [] : [{ name, own: value, other: theirs }];
+    const otherValue = other.get(name);
+    return otherValue === undefined || otherValue === value ? [] : [{ name, own: value, other: otherValue }];
   });
 }
 

@@ -1,6 +1,6 @@
 /** How much of a limit all clients together may take, and how much one address or one IPv6 network of them. */
 export interface SharedLimit {
-  readonly all: number;
+  readonly total: number;
   /** Leaves room for others. */
   readonly perAddress: number;
 }
@@ -15,7 +15,7 @@ export class AddressShares {
   /** Whether `amount` more may be taken. A client may take any amount if nobody has taken anything. */
   hasRoomFor(amount: number, address: string): boolean {
     const ofAddress = this.#byAddress.get(address) ?? 0;
-    const fits = this.#taken === 0 || this.#taken + amount <= this.limit.all;
+    const fits = this.#taken === 0 || this.#taken + amount <= this.limit.total;
     return fits && (ofAddress === 0 || ofAddress + amount <= this.limit.perAddress);
   }
 

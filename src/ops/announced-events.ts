@@ -50,7 +50,7 @@ interface AnnouncedEvent extends AnnouncedContent {
 interface FoundEvent {
   readonly event: AnnouncedEvent;
   readonly record: LogRecord;
-  readonly at: TopicPartition;
+  readonly log: TopicPartition;
 }
 
 export class AnnouncedEvents {
@@ -89,33 +89,37 @@ export class AnnouncedEvents {
    */
   async search(wanted: AnnouncedSource, signal: AbortSignal): Promise<FoundEvent | null> {
     const { logs, topic, partitionOf } = this.#options;
-    const at = { topic, partition: partitionOf(wanted.companyId, wanted.partition) };
-    let { start, end } = await logs.bounds(at);
+    const partition = { topic, partition: partitionOf(wanted.companyId, wanted.partition) };
+    let { start, end } = await logs.bounds(partition);
     while (start < end && !signal.aborted) {
       const middle = end - start <= READ_RECORDS ? start : Math.floor((start + end) / 2);
-      const stretch = await this.#firstEvents(at, middle, end, wanted, signal);
+      const stretch = await this.#firstEvents(partition, middle, end, wanted, signal);
       if (stretch === null) end = middle;
       else if (stretch.found !== null) return stretch.found;
       else if (stretch.first > wanted.offset) end = middle;
       else start = stretch.next;
     }
-    return this.#searchLate(at, wanted, signal);
+    return this.#searchLate(partition, wanted, signal);
   }
 
   /**
    * Reads the whole partition for an event that was announced late. Returns null at once if the log begins after the
    * wanted event: then retention has nearly always deleted it.
    */
-  async #searchLate(at: TopicPartition, wanted: AnnouncedSource, signal: AbortSignal): Promise<FoundEvent | null> {
-    const { start, end } = await this.#options.logs.bounds(at);
-    const oldest = await this.#firstEvents(at, start, end, wanted, signal);
+  async #searchLate(
+    partition: TopicPartition,
+    wanted: AnnouncedSource,
+    signal: AbortSignal,
+  ): Promise<FoundEvent | null> {
+    const { start, end } = await this.#options.logs.bounds(partition);
+    const oldest = await this.#firstEvents(partition, start, end, wanted, signal);
     if (oldest !== null && oldest.first > wanted.offset) return null;
-    const reader = this.#options.logs.reader(at, start);
+    const reader = this.#options.logs.reader(partition, start);
     const search = async (): Promise<FoundEvent | null> => {
       for (let position = start; position < end && !signal.aborted;) {
         const batch = await reader.next(READ_RECORDS);
         const found = await this.#eventOf(wanted, batch.records.filter(isAnnouncedLate));
-        if (found !== null) return { ...found, at };
+        if (found !== null) return { ...found, log: partition };
         position = batch.nextOffset;
       }
       return null;
@@ -128,13 +132,13 @@ export class AnnouncedEvents {
    * null if there are none up to `end`.
    */
   async #firstEvents(
-    at: TopicPartition,
+    partition: TopicPartition,
     from: number,
     end: number,
     wanted: AnnouncedSource,
     signal: AbortSignal,
   ): Promise<{ first: number; next: number; found: FoundEvent | null } | null> {
-    const reader = this.#options.logs.reader(at, from);
+    const reader = this.#options.logs.reader(partition, from);
     const read = async () => {
       for (let position = from; position < end;) {
         const batch = await reader.next(READ_RECORDS);
@@ -142,7 +146,7 @@ export class AnnouncedEvents {
         const first = await this.#firstReadable(ours);
         if (first !== null) {
           const found = await this.#eventOf(wanted, ours);
-          return { first: first.source.offset, next: batch.nextOffset, found: found && { ...found, at } };
+          return { first: first.source.offset, next: batch.nextOffset, found: found && { ...found, log: partition } };
         }
         position = batch.nextOffset;
       }
@@ -168,7 +172,7 @@ export class AnnouncedEvents {
   async #eventOf(
     { companyId, offset }: AnnouncedSource,
     records: readonly LogRecord[],
-  ): Promise<Omit<FoundEvent, 'at'> | null> {
+  ): Promise<Omit<FoundEvent, 'log'> | null> {
     const key = Buffer.from(companyId);
     for (const record of records) {
       if (record.key?.equals(key) !== true) continue;

@@ -39,8 +39,8 @@ export function firstFaultIn(value: unknown, schema: z.ZodType): string[] | null
 
 type Fields = Readonly<Record<string, unknown>>;
 
-function faultOf(value: unknown, schema: z.ZodType, at: readonly string[]): string[] | null {
+function faultOf(value: unknown, schema: z.ZodType, path: readonly string[]): string[] | null {
   const { success, error } = schema.safeParse(value);
   const issue = success ? undefined : error.issues.find(({ code }) => code !== 'unrecognized_keys');
-  return issue === undefined ? null : [...at, ...issue.path.map(String)];
+  return issue === undefined ? null : [...path, ...issue.path.map(String)];
 }

@@ -96,10 +96,10 @@ export class CompanyDirectory {
     const here = await this.findHere(companyId);
     if (here.kind === 'here') return { kind: 'here', explanation: await this.#withDatasets(here.explanation) };
     const reasons = here.kind === 'cannot-tell' ? [...here.reasons] : [];
-    const ours = new Set(this.options.local.statuses().keys());
-    const others = await this.#others(ours, reasons);
+    const localPartitions = new Set(this.options.local.statuses().keys());
+    const otherAddresses = await this.#otherAddresses(localPartitions, reasons);
     const answers = await Promise.all(
-      others.map(async (address) => ({ address, answer: await this.options.peers.has(address, companyId) })),
+      otherAddresses.map(async (address) => ({ address, answer: await this.options.peers.has(address, companyId) })),
     );
     for (const { address, answer } of answers) {
       if ('unknownBecause' in answer) reasons.push(`${address}: ${answer.unknownBecause}`);
@@ -113,8 +113,8 @@ export class CompanyDirectory {
    * Addresses of the instances that own the other partitions. Adds a reason for each partition that cannot be asked
    * about.
    */
-  async #others(ours: ReadonlySet<number>, reasons: string[]): Promise<string[]> {
-    if (ours.size >= this.options.partitions) return [];
+  async #otherAddresses(localPartitions: ReadonlySet<number>, reasons: string[]): Promise<string[]> {
+    if (localPartitions.size >= this.options.partitions) return [];
     let owners: readonly PartitionOwner[];
     try {
       owners = await this.options.owners();
@@ -124,15 +124,15 @@ export class CompanyDirectory {
     }
     const addresses = new Map(owners.map(({ partition, httpAddress }) => [partition, httpAddress]));
     for (let partition = 0; partition < this.options.partitions; partition++) {
-      if (ours.has(partition)) continue;
+      if (localPartitions.has(partition)) continue;
       const address = addresses.get(partition);
       if (address === undefined) reasons.push(`partition ${partition} has no owner at present`);
       else if (address === null) reasons.push(`the owner of partition ${partition} advertises no address`);
     }
-    const others = owners.flatMap(({ partition, httpAddress }) =>
-      httpAddress === null || ours.has(partition) ? [] : [httpAddress],
+    const otherAddresses = owners.flatMap(({ partition, httpAddress }) =>
+      httpAddress === null || localPartitions.has(partition) ? [] : [httpAddress],
     );
-    return [...new Set(others)];
+    return [...new Set(otherAddresses)];
   }
 
   #explain(company: CompanyRows, partition: number, position: PositionRow | null): Explanation {

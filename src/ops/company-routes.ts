@@ -19,7 +19,7 @@ export const INSPECTION_LIMIT = { max: 50, timeWindow: 1_000 } as const;
  * Requests whose answers are not made yet, of all these routes. A request may wait 10 s for other instances, with an
  * answer of up to 16 MiB from each. Companies are read one after the other, and a large one takes 100 ms.
  */
-export const REQUESTS_IN_PROGRESS: SharedLimit = { all: 32, perAddress: 16 };
+export const REQUESTS_IN_PROGRESS: SharedLimit = { total: 32, perAddress: 16 };
 /** Seconds until a client should ask again, when a partition is between two owners or many requests are in progress. */
 const RETRY_AFTER_S = 1;
 const DEFAULT_LIST = 50;
@@ -80,7 +80,9 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     return {
       partitions: deployment?.partitionsHere() ?? [],
       ...instance,
-      standbys: figures.standbys().map((one) => ({ ...one, ...failures.failureOf('standby', one.partition) })),
+      standbys: figures
+        .standbys()
+        .map((standby) => ({ ...standby, ...failures.failureOf('standby', standby.partition) })),
       stateBytes: figures.stateBytes,
     };
   };

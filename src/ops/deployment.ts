@@ -46,8 +46,8 @@ export class Deployment {
     for (const view of this.partitionsHere()) views.set(view.partition, { ...view, owner: address() });
     const owners = await this.#otherOwners();
     const owned = partitionsByAddress(owners);
-    const others = [...owned.keys()];
-    const answers = others.map(async (owner) => ({ owner, answer: await tried(() => client.partitions(owner)) }));
+    const addresses = [...owned.keys()];
+    const answers = addresses.map(async (owner) => ({ owner, answer: await tried(() => client.partitions(owner)) }));
     const silent = new Map<string, string>();
     for (const { owner, answer } of await Promise.all(answers)) {
       if (typeof answer === 'string') silent.set(owner, answer);
@@ -68,10 +68,10 @@ export class Deployment {
 
   async listEverywhere(state: ListState, limit: number): Promise<CompanyList> {
     const { client } = this.options;
-    const others = [...partitionsByAddress(await this.#otherOwners())];
+    const instances = [...partitionsByAddress(await this.#otherOwners())];
     const answers = await Promise.all([
       this.listHere(state, limit),
-      ...others.map(async ([address, owned]) => {
+      ...instances.map(async ([address, owned]) => {
         const list = await tried(() => client.list(address, state, limit));
         return typeof list === 'string' ? list : ofPartitions(list, owned);
       }),
@@ -90,11 +90,11 @@ export class Deployment {
   /** The owners of partitions that this instance does not have. */
   async #otherOwners(): Promise<readonly PartitionOwner[]> {
     const { local, partitions, owners } = this.options;
-    const ours = local.statuses();
-    if (ours.size >= partitions) return [];
+    const localStatuses = local.statuses();
+    if (localStatuses.size >= partitions) return [];
     const known = await tried(owners);
     if (typeof known === 'string') return [];
-    return known.filter(({ partition }) => !ours.has(partition));
+    return known.filter(({ partition }) => !localStatuses.has(partition));
   }
 }
 

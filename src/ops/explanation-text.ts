@@ -42,7 +42,7 @@ function holds({ holds }: Explanation): string {
   const rows = holds.slice(0, MAX_LISTED).map(({ record, code, at, reason }) => [record, code, at, `it ${reason}`]);
   const repair =
     'to lift a hold, send the corrected event with a header `repairs` = RECORD, or run company-sync dead-letters repair RECORD';
-  return `held by\n${table([['RECORD', 'CODE', 'STAMPED', 'WHY'], ...rows])}${more(holds, rows)}\n  ${repair}`;
+  return `held by\n${table([['RECORD', 'CODE', 'STAMPED', 'WHY'], ...rows])}${unlistedOf(holds, rows)}\n  ${repair}`;
 }
 
 function links({ links }: Explanation): string {
@@ -54,7 +54,7 @@ function links({ links }: Explanation): string {
       ...[linkId, `${connectionId} (${sourceType})`, endedAtOffset === null ? state : `${state} at ${endedAtOffset}`],
       ...[String(counts.datasets), String(counts.unfinished)],
     ]);
-  return `links\n${table([['LINK', 'CONNECTION', 'STATE', 'DATASETS', 'IN PROGRESS'], ...rows])}${more(links, rows)}`;
+  return `links\n${table([['LINK', 'CONNECTION', 'STATE', 'DATASETS', 'IN PROGRESS'], ...rows])}${unlistedOf(links, rows)}`;
 }
 
 function datasets({ datasets }: Explanation): string {
@@ -62,7 +62,7 @@ function datasets({ datasets }: Explanation): string {
   const order = ['in-progress', 'failed', 'ended', 'succeeded'];
   const sorted = [...datasets].sort((a, b) => order.indexOf(a.class) - order.indexOf(b.class));
   const rows = sorted.slice(0, MAX_LISTED).map(datasetRow);
-  return `datasets\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATA TYPE', 'DATASET', 'CONNECTION'], ...rows])}${more(sorted, rows)}`;
+  return `datasets\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATA TYPE', 'DATASET', 'CONNECTION'], ...rows])}${unlistedOf(sorted, rows)}`;
 }
 
 function datasetRow(dataset: ExplainedDataset): string[] {
@@ -76,12 +76,12 @@ function early({ early }: Explanation): string {
   const rows = early
     .slice(0, MAX_LISTED)
     .map(({ datasetId, latest: { status, offset, since } }) => [status, String(offset), since, datasetId]);
-  return `in no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}${more(early, rows)}`;
+  return `in no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}${unlistedOf(early, rows)}`;
 }
 
 const ORDER_OF_LINKS = ['open', 'sealed', 'ended'];
 
-function more(all: readonly unknown[], listed: readonly unknown[]): string {
+function unlistedOf(all: readonly unknown[], listed: readonly unknown[]): string {
   return all.length > listed.length ? `\n  and ${all.length - listed.length} more: pass --json to list all` : '';
 }
 

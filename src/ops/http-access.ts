@@ -98,8 +98,8 @@ async function challenge(reply: FastifyReply, verdict: ProofVerdict | null): Pro
 }
 
 /** The time of the comparison does not depend on the token, or on which of the tokens fits. */
-function isOneOf(expected: readonly Buffer[], given: Buffer): boolean {
-  return expected.map((one) => timingSafeEqual(one, given)).includes(true);
+function isOneOf(expected: readonly Buffer[], sent: Buffer): boolean {
+  return expected.map((token) => timingSafeEqual(token, sent)).includes(true);
 }
 
 function digest(text: string): Buffer {

@@ -57,7 +57,7 @@ export interface HttpServer {
  * @param pageFolder the status page's files, part of the installation
  */
 export async function startHttpServer(
-  at: Access & { readonly port: number },
+  access: Access & { readonly port: number },
   view: ServiceView,
   metrics: Registry,
   pageFolder: string,
@@ -78,7 +78,7 @@ export async function startHttpServer(
   limitConnections(server.server);
   answerOnlyReads(server);
   let advertised = '';
-  guard(server, at, () => advertised);
+  guard(server, access, () => advertised);
   await server.register(rateLimit, { global: false });
   limitUnsentAnswers(server);
   addProbes(server, view);
@@ -91,8 +91,8 @@ export async function startHttpServer(
   server.get('/openapi.json', () => document);
   addCompanyRoutes(server, view);
   await addStatusPage(server, pageFolder);
-  const address = await server.listen({ host: at.host, port: at.port });
-  advertised = new URL(advertisedAddress(at.host, address, networkInterfaces())).origin;
+  const address = await server.listen({ host: access.host, port: access.port });
+  advertised = new URL(advertisedAddress(access.host, address, networkInterfaces())).origin;
   return {
     address,
     advertisedAddress: advertised,

@@ -116,10 +116,10 @@ export class InstanceClient implements Peers {
     return await this.#answer(response, address, schema);
   }
 
-  async #get(given: string, target: string): Promise<Response> {
-    const address = instanceAddress(given);
+  async #get(advertised: string, target: string): Promise<Response> {
+    const address = instanceAddress(advertised);
     if (address === null)
-      throw new InstanceError(`${given.slice(0, MAX_REASON_LENGTH)} is not the address of an instance`);
+      throw new InstanceError(`${advertised.slice(0, MAX_REASON_LENGTH)} is not the address of an instance`);
     const proof = this.proofs.of({ method: 'GET', address, target });
     const headers = proof === null ? {} : { authorization: proof };
     try {
@@ -159,8 +159,8 @@ export class InstanceClient implements Peers {
     }
     const body = await this.#body(response, '', MAX_REFUSAL_BYTES).catch(() => null);
     const { error } = (body ?? {}) as { readonly error?: unknown };
-    const said = typeof error === 'string' ? error.slice(0, MAX_REASON_LENGTH) : `status ${status}`;
-    return status === 401 ? `it does not accept our HTTP_TOKEN (${said})` : said;
+    const reason = typeof error === 'string' ? error.slice(0, MAX_REASON_LENGTH) : `status ${status}`;
+    return status === 401 ? `it does not accept our HTTP_TOKEN (${reason})` : reason;
   }
 
   /** Returns null if the answer is not JSON. @throws InstanceError if the answer is too long, or breaks off */

@@ -184,10 +184,10 @@ export class InstanceMetrics {
 
   async #lookAt(partition: number): Promise<void> {
     const { logs, topic, clock, local, onLag, oldestUncommitted } = this.#parts;
-    const at = { topic, partition };
+    const log = { topic, partition };
     // In this order, a commit between the two questions does not make the lag negative.
-    const committed = await logs.committedOffset(at);
-    const { start, end, highWatermark } = await logs.bounds(at);
+    const committed = await logs.committedOffset(log);
+    const { start, end, highWatermark } = await logs.bounds(log);
     if (!local.statuses().has(partition)) return;
     this.#confirmedAt.set(partition, clock.now());
     const position = committed?.offset ?? start;

@@ -45,12 +45,12 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
   const { level, pid, hide, now } = options;
   const repeats = new RepeatedLines(now);
   const hooks = {
-    logMethod(this: Logger, given: unknown[], log: (...args: unknown[]) => void, lineLevel: number): void {
-      if (lineLevel < WARN || lineLevel >= FATAL) return log.apply(this, given);
-      const { fields, message } = partsOf(given);
+    logMethod(this: Logger, args: unknown[], log: (...args: unknown[]) => void, lineLevel: number): void {
+      if (lineLevel < WARN || lineLevel >= FATAL) return log.apply(this, args);
+      const { fields, message } = partsOf(args);
       const leftOut = repeats.take(causeOf(fields, message), isAboutRecord(fields) ? COMPANY_LINES_A_MINUTE : 1);
       if (leftOut === null) return;
-      log.apply(this, leftOut === 0 ? given : [{ ...fields, leftOut }, message]);
+      log.apply(this, leftOut === 0 ? args : [{ ...fields, leftOut }, message]);
     },
   };
   const safe = { write: (line: string) => destination.write(logLine(line, hide)) };

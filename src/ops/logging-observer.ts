@@ -71,6 +71,8 @@ export class LoggingObserver implements PipelineObserver {
 
   step(): void {}
 
+  waitedForSchemas(): void {}
+
   batch(partition: number, { undated }: Pick<BatchReport, 'undated'>): void {
     if (undated === null) return;
     this.#undated += undated.count;
@@ -95,8 +97,8 @@ export class LoggingObserver implements PipelineObserver {
   }
 
   restoreStalled(partition: number, { position, end }: RestoreProgress, stalledMs: number): void {
-    const what = 'restoring makes no progress: the brokers return no changelog records from this position on';
-    this.logger.warn({ partition, position, end, stalledMs }, what);
+    const message = 'restoring makes no progress: the brokers return no changelog records from this position on';
+    this.logger.warn({ partition, position, end, stalledMs }, message);
   }
 
   standby(): void {}
@@ -143,9 +145,9 @@ export class LoggingObserver implements PipelineObserver {
   }
 
   leftOpen(partition: number, outcome: TransactionOutcome, places: readonly string[]): void {
-    const what =
+    const message =
       'the brokers have left the last transaction open in some places; ending it there with the same outcome';
-    this.logger.warn({ partition, outcome, places }, what);
+    this.logger.warn({ partition, outcome, places }, message);
   }
 
   setAside(partition: number, why: string): void {

@@ -61,8 +61,8 @@ export class MemberProofs {
     if (!authorization.toLowerCase().startsWith(`${MEMBER_SCHEME.toLowerCase()} `)) return null;
     const [, time, nonce, mac] = PROOF.exec(authorization) ?? [];
     if (time === undefined || nonce === undefined || mac === undefined) return 'wrong';
-    const given = Buffer.from(mac, 'hex');
-    const isOurs = this.#keys.map((key) => timingSafeEqual(macOf(key, asked, time, nonce), given)).includes(true);
+    const sentMac = Buffer.from(mac, 'hex');
+    const isOurs = this.#keys.map((key) => timingSafeEqual(macOf(key, asked, time, nonce), sentMac)).includes(true);
     if (!isOurs) return 'wrong';
     if (Math.abs(this.#clock.now() - Number(time)) > PROOF_WINDOW_MS) return 'late';
     if (this.#used.has(nonce)) return 'used';

@@ -39,6 +39,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #decisions;
   readonly #changes;
   readonly #undated;
+  readonly #schemaWaits;
   readonly #batchSeconds;
   readonly #latencySeconds;
   readonly #announcementSeconds;
@@ -91,6 +92,11 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     );
     this.#announced = counter('announced_total', 'Companies announced, by the policy that fired', ['policy']);
     this.#deadLetters = counter('dead_letters_total', 'Records copied to the dead-letter topic', ['code']);
+    this.#schemaWaits = counter(
+      'schema_wait_seconds_total',
+      'Seconds for which no record was decoded, until schema ids that the registry denied counted as unknown',
+      ['partition'],
+    );
     this.#stalls = counter('stalls_total', 'Stalls published: companies without progress for STALLED_AFTER', []);
     this.#companies = gauge('companies', 'Companies not announced yet: all (pending), held, stalled', [
       'partition',
@@ -153,6 +159,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#states.set(partition, state);
     if (state === 'fencing') this.#restoredUpTo.delete(partition);
     this.#setAside.inc({ partition }, 0);
+    this.#schemaWaits.inc({ partition }, 0);
     if (state !== 'closed') this.#state.set({ partition, state }, 1);
     else {
       this.#states.delete(partition);
@@ -183,6 +190,10 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#batchSeconds.observe(report.durationMs / 1000);
     this.#latencySeconds.observe(report.latencyMs / 1000);
     this.lag(partition, report.lag);
+  }
+
+  waitedForSchemas(partition: number, ms: number): void {
+    this.#schemaWaits.inc({ partition }, ms / 1000);
   }
 
   /**

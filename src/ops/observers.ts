@@ -6,6 +6,7 @@ export function observeAll(observers: readonly Partial<PipelineObserver>[]): Pip
     state: (...args) => observers.forEach((o) => o.state?.(...args)),
     step: (...args) => observers.forEach((o) => o.step?.(...args)),
     batch: (...args) => observers.forEach((o) => o.batch?.(...args)),
+    waitedForSchemas: (...args) => observers.forEach((o) => o.waitedForSchemas?.(...args)),
     restore: (...args) => observers.forEach((o) => o.restore?.(...args)),
     restoreStalled: (...args) => observers.forEach((o) => o.restoreStalled?.(...args)),
     standby: (...args) => observers.forEach((o) => o.standby?.(...args)),

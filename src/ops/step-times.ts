@@ -30,9 +30,9 @@ export class StepTimes {
     ended.set(step, now);
     let from = -1;
     for (const before of AFTER[step] ?? []) {
-      const at = ended.get(before);
-      if (at === undefined) return;
-      if (at > from) from = at;
+      const endedAt = ended.get(before);
+      if (endedAt === undefined) return;
+      if (endedAt > from) from = endedAt;
     }
     if (from >= 0) this.report(step, now - from);
   }

@@ -38,17 +38,17 @@ export class Successors {
    */
   async report(): Promise<void> {
     const { partitions, clock, logger } = this.options;
-    const ours = [...partitions()].sort((a, b) => a - b);
-    if (ours.length === 0) return;
+    const running = [...partitions()].sort((a, b) => a - b);
+    if (running.length === 0) return;
     try {
       const successors = this.#successors();
       if (!(await settlesWithin(successors, clock, REPORT_TIMEOUT_MS)))
         throw new Error(`no answer within ${REPORT_TIMEOUT_MS} ms`);
-      this.#log(ours, await successors);
+      this.#log(running, await successors);
     } catch (err) {
       logger.warn(
-        { err, partitions: ours },
-        `${named(ours)}: could not find out whether another instance holds their state`,
+        { err, partitions: running },
+        `${named(running)}: could not find out whether another instance holds their state`,
       );
     }
   }
@@ -81,21 +81,21 @@ export class Successors {
     };
   }
 
-  #log(ours: readonly number[], others: readonly ((partition: number) => Successor | null)[]): void {
+  #log(running: readonly number[], others: readonly ((partition: number) => Successor | null)[]): void {
     const { statePositions, logger } = this.options;
     const lines = new Map<string, { readonly partitions: number[]; behind: number }>();
-    for (const partition of ours) {
+    for (const partition of running) {
       const successors = others.flatMap((of) => of(partition) ?? []);
       const [best] = successors.sort((a, b) => b.position - a.position);
-      const who = others.length === 0 ? NO_MEMBER : (best?.how ?? NO_STATE);
-      const line = lines.get(who) ?? { partitions: [], behind: 0 };
-      lines.set(who, line);
+      const successor = others.length === 0 ? NO_MEMBER : (best?.how ?? NO_STATE);
+      const line = lines.get(successor) ?? { partitions: [], behind: 0 };
+      lines.set(successor, line);
       line.partitions.push(partition);
       line.behind = Math.max(line.behind, (statePositions().get(partition) ?? 0) - (best?.position ?? 0));
     }
-    for (const [who, { partitions, behind }] of lines) {
-      const isReady = who !== NO_MEMBER && behind <= READY_RECORDS;
-      logger[isReady ? 'info' : 'warn']({ partitions, behind }, `${named(partitions)}: ${sentence(who, behind)}`);
+    for (const [successor, { partitions, behind }] of lines) {
+      const isReady = successor !== NO_MEMBER && behind <= READY_RECORDS;
+      logger[isReady ? 'info' : 'warn']({ partitions, behind }, `${named(partitions)}: ${sentence(successor, behind)}`);
     }
   }
 }
@@ -103,11 +103,11 @@ export class Successors {
 const NO_MEMBER = 'no member';
 const NO_STATE = 'no state';
 
-function sentence(who: string, behind: number): string {
-  if (who === NO_MEMBER) return 'no other instance is in the group, so nothing runs until you start one';
-  if (who === NO_STATE)
+function sentence(successor: string, behind: number): string {
+  if (successor === NO_MEMBER) return 'no other instance is in the group, so nothing runs until you start one';
+  if (successor === NO_STATE)
     return `no other instance holds their state, so the next owner restores up to ${behind} changelog records`;
-  return `${who} is up to ${behind} changelog records behind`;
+  return `${successor} is up to ${behind} changelog records behind`;
 }
 
 function named(partitions: readonly number[]): string {

@@ -11,12 +11,12 @@ import { networkOf } from './wrong-tokens.js';
 const MIB = 1_024 * 1_024;
 
 /** Bytes of answers about the state: two of the largest companies for one address. */
-export const INSPECTION_UNSENT: SharedLimit = { all: 48 * MIB, perAddress: 24 * MIB };
+export const INSPECTION_UNSENT: SharedLimit = { total: 48 * MIB, perAddress: 24 * MIB };
 /**
  * For metrics, probes and the page, which anyone may request. They have their own limit. So answers about the state
  * cannot block these answers, and these cannot block answers about the state.
  */
-export const OPEN_UNSENT: SharedLimit = { all: 16 * MIB, perAddress: 4 * MIB };
+export const OPEN_UNSENT: SharedLimit = { total: 16 * MIB, perAddress: 4 * MIB };
 /** Answers up to this size are not counted: the number of connections bounds them, and a probe is always answered. */
 const SMALL_BYTES = 4 * 1_024;
 /** Seconds until a client should ask again. A client that reads its answer has it by then. */

@@ -116,9 +116,9 @@ export class BatchLimits {
   }
 
   #reduce(batch: BatchSize, factor: number, smallest: BatchSize): void {
-    const reduced = (what: keyof BatchSize) => {
-      const limit = this.#limits[what];
-      return Math.min(limit, Math.max(smallest[what], Math.floor(Math.min(limit, batch[what]) * factor)));
+    const reduced = (dimension: keyof BatchSize) => {
+      const limit = this.#limits[dimension];
+      return Math.min(limit, Math.max(smallest[dimension], Math.floor(Math.min(limit, batch[dimension]) * factor)));
     };
     this.#limits = { records: reduced('records'), rows: reduced('rows') };
   }

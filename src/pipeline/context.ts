@@ -1,7 +1,8 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
-import type { BadRecord, Decoded } from '../decode/bad-record.js';
+import type { BadRecord } from '../decode/bad-record.js';
+import type { RecordsDecoding } from '../decode/registry-brake.js';
 import type { Clock } from '../lib/clock.js';
 import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import type { StateDirectory } from '../store/key-value-store.js';
@@ -62,7 +63,7 @@ export interface PipelineContext {
   readonly clock: Clock;
   readonly observer: PipelineObserver;
 
-  readonly decode: (records: readonly LogRecord[], signal: AbortSignal) => Promise<Decoded[]>;
+  readonly decode: (records: readonly LogRecord[]) => RecordsDecoding;
   readonly settings: ClientPolicies;
   readonly encodeAnnouncement: (
     announcement: Announcement,

@@ -66,8 +66,10 @@ export async function decide(
       const rows = rowsOf[i - first] ?? null;
       if (!isDate(record.timestamp)) batch.noteUndated(item, record);
       // Awaits only in the rare cases that need more rows than were loaded; no promise for each record.
-      const more = isBadRecord(item) ? batch.holdCompany(rows, item) : batch.apply(rows as CompanyRows, item, record);
-      if (more !== null) await more;
+      const loading = isBadRecord(item)
+        ? batch.holdCompany(rows, item)
+        : batch.apply(rows as CompanyRows, item, record);
+      if (loading !== null) await loading;
       if (batch.stopsHere) break;
     }
     if (batch.stopsHere) break;

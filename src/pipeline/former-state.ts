@@ -42,10 +42,10 @@ export async function formerState(
 async function announcedBy(
   { applicationId, topics, changelogLogs }: PipelineContext,
   partition: number,
-  at: TopicPartition,
+  log: TopicPartition,
   signal: AbortSignal,
 ): Promise<number | null> {
-  const { start, end } = await changelogLogs.bounds(at);
+  const { start, end } = await changelogLogs.bounds(log);
   const from = Math.max(start, end - LOOKED_AT);
   if (from >= end) return null;
   const source = Buffer.from(announcementSource(applicationId, topics.input, partition));
@@ -61,7 +61,7 @@ async function announcedBy(
     return null;
   };
   try {
-    return await withReader(changelogLogs.reader(at, from), look, signal);
+    return await withReader(changelogLogs.reader(log, from), look, signal);
   } catch (error) {
     // The batch belongs to no known writer. It must not keep a partition from its first start.
     if (error instanceof UnreadableBatchError) return null;

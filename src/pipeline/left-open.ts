@@ -82,8 +82,8 @@ function tooFewAnswerFor({ topic, partition }: TopicPartition): never {
   throw tooFewKnow(`whether a transaction is open in ${topic}/${partition}`);
 }
 
-export function tooFewKnow(what: string): StaleViewError {
-  return new StaleViewError(`too few brokers answer to know ${what}: the partition waits until more than half do`);
+export function tooFewKnow(fact: string): StaleViewError {
+  return new StaleViewError(`too few brokers answer to know ${fact}: the partition waits until more than half do`);
 }
 
 /** Whether only the offset is open, with an unknown outcome: the position check then tells an operator what to do. */

@@ -125,6 +125,8 @@ export interface PipelineObserver {
   state(partition: number, status: PartitionStatus): void;
   step(partition: number, step: BatchStep): void;
   batch(partition: number, report: BatchReport): void;
+  /** No record was decoded for `ms`, because the registry denied schema ids that did not count as unknown yet. */
+  waitedForSchemas(partition: number, ms: number): void;
   restore(partition: number, progress: RestoreProgress): void;
   /** The brokers have delivered none of the remaining records for `stalledMs`. */
   restoreStalled(partition: number, progress: RestoreProgress, stalledMs: number): void;

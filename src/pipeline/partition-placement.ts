@@ -10,11 +10,11 @@ export class Placement {
   readonly #membersOf: number[][];
   readonly #counts: number[];
 
-  /** @param others a placement whose members must not get the same partition here */
+  /** @param excluded a placement whose members must not get the same partition here */
   constructor(
     members: number,
     private readonly replay: ReplayCosts,
-    private readonly others: Placement | null = null,
+    private readonly excluded: Placement | null = null,
   ) {
     this.#membersOf = replay.map(() => []);
     this.#counts = new Array<number>(members).fill(0);
@@ -100,7 +100,7 @@ export class Placement {
 
   /** Infinite if the member must not have the partition. */
   #cost(partition: number, member: number): number {
-    const taken = this.membersOf(partition).includes(member) || this.others?.membersOf(partition).includes(member);
+    const taken = this.membersOf(partition).includes(member) || this.excluded?.membersOf(partition).includes(member);
     return taken === true ? Infinity : (this.replay[partition]?.[member] ?? 0);
   }
 

@@ -1,6 +1,3 @@
-import { UnconfirmedSchemasError } from '../decode/registry-brake.js';
-import { RegistryUnavailableError } from '../decode/schema-source.js';
-import type { Decoded } from '../decode/bad-record.js';
 import { isDate } from '../domain/policy.js';
 import { Backoff } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/long-promise.js';
@@ -15,6 +12,7 @@ import { BlockedRetry, operatorRetryMsOf } from './blocked-retry.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, type LocalState } from './decide.js';
+import { DecodedPortions, type DecodedPortion } from './decoded-portions.js';
 import { NOTHING_DECIDED, type Decisions } from './decisions.js';
 import { InconsistentPositionError, ReaderClosedError, RecordTooLargeError, SettingsChangedError } from './errors.js';
 import { HoldRemoval } from './hold-removal.js';
@@ -151,12 +149,30 @@ export class PartitionTask {
     await withReader(reader, processUntilStopped, signal);
   }
 
-  /** Processes a batch, in one transaction unless it changes too many rows for one. */
+  /** Processes a batch, in one transaction unless it changes too many rows for one, or waits for schemas. */
   async #processBatch(owned: OwnedPartition, local: LocalState, batch: LogBatch, signal: AbortSignal): Promise<void> {
     const { context, partition } = this;
-    context.observer.step(partition, 'fetched');
-    const decoded = await this.#decode(batch, signal);
-    if (decoded === null) return;
+    const status = {
+      enter: (entered: PartitionStatus) => this.#enter(entered),
+      running: () => runningWith(this.#limits),
+    };
+    const portions = new DecodedPortions(context, partition, batch, status);
+    while (!signal.aborted && !portions.isDone) {
+      context.observer.step(partition, 'fetched');
+      const portion = await portions.next(signal);
+      if (portion === null) return;
+      await this.#processPortion(owned, local, portion, signal);
+    }
+  }
+
+  async #processPortion(
+    owned: OwnedPartition,
+    local: LocalState,
+    batch: DecodedPortion,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { context, partition } = this;
+    const { decoded } = batch;
     for (let from = 0; from < decoded.length;) {
       if (throttledMs(owned) > 0) await context.clock.delay(throttledMs(owned), signal);
       if (signal.aborted) return;
@@ -169,7 +185,7 @@ export class PartitionTask {
       const records = decisions.end - from;
       const timestamp = batch.records[from]?.timestamp ?? startedAt;
       const stampedAt = isDate(timestamp) ? timestamp : startedAt;
-      from = decisions.end < decoded.length ? decisions.end : releaseDecided(batch, decoded);
+      from = decisions.end < decoded.length ? decisions.end : releaseDecided(batch);
       const size = { records, rows: decisions.changedRows };
       const changes = await commitPaced(context, partition, owned, this.#limits, { decisions, nextOffset, size });
       local.cache.evict();
@@ -204,26 +220,6 @@ export class PartitionTask {
       observer.announced(this.partition, announcement, completing);
     for (const badRecord of decisions.badRecords) observer.deadLetter(this.partition, badRecord);
     observer.batch(this.partition, report);
-  }
-
-  /** Decodes, and waits as long as the registry gives no usable answer. Null if the task was stopped meanwhile. */
-  async #decode(batch: LogBatch, signal: AbortSignal): Promise<Decoded[] | null> {
-    const backoff = new Backoff(RESTART_FIRST_WAIT_MS, RESTART_MAX_WAIT_MS);
-    for (;;) {
-      try {
-        const decoded = await this.context.decode(batch.records, signal);
-        if (this.#status.state.startsWith('waiting-for-')) this.#enter(runningWith(this.#limits));
-        return decoded;
-      } catch (error) {
-        if (signal.aborted) return null;
-        if (!(error instanceof RegistryUnavailableError)) throw error;
-        const isWrong = error instanceof UnconfirmedSchemasError;
-        const state = isWrong ? 'waiting-for-confirmation' : 'waiting-for-registry';
-        this.#enter({ state, reason: error.message });
-        await this.context.clock.delay(backoff.next(), signal);
-        if (signal.aborted) return null;
-      }
-    }
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
@@ -283,11 +279,11 @@ export class PartitionTask {
  * Releases the decided records. While several partitions wait for the broker, the garbage collector would otherwise
  * copy the content of their batches again and again.
  *
- * @returns the end of the batch, which is now empty
+ * @returns the end of the portion, which is now empty
  */
-function releaseDecided(batch: LogBatch, decoded: Decoded[]): number {
+function releaseDecided(batch: DecodedPortion): number {
   batch.records.length = 0;
-  decoded.length = 0;
+  batch.decoded.length = 0;
   return 0;
 }
 

@@ -8,7 +8,7 @@ import { SchemaWithReferences, UnusableSchema } from '../avro/schema.js';
 
 /** The most subjects that one schema may lead to. More are an attack or a mistake, and each costs a request. */
 const MAX_REFERENCES = 100;
-/** The most characters of all schemas that one schema leads to. There may be 100 answers, with up to 4 MiB each. */
+/** The most characters, and bytes of an answer, of all schemas that one schema leads to. */
 export const MAX_REFERRED_CHARACTERS = 4 * 1_024 * 1_024;
 /**
  * Versions never change, so they are kept, up to this many characters. Most versions have a few thousand characters.
@@ -26,8 +26,12 @@ interface Kept {
 /** The types that one schema leads to. */
 interface Found {
   readonly types: Map<string, object>;
+  readonly maxCharacters: number;
   characters: number;
 }
+
+/** Asks the registry for a version, unless its answer has more bytes than the limit. */
+type AskForVersion = (subject: string, version: number, maxBytes: number) => Promise<RegisteredText | 'too-large'>;
 
 interface Reference {
   readonly name: string;
@@ -40,27 +44,40 @@ class BadReferencesError extends Error {
   override readonly name = 'BadReferencesError';
 }
 
+/** The types that a schema leads to have more characters than the caller allows. */
+class TooManyCharactersError extends Error {
+  override readonly name = 'TooManyCharactersError';
+}
+
 export class SchemaReferences {
-  readonly #versionOf: (subject: string, version: number) => Promise<RegisteredText>;
+  readonly #versionOf: AskForVersion;
   readonly #kept = new Map<string, Kept>();
   #keptCharacters = 0;
 
   /** @param versionOf asks the registry */
-  constructor(versionOf: (subject: string, version: number) => Promise<RegisteredText>) {
+  constructor(versionOf: AskForVersion) {
     this.#versionOf = versionOf;
   }
 
   /**
    * Completes a schema with the types that it refers to.
+   * @param maxCharacters of these types, at most MAX_REFERRED_CHARACTERS
    * @returns null if the registry does not have one of these types. Treat the schema as one whose id is unknown
    * @throws what asking the registry throws
    */
-  async resolve({ schema, references }: NonNullable<RegisteredText>): Promise<object | null> {
-    const found: Found = { types: new Map(), characters: 0 };
+  async resolve(
+    { schema, references }: NonNullable<RegisteredText>,
+    maxCharacters = MAX_REFERRED_CHARACTERS,
+  ): Promise<object | null | 'too-large'> {
+    const found: Found = { types: new Map(), maxCharacters, characters: 0 };
     try {
       if (!(await this.#find(references, new Set(), found))) return null;
     } catch (error) {
       if (error instanceof BadReferencesError) return new UnusableSchema(error.message);
+      if (error instanceof TooManyCharactersError) {
+        if (maxCharacters < MAX_REFERRED_CHARACTERS) return 'too-large';
+        return new UnusableSchema(`its references lead to more than ${MAX_REFERRED_CHARACTERS} characters`);
+      }
       throw error;
     }
     return found.types.size === 0 ? schema : new SchemaWithReferences([...found.types.values()], schema);
@@ -73,22 +90,22 @@ export class SchemaReferences {
       seen.add(name);
       if (seen.size > MAX_REFERENCES)
         throw new BadReferencesError(`its references lead to more than ${MAX_REFERENCES} others`);
-      const referred = await this.#version(subject, version);
+      const referred = await this.#version(subject, version, found.maxCharacters);
       if (referred === null) return false;
       found.characters += referred.characters;
-      if (found.characters > MAX_REFERRED_CHARACTERS)
-        throw new BadReferencesError(`its references lead to more than ${MAX_REFERRED_CHARACTERS} characters`);
+      if (found.characters > found.maxCharacters) throw new TooManyCharactersError();
       if (!(await this.#find(referred.text.references, seen, found))) return false;
       found.types.set(name, referred.text.schema);
     }
     return true;
   }
 
-  async #version(subject: string, version: number): Promise<Kept | null> {
+  async #version(subject: string, version: number, maxBytes: number): Promise<Kept | null> {
     const key = `${version}/${subject}`;
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
-    const text = await this.#versionOf(subject, version);
+    const text = await this.#versionOf(subject, version, maxBytes);
+    if (text === 'too-large') throw new TooManyCharactersError();
     if (text === null) return null;
     const characters = key.length + JSON.stringify(text).length;
     if (this.#keptCharacters + characters > MAX_KEPT_CHARACTERS) {

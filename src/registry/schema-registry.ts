@@ -6,41 +6,45 @@
 import { UnusableSchema } from '../avro/schema.js';
 import type { Config } from '../config.js';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
-import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
 import { isOwnFault } from '../lib/own-fault.js';
-import { isTooDeep } from '../lib/json-depth.js';
 import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
-import { SchemaReferences, type RegisteredText } from './schema-references.js';
+import { Turns } from '../lib/turns.js';
+import {
+  asRecord,
+  isDenied,
+  MAX_ANSWER_BYTES,
+  NO_OWN_COMPATIBILITY,
+  NO_SUCH_SCHEMA,
+  NO_SUCH_SUBJECT,
+  NO_SUCH_VERSION,
+  pauseAskedFor,
+  registeredText,
+  textIn,
+  textOf,
+  unusable,
+  type Answer,
+} from './registry-answers.js';
+import { MAX_REFERRED_CHARACTERS, SchemaReferences, type RegisteredText } from './schema-references.js';
 
 export type RegistryConnection = Config['schemaRegistry'];
 
 export type Compatibility = { readonly compatible: true } | { readonly compatible: false; readonly reasons: string[] };
 
 const REQUEST_TIMEOUT_MS = 5_000;
-/** Enough: a registry keeps each schema in a Kafka record, which has at most 1 MB by default. */
-const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
-/** The most characters of the registry's own text in a message. */
-const MAX_WORDS_LENGTH = 2_000;
+/** Schemas that are looked up at a time, for all partitions. */
+const MAX_LOOKUPS = 16;
+/**
+ * A schema with a longer answer, or with more characters of references, is looked up again, one such schema at a time.
+ * While it is checked, a parsed schema takes up to 20 bytes for each character.
+ */
+const USUAL_LIMIT = 64 * 1024;
 /** A reader with the newest version can read records of all former versions. */
 const COMPATIBILITY = 'BACKWARD_TRANSITIVE';
 /** The statuses with which a registry refuses a schema: not compatible with former versions, or not valid. */
 const REFUSALS: readonly number[] = [409, 422];
-/** The error codes with which a registry denies a subject, a version or a schema, in an answer with status 404. */
-const NO_SUCH_SUBJECT = 40401;
-const NO_SUCH_VERSION = 40402;
-const NO_SUCH_SCHEMA = 40403;
-const NO_OWN_COMPATIBILITY = 40408;
-
 /** The registry has refused the schema. */
 export class SchemaRefusedError extends Error {
   override readonly name = 'SchemaRefusedError';
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: Readonly<Record<string, unknown>>;
-  /** The answer has more than MAX_ANSWER_BYTES. Then `body` is empty. */
-  readonly isTooLarge: boolean;
 }
 
 export class SchemaRegistry implements SchemaSource {
@@ -51,7 +55,11 @@ export class SchemaRegistry implements SchemaSource {
    * text.
    */
   readonly #hide: HideSecrets;
-  readonly #references = new SchemaReferences((subject, version) => this.#version(subject, version));
+  readonly #references = new SchemaReferences((subject, version, maxBytes) =>
+    this.#version(subject, version, maxBytes),
+  );
+  readonly #lookups = new Turns(MAX_LOOKUPS);
+  readonly #largeLookups = new Turns(1);
 
   /** @param timeoutMs the limit for each request with its answer, in milliseconds */
   constructor(connection: RegistryConnection, timeoutMs = REQUEST_TIMEOUT_MS) {
@@ -62,15 +70,27 @@ export class SchemaRegistry implements SchemaSource {
   }
 
   async schemaById(id: number): Promise<object | null> {
+    const usual = await this.#lookups.run(() => this.#lookUp(id, USUAL_LIMIT, USUAL_LIMIT));
+    if (usual !== 'too-large') return usual;
+    const large = await this.#largeLookups.run(() => this.#lookUp(id, MAX_ANSWER_BYTES, MAX_REFERRED_CHARACTERS));
+    return large === 'too-large' ? new UnusableSchema(`the schema has more than ${MAX_ANSWER_BYTES} bytes`) : large;
+  }
+
+  /** @param maxCharacters of all schemas that it refers to */
+  async #lookUp(id: number, maxBytes: number, maxCharacters: number): Promise<object | null | 'too-large'> {
     const path = `/schemas/ids/${id}`;
-    const found = registeredText(await this.#ask('GET', path), path, [NO_SUCH_SCHEMA]);
-    return found === null ? null : this.#references.resolve(found);
+    const answer = await this.#ask('GET', path, undefined, maxBytes);
+    if (answer.status === 200 && answer.exceeds !== null) return 'too-large';
+    const found = registeredText(answer, path, [NO_SUCH_SCHEMA]);
+    return found === null ? null : this.#references.resolve(found, maxCharacters);
   }
 
   /** A version that other schemas refer to. It may still be in use after its subject was deleted. */
-  async #version(subject: string, version: number): Promise<RegisteredText> {
+  async #version(subject: string, version: number, maxBytes: number): Promise<RegisteredText | 'too-large'> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`;
-    return registeredText(await this.#ask('GET', path), path, [NO_SUCH_SUBJECT, NO_SUCH_VERSION, NO_SUCH_SCHEMA]);
+    const answer = await this.#ask('GET', path, undefined, maxBytes);
+    if (answer.status === 200 && answer.exceeds !== null) return 'too-large';
+    return registeredText(answer, path, [NO_SUCH_SUBJECT, NO_SUCH_VERSION, NO_SUCH_SCHEMA]);
   }
 
   /** The id that the schema has under `subject`; null if it is not registered there. */
@@ -149,25 +169,36 @@ export class SchemaRegistry implements SchemaSource {
     return answer;
   }
 
-  async #ask(method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<Answer> {
+  async #ask(
+    method: 'GET' | 'POST' | 'PUT',
+    path: string,
+    body?: object,
+    maxBytes = MAX_ANSWER_BYTES,
+  ): Promise<Answer> {
     const { url, credentials } = this.#connection;
     const headers: Record<string, string> = { accept: 'application/vnd.schemaregistry.v1+json, application/json' };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (credentials !== null)
       headers.authorization = `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
     const request = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const { status, text } = await this.#fetch(url + path, request).catch((cause: unknown) => {
+    const { response, text } = await this.#fetch(url + path, request, maxBytes).catch((cause: unknown) => {
       if (isOwnFault(cause) && !isFailureOfFetch(cause)) throw cause;
       throw new RegistryUnavailableError(`the schema registry at ${url} does not answer: ${reasonOf(cause)}`, {
         cause,
       });
     });
-    return { status, body: asRecord(this.#hide(text ?? '')), isTooLarge: text === null };
+    const { status } = response;
+    const answered = asRecord(this.#hide(text ?? ''));
+    return { status, body: answered, exceeds: text === null ? maxBytes : null, retryAfterMs: pauseAskedFor(response) };
   }
 
-  async #fetch(url: string, request: RequestInit): Promise<{ readonly status: number; readonly text: string | null }> {
+  async #fetch(
+    url: string,
+    request: RequestInit,
+    maxBytes: number,
+  ): Promise<{ response: Response; text: string | null }> {
     const response = await fetch(url, { ...request, signal: AbortSignal.timeout(this.#timeoutMs) });
-    return { status: response.status, text: await textOf(response) };
+    return { response, text: await textOf(response, maxBytes) };
   }
 }
 
@@ -179,71 +210,6 @@ export function askRegistry({ schemaRegistry, topics }: Pick<Config, 'schemaRegi
 
 function configOf(subject: string): string {
   return `/config/${encodeURIComponent(subject)}`;
-}
-
-/**
- * Whether the answer is a denial of the registry itself. A 404 of a proxy in front of the registry does not have such
- * an error code.
- */
-function isDenied({ status, body }: Answer, codes: readonly number[]): boolean {
-  return status === 404 && typeof body.error_code === 'number' && codes.includes(body.error_code);
-}
-
-function unusable(path: string, { status, body, isTooLarge }: Answer): RegistryUnavailableError {
-  const text = isTooLarge ? `more than ${MAX_ANSWER_BYTES} bytes` : textIn({ body });
-  const message = text === '' ? '' : `: ${text}`;
-  const hint = status === 401 || status === 403 ? ' (check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD)' : '';
-  return new RegistryUnavailableError(`the schema registry answered ${path} with ${status}${message}${hint}`);
-}
-
-function textIn({ body }: Pick<Answer, 'body'>): string {
-  return typeof body.message === 'string' ? body.message.slice(0, MAX_WORDS_LENGTH) : '';
-}
-
-/** The body of a response; null if it has more than MAX_ANSWER_BYTES. */
-function textOf(response: Response): Promise<string | null> {
-  return boundedText(response, MAX_ANSWER_BYTES).catch((error: unknown) => {
-    if (error instanceof AnswerTooLargeError) return null;
-    throw error;
-  });
-}
-
-/** The schema in an answer; null if the registry does not have it. @throws RegistryUnavailableError */
-function registeredText(answer: Answer, path: string, denials: readonly number[]): RegisteredText {
-  if (isDenied(answer, denials)) return null;
-  if (answer.status !== 200) throw unusable(path, answer);
-  // A schema that is too large or of another type is a usable answer: it cannot be a SyncEvent.
-  if (answer.isTooLarge) return unusableSchema(`the schema has more than ${MAX_ANSWER_BYTES} bytes`);
-  const { schema, schemaType, references } = answer.body;
-  if (typeof schema !== 'string') throw unusable(path, answer);
-  if (schemaType !== undefined && schemaType !== 'AVRO')
-    return unusableSchema(`the schema is not Avro but ${JSON.stringify(schemaType)}`);
-  if (isTooDeep(schema)) return unusableSchema('the schema nests too many types');
-  return { schema: parseObject(schema), references };
-}
-
-function unusableSchema(why: string): RegisteredText {
-  return { schema: new UnusableSchema(why), references: [] };
-}
-
-function parseObject(text: string): object {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    // A bare "string" is also a schema.
-    return typeof parsed === 'object' && parsed !== null ? parsed : { type: parsed };
-  } catch {
-    return { type: text };
-  }
-}
-
-function asRecord(text: string): Record<string, unknown> {
-  if (isTooDeep(text)) return {}; // no registry makes such an answer
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
-  } catch {
-    return {}; // The body is not JSON, so it is not from a registry. Only the status counts.
-  }
 }
 
 /**

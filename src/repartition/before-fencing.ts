@@ -2,6 +2,7 @@
  * What `repartition` checks before it fences. A fencing makes the coordinator forget how the last transaction ended. So
  * if brokers have left a part of that transaction open, only an instance can end it, and only before that fencing.
  */
+import { nameOf } from '../kafka/connection/leader-directory.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import type { TopicAdmin } from '../kafka/topics/topic-admin.js';
 import type { UnfencedTransactions } from '../kafka/transactions/unfenced-transactions.js';
@@ -36,10 +37,10 @@ export async function countOf({ admin }: Pick<CheckingPorts, 'admin'>, topic: st
 }
 
 /** @throws RepartitionRefusedError while too few brokers answer: a broker that is cut off would give an old end */
-export async function boundsByMost(logs: Logs, at: TopicPartition): Promise<LogBounds> {
-  const bounds = await logs.bounds(at);
+export async function boundsByMost(logs: Logs, partition: TopicPartition): Promise<LogBounds> {
+  const bounds = await logs.bounds(partition);
   if (bounds.byMost) return bounds;
-  throw tooFewAnswer(`who leads ${at.topic}/${at.partition}`);
+  throw tooFewAnswer(`who leads ${nameOf(partition)}`);
 }
 
 /**
@@ -62,11 +63,11 @@ export async function mustHaveNothingOpen(ports: CheckingPorts, count: number): 
   if (open.length > 0) await mustHaveNoneOfOurs(ports, open, ids);
 }
 
-async function mustHaveNoPendingOffset(logs: Logs, at: TopicPartition): Promise<void> {
-  const { isPending, byMost } = await logs.pendingOffset(at);
+async function mustHaveNoPendingOffset(logs: Logs, partition: TopicPartition): Promise<void> {
+  const { isPending, byMost } = await logs.pendingOffset(partition);
   if (isPending)
     throw new RepartitionRefusedError(
-      `the group's offset of ${at.topic}/${at.partition} is part of an open transaction: ${START_AN_INSTANCE}`,
+      `the group's offset of ${nameOf(partition)} is part of an open transaction: ${START_AN_INSTANCE}`,
     );
   if (!byMost) throw tooFewAnswer("who coordinates the group's offsets");
 }
@@ -123,6 +124,6 @@ function isOpen({ topic, partition }: TopicPartition, from: number): Repartition
   );
 }
 
-function tooFewAnswer(what: string): RepartitionRefusedError {
-  return new RepartitionRefusedError(`too few brokers answer to know ${what}: try again later`);
+function tooFewAnswer(fact: string): RepartitionRefusedError {
+  return new RepartitionRefusedError(`too few brokers answer to know ${fact}: try again later`);
 }

@@ -51,14 +51,14 @@ async function isLeft(folder: string, now: number): Promise<boolean> {
  */
 export async function withRows<T>(
   logs: Logs,
-  at: TopicPartition,
+  partition: TopicPartition,
   use: (rows: AsyncIterable<Pair>) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), PREFIX));
   try {
     const store = await RocksDbStore.open(folder);
     try {
-      await replay(logs, at, store);
+      await replay(logs, partition, store);
       return await use(store.pairs(Buffer.alloc(0)));
     } finally {
       await store.close();
@@ -68,9 +68,9 @@ export async function withRows<T>(
   }
 }
 
-async function replay(logs: Logs, at: TopicPartition, store: RocksDbStore): Promise<void> {
-  const { start, end } = await logs.bounds(at);
-  await withReader(logs.reader(at, start), async (reader) => {
+async function replay(logs: Logs, partition: TopicPartition, store: RocksDbStore): Promise<void> {
+  const { start, end } = await logs.bounds(partition);
+  await withReader(logs.reader(partition, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(READ_RECORDS);
       for (let from = 0; from < records.length; from += WRITE_ROWS)

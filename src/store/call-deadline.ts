@@ -23,7 +23,7 @@ export async function callsEnd(clock: Clock, patienceMs: number, isUnderWay: () 
 
 interface Call {
   /** Such as `reading partition-3`. */
-  readonly what: string;
+  readonly description: string;
   readonly beganAt: number;
 }
 
@@ -47,14 +47,14 @@ export class CallDeadline {
   /**
    * Returns the result of `call`.
    *
-   * @param what such as `reading partition-3`
+   * @param description such as `reading partition-3`
    * @throws StoreUnavailableError after `limitMs`, and at once while an earlier late call has not returned; also what
    *   `call` throws
    */
-  async within<T>(limitMs: number, what: string, call: () => Promise<T>): Promise<T> {
+  async within<T>(limitMs: number, description: string, call: () => Promise<T>): Promise<T> {
     this.mustAnswer();
     const { clock } = this;
-    const made: Call = { what, beganAt: clock.now() };
+    const made: Call = { description, beganAt: clock.now() };
     const answer = call();
     this.#underWay.add(made);
     const ended = () => {
@@ -80,10 +80,10 @@ export class CallDeadline {
     for (const late of this.#late) throw this.#unavailable(late);
   }
 
-  #unavailable({ what, beganAt }: Call): StoreUnavailableError {
+  #unavailable({ description, beganAt }: Call): StoreUnavailableError {
     const seconds = Math.round((this.clock.now() - beganAt) / 1000);
     return new StoreUnavailableError(
-      `the state volume does not answer: ${what} has taken ${seconds} s and has not ended; check the disk of STATE_DIR`,
+      `the state volume does not answer: ${description} has taken ${seconds} s and has not ended; check the disk of STATE_DIR`,
     );
   }
 }

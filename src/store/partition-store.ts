@@ -286,7 +286,7 @@ export class PartitionStore {
   }
 
   /** @throws while a batch is unconfirmed: until its transaction is decided, only the undo on disk can revert it */
-  #mustBeConfirmed(what: string): void {
-    if (this.#unconfirmed !== null) throw new Error(`${what} was called before the last batch was confirmed`);
+  #mustBeConfirmed(method: string): void {
+    if (this.#unconfirmed !== null) throw new Error(`${method} was called before the last batch was confirmed`);
   }
 }

@@ -31,7 +31,7 @@ export class UnknownRowVersionError extends Error {
 /** Reads keys and values of the store. Malformed bytes in them mean that the store is corrupt. */
 export class RowReader extends ByteReader {
   override malformed(fault: string): CorruptStoreError {
-    return new CorruptStoreError(`${this.what}: ${fault}`);
+    return new CorruptStoreError(`${this.name}: ${fault}`);
   }
 }
 
@@ -40,9 +40,9 @@ export function beginRow(to: ByteWriter): void {
 }
 
 /** @throws UnknownRowVersionError, CorruptStoreError */
-export function readRow(bytes: Buffer, what: string): RowReader {
-  const from = new RowReader(bytes, what);
+export function readRow(bytes: Buffer, name: string): RowReader {
+  const from = new RowReader(bytes, name);
   const version = from.byte();
-  if (version !== ROW_VERSION) throw new UnknownRowVersionError(`${what} version`, version);
+  if (version !== ROW_VERSION) throw new UnknownRowVersionError(`${name} version`, version);
   return from;
 }

@@ -13,7 +13,7 @@ import { say } from './say.js';
 
 export interface Engine {
   /** Whether this test has started the engine, so it may add any images to it. */
-  readonly own: boolean;
+  readonly isOfTest: boolean;
   stop(): Promise<void>;
 }
 
@@ -24,13 +24,13 @@ const LOG_TAIL_LINES = 15;
 
 /** The engine that `docker` reaches from now on; if there is no engine, the reason. */
 export async function findOrStartEngine(): Promise<Engine | { readonly missing: string }> {
-  if (await dockerAnswers()) return { own: false, stop: () => Promise.resolve() };
+  if (await dockerAnswers()) return { isOfTest: false, stop: () => Promise.resolve() };
   if (process.platform !== 'linux' || process.getuid?.() !== 0)
     return { missing: 'no Docker engine answers, and only root on Linux can start one' };
   if (programPath('dockerd') === undefined || programPath('docker') === undefined) {
     if (!canInstallPackages()) return { missing: 'no Docker engine answers, and dockerd is not installed' };
     await installPackages(['docker.io', 'iptables'], 'dockerd');
-    if (await dockerAnswers()) return { own: false, stop: () => Promise.resolve() };
+    if (await dockerAnswers()) return { isOfTest: false, stop: () => Promise.resolve() };
   }
   return startEngine(programPath('dockerd') ?? 'dockerd');
 }
@@ -63,7 +63,7 @@ async function startEngine(dockerd: string): Promise<Engine | { readonly missing
     const tail = (await readFile(log, 'utf8')).trimEnd().split('\n').slice(-LOG_TAIL_LINES).join('\n');
     return { missing: `no Docker engine answers, and none can be started: ${(error as Error).message}\n${tail}` };
   }
-  return { own: true, stop: () => stopEngine(child, exited) };
+  return { isOfTest: true, stop: () => stopEngine(child, exited) };
 }
 
 /** Ends the containers first: none may outlive the engine. */

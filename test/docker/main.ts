@@ -30,7 +30,7 @@ async function testDocker(): Promise<number> {
   if (project === null) return skip('neither `docker compose` nor `docker-compose` is installed');
   let pulled = false;
   const haveImages = await checks.run('the images are pulled, or made here', async () => {
-    pulled = (await getImages(engine.own)) === 'pulled';
+    pulled = (await getImages(engine.isOfTest)) === 'pulled';
   });
   if (haveImages) {
     undo.push(() => project.down());

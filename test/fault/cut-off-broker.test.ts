@@ -56,7 +56,7 @@ onDivisible.each(rounds)(
   'an instance that stays with a broker that was cut off announces nothing again (round %i, %s)',
   async (_, moment) => {
     const stage = await setStage();
-    await stage.told(oneStays(stage, moment));
+    await stage.orTrouble(oneStays(stage, moment));
   },
   ROUND_TIMEOUT_MS,
 );
@@ -65,7 +65,7 @@ onDivisible.each(rounds)(
   'instances that start with a broker that was cut off announce nothing again (round %i, %s)',
   async (_, moment) => {
     const stage = await setStage();
-    await stage.told(someStart(stage, moment));
+    await stage.orTrouble(someStart(stage, moment));
   },
   ROUND_TIMEOUT_MS,
 );

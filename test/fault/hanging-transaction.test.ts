@@ -66,43 +66,46 @@ test('a transaction that the broker left open in the changelog blocks its partit
 });
 
 describe('an open part of the last transaction', () => {
-  let own: Deployment;
+  let deployment: Deployment;
   let ownPlatform: Platform;
   let stateDir: string;
   beforeEach(async () => {
-    own = await deploy({ bootstrap: cluster.bootstrap, registryUrl: currentCluster().registryUrl }, { partitions: 1 });
-    ownPlatform = await Platform.connect(own);
+    deployment = await deploy(
+      { bootstrap: cluster.bootstrap, registryUrl: currentCluster().registryUrl },
+      { partitions: 1 },
+    );
+    ownPlatform = await Platform.connect(deployment);
     stateDir = await leaveLastBatchOpen();
   });
   afterEach(() => ownPlatform.close());
 
   test.each(['kept', 'lost'])('is committed if the rest was committed, with the state %s', async (state) => {
     const before = await ownPlatform.send(ownPlatform.completeCompany('before it was ended'));
-    const next = await processors.startReady(own, state === 'kept' ? { stateDir } : {});
-    await consumed(own, before);
+    const next = await processors.startReady(deployment, state === 'kept' ? { stateDir } : {});
+    await consumed(deployment, before);
     expect(endedAgain(next)).toEqual(['commit']);
     await expectAllAnnouncedOnce();
   });
 
   test('is aborted if the rest was aborted, and its records are decided again', async () => {
     await abortOne();
-    const next = await processors.startReady(own, { stateDir });
+    const next = await processors.startReady(deployment, { stateDir });
     expect(endedAgain(next)).toEqual(['abort']);
     await expectAllAnnouncedOnce();
   });
 
   async function expectAllAnnouncedOnce(): Promise<void> {
-    await consumed(own, await ownPlatform.send(ownPlatform.completeCompany('after it was ended')));
-    const companies = await announcedCompanies(own);
+    await consumed(deployment, await ownPlatform.send(ownPlatform.completeCompany('after it was ended')));
+    const companies = await announcedCompanies(deployment);
     expect(companies).toEqual(expect.arrayContaining(['after it was ended', 'committed', 'left open']));
-    expect((await cleanAudit(own)).announced).toBe(companies.length);
+    expect((await cleanAudit(deployment)).announced).toBe(companies.length);
   }
 
   /** Runs an instance that dies and leaves its second batch open everywhere, after a committed batch. */
   async function leaveLastBatchOpen(): Promise<string> {
     const plan = { signal: 'SIGKILL', partition: 0, moment: 'commit-sent', batch: 2, hidden: true } as const;
-    const first = startHalting(processors, own, plan);
-    await consumed(own, await ownPlatform.send(ownPlatform.completeCompany('committed')));
+    const first = startHalting(processors, deployment, plan);
+    await consumed(deployment, await ownPlatform.send(ownPlatform.completeCompany('committed')));
     await ownPlatform.send(ownPlatform.completeCompany('left open'));
     await killedItself(first);
     return first.stateDir;
@@ -110,11 +113,11 @@ describe('an open part of the last transaction', () => {
 
   /** Makes an aborted transaction the last one that the coordinator knows. */
   async function abortOne(): Promise<void> {
-    const transactionalId = `${own.applicationId}-${own.topics.events}-0`;
+    const transactionalId = `${deployment.applicationId}-${deployment.topics.events}-0`;
     await onBroker(async ({ connectionPool }) => {
       const answer = await connectionPool.send(initProducerId(transactionalId, TIMEOUT_MS));
       const session = { transactionalId, ...answer };
-      const unused = { topic: own.topics.stalled, partition: 0 };
+      const unused = { topic: deployment.topics.stalled, partition: 0 };
       expect(await connectionPool.send(addPartitionsToTxn(session, [unused]))).toMatchObject({ errorCode: 0 });
       expect(await connectionPool.send(endTxn(session, 'abort'))).toMatchObject({ errorCode: 0 });
     });

@@ -61,7 +61,9 @@ test(
     };
     const over = new AbortController();
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-    const owners = Promise.all(partitions.map((partition) => own(context as PipelineContext, partition, over.signal)));
+    const owners = Promise.all(
+      partitions.map((partition) => runAsOwner(context as PipelineContext, partition, over.signal)),
+    );
     owners.catch(() => over.abort());
     for (let shutdown = 0; shutdown < SHUTDOWNS && !over.signal.aborted; shutdown++) {
       await systemClock.delay(LOAD_MS);
@@ -116,7 +118,7 @@ function announces(name: string): boolean {
  * @returns those that were acknowledged
  * @throws HangingTransactionError
  */
-async function own(context: PipelineContext, partition: number, over: AbortSignal): Promise<string[]> {
+async function runAsOwner(context: PipelineContext, partition: number, over: AbortSignal): Promise<string[]> {
   const { changelog, synchronized, input } = context.topics;
   const acknowledged: string[] = [];
   for (let offset = 0; ;) {
@@ -134,7 +136,7 @@ async function own(context: PipelineContext, partition: number, over: AbortSigna
         const to = topics.map((topic) => ({ topic, partition }));
         await producer.begin(to);
         const records = [{ key: Buffer.from(name), value: Buffer.from(name), headers: NO_HEADERS }];
-        const writes = to.map((at) => producer!.produce(at, records));
+        const writes = to.map((partition) => producer!.produce(partition, records));
         await Promise.all([
           producer.sendOffset({ topic: input, partition }, { offset: offset + 1, leaderEpoch: -1 }),
           ...writes,

@@ -78,9 +78,9 @@ test('one instance answers and the other redirects to it, whatever the id and th
     const answers = await Promise.all(instances.map((instance) => get(instance, path)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 307]);
     const addresses = await Promise.all(instances.map((instance) => instance.address()));
-    const [told, sent] = answers[0]?.status === 200 ? [0, 1] : [1, 0];
-    expect(answers[sent]?.headers.get('location')).toBe(`${addresses[told]}${path}`);
-    expect(await answers[told]?.json()).toMatchObject({ companyId: id, verdict: 'waiting' });
+    const [answering, redirecting] = answers[0]?.status === 200 ? [0, 1] : [1, 0];
+    expect(answers[redirecting]?.headers.get('location')).toBe(`${addresses[answering]}${path}`);
+    expect(await answers[answering]?.json()).toMatchObject({ companyId: id, verdict: 'waiting' });
     expect(await explained(id)).toMatchObject({ companyId: id, verdict: 'waiting' });
   }
 });

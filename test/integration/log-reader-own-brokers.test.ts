@@ -29,7 +29,8 @@ afterAll(async () => {
 });
 beforeEach(() => {
   troubles.length = 0;
-  const onTrouble = (at: TopicPartition, error: Error): void => void troubles.push(`${at.partition}: ${error.message}`);
+  const onTrouble = ({ partition }: TopicPartition, error: Error): void =>
+    void troubles.push(`${partition}: ${error.message}`);
   const config = { brokers: cluster.bootstrap.split(','), clientId: 'test', logLevel: logLevel.NOTHING };
   logs = new KafkaLogs({ config, groupId: randomUUID(), clock: systemClock, onTrouble, maxPartitionBytes: 100 });
 });
@@ -73,14 +74,14 @@ test.each(['kill', 'stop'] as const)(
 
 test('a reader continues after the only broker of its partition was away', async () => {
   const topic = await createTopic(cluster.bootstrap, { numPartitions: 1, replicationFactor: 1 });
-  const at = { topic, partition: 0 };
+  const partition = { topic, partition: 0 };
   await writer.send({ topic, messages: [{ value: 'before' }] });
-  const reader = logs.reader(at, 0);
+  const reader = logs.reader(partition, 0);
   await reader.next(1);
   const next = reader.next(1);
-  const broker = cluster.brokers[(await leaderOf(at)) - 1]!;
+  const broker = cluster.brokers[(await leaderOf(partition)) - 1]!;
   await broker.stop();
-  const bounds = logs.bounds(at);
+  const bounds = logs.bounds(partition);
   await broker.start();
   expect(await bounds).toMatchObject({ start: 0, end: 1, highWatermark: 1 });
   await writer.send({ topic, messages: [{ value: 'after' }] });
@@ -88,9 +89,9 @@ test('a reader continues after the only broker of its partition was away', async
 });
 
 /** The number of record batches without records in the partition's log, from the headers that the broker sends. */
-async function emptyBatches(connections: BrokerConnections, at: TopicPartition): Promise<number> {
-  const address = cluster.brokers[(await leaderOf(at)) - 1]!.address;
-  const wanted = [{ ...at, topicId: null, fromOffset: 0, leaderEpoch: -1 }];
+async function emptyBatches(connections: BrokerConnections, partition: TopicPartition): Promise<number> {
+  const address = cluster.brokers[(await leaderOf(partition)) - 1]!.address;
+  const wanted = [{ ...partition, topicId: null, fromOffset: 0, leaderEpoch: -1 }];
   const limits = { maxWaitMs: 0, maxBytes: 1e6, maxPartitionBytes: 1e6 };
   const { partitions } = await connections.ask(address, (broker) => fetchFrom(broker, wanted, limits));
   const bytes = partitions[0]!.records;
@@ -110,7 +111,7 @@ test('a reader skips batches that compaction has emptied, with one fetch for eac
       'delete.retention.ms': '0',
     }).map(([name, value]) => ({ name, value })),
   });
-  const at = { topic, partition: 0 };
+  const partition = { topic, partition: 0 };
   // The last batch of an idempotent producer is kept for its sequence number, without the records overwritten since.
   for (let i = 0; i < 6; i++) {
     const producer = client.producer({ idempotent: true, maxInFlightRequests: 1 });
@@ -135,16 +136,16 @@ test('a reader skips batches that compaction has emptied, with one fetch for eac
       async () => {
         await writer.send({ topic, messages: [{ key: 'other', value: 'tick' }] });
         written++;
-        return (await emptyBatches(connections, at)) >= 5;
+        return (await emptyBatches(connections, partition)) >= 5;
       },
       { awaited: 'batches emptied by compaction', timeoutMs: 60_000 },
     );
   } finally {
     await connections.close();
   }
-  const { end } = await logs.bounds(at);
+  const { end } = await logs.bounds(partition);
   expect(end).toBe(written);
-  const reader = logs.reader(at, 0);
+  const reader = logs.reader(partition, 0);
   const values: string[] = [];
   for (let position = 0; position < end;) {
     const batch = await reader.next(10);

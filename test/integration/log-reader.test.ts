@@ -53,13 +53,17 @@ async function readTo(reader: LogReader, end: number, maxRecords = 1_000): Promi
   return records;
 }
 
-async function fill(at: TopicPartition, count: number, value = (i: number) => `value ${i}`): Promise<void> {
+async function fill(
+  { topic, partition }: TopicPartition,
+  count: number,
+  value = (i: number) => `value ${i}`,
+): Promise<void> {
   const messages = Array.from({ length: count }, (_, i) => ({
     key: String(i),
     value: value(i),
-    partition: at.partition,
+    partition,
   }));
-  await writer.send({ topic: at.topic, messages });
+  await writer.send({ topic, messages });
 }
 
 async function newPartition(config: Record<string, string> = {}): Promise<TopicPartition> {
@@ -70,9 +74,9 @@ async function newPartition(config: Record<string, string> = {}): Promise<TopicP
 const textOf = (records: readonly LogRecord[]): string[] => records.map(({ value }) => String(value));
 
 test('a reader starts in the middle of a batch, and continues there after each limit', async () => {
-  const at = await newPartition();
-  await fill(at, 100);
-  const reader = openLogs().reader(at, 37);
+  const partition = await newPartition();
+  await fill(partition, 100);
+  const reader = openLogs().reader(partition, 37);
   const first = await reader.next(10);
   expect(first.records.map(({ offset }) => offset)).toEqual([37, 38, 39, 40, 41, 42, 43, 44, 45, 46]);
   expect([first.nextOffset, first.endOffset]).toEqual([47, 100]);
@@ -80,40 +84,40 @@ test('a reader starts in the middle of a batch, and continues there after each l
 });
 
 test('the size of a log is that of the file of its leader', async () => {
-  const at = await newPartition();
+  const partition = await newPartition();
   const logs = openLogs();
-  expect(await logs.bytesOf(at)).toBe(0);
-  await fill(at, 100, () => 'v'.repeat(1_000));
-  const bytes = await logs.bytesOf(at);
+  expect(await logs.bytesOf(partition)).toBe(0);
+  await fill(partition, 100, () => 'v'.repeat(1_000));
+  const bytes = await logs.bytesOf(partition);
   expect(bytes).toBeGreaterThan(100_000);
   expect(bytes).toBeLessThan(120_000);
 });
 
 test('a waiting reader gets records that are written later', async () => {
-  const at = await newPartition();
-  const reader = openLogs().reader(at, 0);
+  const partition = await newPartition();
+  const reader = openLogs().reader(partition, 0);
   for (let i = 0; i < 5; i++) {
     const next = reader.next(10);
-    await writer.send({ topic: at.topic, messages: [{ value: `late ${i}` }] });
+    await writer.send({ topic: partition.topic, messages: [{ value: `late ${i}` }] });
     const { records, nextOffset } = await next;
     expect([textOf(records), nextOffset]).toEqual([[`late ${i}`], i + 1]);
   }
 });
 
 test('nothing of an open transaction is read, and all of it once it is committed', async () => {
-  const at = await newPartition();
+  const partition = await newPartition();
   const [producer, logs] = [await transactionalProducer(), openLogs()];
   const transaction = await producer.transaction();
-  await transaction.send({ topic: at.topic, messages: [{ value: 'in it' }] });
-  await writer.send({ topic: at.topic, messages: [{ value: 'after it' }] });
-  expect(await logs.bounds(at)).toMatchObject({ start: 0, end: 0, highWatermark: 2 });
-  const next = logs.reader(at, 0).next(10);
+  await transaction.send({ topic: partition.topic, messages: [{ value: 'in it' }] });
+  await writer.send({ topic: partition.topic, messages: [{ value: 'after it' }] });
+  expect(await logs.bounds(partition)).toMatchObject({ start: 0, end: 0, highWatermark: 2 });
+  const next = logs.reader(partition, 0).next(10);
   await transaction.commit();
   expect(textOf((await next).records)).toEqual(['in it', 'after it']);
 });
 
 test('exactly the committed records of eight interleaving producers are read, from any offset', async () => {
-  const at = await newPartition();
+  const partition = await newPartition();
   const committed = new Map<number, string>();
   const zeros = Buffer.alloc(4); // looks like the key of an abort marker
   const play = async (name: number): Promise<void> => {
@@ -123,7 +127,7 @@ test('exactly the committed records of eight interleaving producers are read, fr
       const written: [offset: number, value: string][] = [];
       for (let j = randomInt(1, 4); j > 0; j--) {
         const value = `${name}/${i}/${j}`;
-        const [sent] = await transaction.send({ topic: at.topic, messages: [{ key: zeros, value }] });
+        const [sent] = await transaction.send({ topic: partition.topic, messages: [{ key: zeros, value }] });
         written.push([Number(sent?.baseOffset), value]);
       }
       if (randomInt(2) === 0) await transaction.abort();
@@ -134,18 +138,18 @@ test('exactly the committed records of eight interleaving producers are read, fr
     }
   };
   await Promise.all(Array.from({ length: 8 }, (_, name) => play(name)));
-  const [last] = await writer.send({ topic: at.topic, messages: [{ value: 'last' }] });
+  const [last] = await writer.send({ topic: partition.topic, messages: [{ value: 'last' }] });
   const lastOffset = Number(last?.baseOffset);
   committed.set(lastOffset, 'last');
   const logs = openLogs({ maxPartitionBytes: 2_000 });
   // A commit is answered before its markers are written. Until then, the last record cannot be read.
   let end = 0;
-  const lastIsReadable = async () => (end = (await logs.bounds(at)).end) > lastOffset;
+  const lastIsReadable = async () => (end = (await logs.bounds(partition)).end) > lastOffset;
   await pollUntil(lastIsReadable, { awaited: 'the last record can be read', timeoutMs: 10_000 });
 
   const expected = [...committed].sort(([a], [b]) => a - b);
   for (const from of [0, 1, randomInt(end), randomInt(end), end - 1]) {
-    const reader = logs.reader(at, from);
+    const reader = logs.reader(partition, from);
     const seen = (await readTo(reader, end, randomInt(1, 50))).map(({ offset, value }) => [offset, String(value)]);
     expect(seen).toEqual(expected.filter(([offset]) => offset >= from));
     reader.close();
@@ -153,13 +157,13 @@ test('exactly the committed records of eight interleaving producers are read, fr
 });
 
 test('the position moves over an aborted transaction at the end of the log', async () => {
-  const at = await newPartition();
+  const partition = await newPartition();
   const producer = await transactionalProducer();
   const transaction = await producer.transaction();
-  await transaction.send({ topic: at.topic, messages: [{ value: 'never' }] });
+  await transaction.send({ topic: partition.topic, messages: [{ value: 'never' }] });
   await transaction.abort();
   const logs = openLogs();
-  const next = logs.reader(at, 0).next(10);
+  const next = logs.reader(partition, 0).next(10);
   expect(await next).toMatchObject({ records: [], nextOffset: 2, endOffset: 2 });
 });
 
@@ -187,7 +191,8 @@ test('a reader that nobody reads from does not delay others', async () => {
     { topic, partition: 0 },
     { topic, partition: 1 },
   ];
-  for (const at of [idle, busy]) for (let i = 0; i < 20; i++) await fill(at, 200, () => 'z'.repeat(1_000));
+  for (const partition of [idle, busy])
+    for (let i = 0; i < 20; i++) await fill(partition, 200, () => 'z'.repeat(1_000));
   const logs = openLogs({ maxPartitionBytes: 200_000 });
   const slow = logs.reader(idle, 0);
   await slow.next(1);
@@ -196,37 +201,40 @@ test('a reader that nobody reads from does not delay others', async () => {
 });
 
 test('two readers of one partition both get all records', async () => {
-  const at = await newPartition();
-  await fill(at, 500);
+  const partition = await newPartition();
+  await fill(partition, 500);
   const logs = openLogs({ maxPartitionBytes: 1_000 });
-  const [one, other] = await Promise.all([readTo(logs.reader(at, 0), 500, 10), readTo(logs.reader(at, 100), 500, 10)]);
+  const [one, other] = await Promise.all([
+    readTo(logs.reader(partition, 0), 500, 10),
+    readTo(logs.reader(partition, 100), 500, 10),
+  ]);
   expect([one.length, other.length]).toEqual([500, 400]);
 });
 
 test('a position after the end or before the start of the log is out of range', async () => {
-  const at = await newPartition();
-  await fill(at, 10);
+  const partition = await newPartition();
+  await fill(partition, 10);
   const admin = client.admin();
   await admin.connect();
   endings.push(() => admin.disconnect());
-  await admin.fetchTopicOffsets(at.topic); // so that kafkajs knows the leader
-  await admin.deleteTopicRecords({ topic: at.topic, partitions: [{ partition: 0, offset: '4' }] });
+  await admin.fetchTopicOffsets(partition.topic); // so that kafkajs knows the leader
+  await admin.deleteTopicRecords({ topic: partition.topic, partitions: [{ partition: 0, offset: '4' }] });
   const logs = openLogs();
-  expect(await logs.bounds(at)).toMatchObject({ start: 4, end: 10, highWatermark: 10 });
+  expect(await logs.bounds(partition)).toMatchObject({ start: 4, end: 10, highWatermark: 10 });
   for (const from of [3, 11]) {
-    const reader = logs.reader(at, from);
+    const reader = logs.reader(partition, from);
     await expect(reader.next(1)).rejects.toThrow(OffsetOutOfRangeError);
     await expect(reader.next(1)).rejects.toThrow(
-      `offset ${from} of ${at.topic}/0 is not in the log, which has 4 to 10`,
+      `offset ${from} of ${partition.topic}/0 is not in the log, which has 4 to 10`,
     );
   }
-  expect(textOf((await logs.reader(at, 4).next(1)).records)).toEqual(['value 4']);
+  expect(textOf((await logs.reader(partition, 4).next(1)).records)).toEqual(['value 4']);
 });
 
 test('closing ends a wait at once and permanently', async () => {
-  const at = await newPartition();
+  const partition = await newPartition();
   const logs = openLogs();
-  const [one, other] = [logs.reader(at, 0), logs.reader(at, 0)];
+  const [one, other] = [logs.reader(partition, 0), logs.reader(partition, 0)];
   const waiting = [one.next(1), other.next(1)];
   one.close();
   one.close();
@@ -235,8 +243,8 @@ test('closing ends a wait at once and permanently', async () => {
   const ended = expect(waiting[1]).rejects.toThrow(ReaderClosedError);
   await logs.close();
   await ended;
-  await expect(logs.reader(at, 0).next(1)).rejects.toThrow(ReaderClosedError);
-  await expect(logs.bounds(at)).rejects.toThrow(BrokerError);
+  await expect(logs.reader(partition, 0).next(1)).rejects.toThrow(ReaderClosedError);
+  await expect(logs.bounds(partition)).rejects.toThrow(BrokerError);
 });
 
 test('two callers cannot wait for one reader', async () => {
@@ -250,11 +258,11 @@ test('two callers cannot wait for one reader', async () => {
 test('a topic that is created later is read, and the wait is reported', async () => {
   const topic = `test-${randomUUID()}`;
   const troubles: string[] = [];
-  let told = (): void => undefined;
-  const trouble = new Promise<void>((resolve) => (told = resolve));
-  const onTrouble = (at: TopicPartition, error: Error): void => {
-    troubles.push(`${at.topic}: ${error.message}`);
-    told();
+  let noteTrouble = (): void => undefined;
+  const trouble = new Promise<void>((resolve) => (noteTrouble = resolve));
+  const onTrouble = (partition: TopicPartition, error: Error): void => {
+    troubles.push(`${partition.topic}: ${error.message}`);
+    noteTrouble();
   };
   const next = openLogs({ onTrouble }).reader({ topic, partition: 0 }, 0).next(1);
   await trouble;
@@ -278,12 +286,12 @@ test('a topic that stays missing, and a missing partition, end the reader', asyn
 });
 
 test('a reader ends if its topic was created again while it had buffered records and sent no fetch', async () => {
-  const at = await newPartition();
-  const { topic } = at;
+  const partition = await newPartition();
+  const { topic } = partition;
   const logs = openLogs({ maxPartitionBytes: 1_000 });
   const long = (i: number): string => `value ${i} `.padEnd(100, '.');
-  await fill(at, 10, long);
-  const reader = logs.reader(at, 0);
+  await fill(partition, 10, long);
+  const reader = logs.reader(partition, 0);
   // The rest of the first fetch is sufficient: the next fetch is sent once this was read.
   expect((await reader.next(1)).nextOffset).toBe(1);
   const admin = client.admin();
@@ -306,14 +314,14 @@ test('a reader ends if its topic was created again while it had buffered records
 });
 
 test('the committed offset is the group’s, and null if it has none', async () => {
-  const at = await newPartition();
+  const partition = await newPartition();
   const groupId = `group-${randomUUID()}`;
   const logs = openLogs({ groupId });
-  expect(await logs.committedOffset(at)).toBeNull();
+  expect(await logs.committedOffset(partition)).toBeNull();
   const admin = client.admin();
   await admin.connect();
   endings.push(() => admin.disconnect());
-  await admin.setOffsets({ groupId, topic: at.topic, partitions: [{ partition: 0, offset: '42' }] });
-  expect(await logs.committedOffset(at)).toEqual({ offset: 42, leaderEpoch: -1 });
-  expect(await logs.committedOffset({ ...at, partition: 1 })).toBeNull();
+  await admin.setOffsets({ groupId, topic: partition.topic, partitions: [{ partition: 0, offset: '42' }] });
+  expect(await logs.committedOffset(partition)).toEqual({ offset: 42, leaderEpoch: -1 });
+  expect(await logs.committedOffset({ ...partition, partition: 1 })).toBeNull();
 });

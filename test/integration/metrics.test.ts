@@ -35,15 +35,15 @@ async function metrics(): Promise<string> {
 
 /** Waits until the metrics have a line that fits. Resolves to all metrics. */
 async function metricsWith(line: RegExp): Promise<string> {
-  let told = '';
-  const look = async () => line.test((told = await metrics()));
+  let text = '';
+  const look = async () => line.test((text = await metrics()));
   await processor.poll(look, `its metrics have ${line}`, 30_000);
-  return told;
+  return text;
 }
 
-function valueOf(told: string, series: string): number {
-  const line = told.split('\n').find((one) => one.startsWith(`company_sync_${series} `));
-  if (line === undefined) throw new Error(`there is no company_sync_${series} in\n${told}`);
+function valueOf(text: string, series: string): number {
+  const line = text.split('\n').find((one) => one.startsWith(`company_sync_${series} `));
+  if (line === undefined) throw new Error(`there is no company_sync_${series} in\n${text}`);
   return Number(line.split(' ')[1]);
 }
 
@@ -61,25 +61,25 @@ test('a batch appears in the counters, histograms and sizes', async () => {
   await platform.send([{ ...badRecord, key: randomUUID(), timestamp: writtenAt, partition: another }]);
   await metricsWith(/^company_sync_changelog_size_bytes\{partition="\d+"\} \d+$/m);
   await metricsWith(/^company_sync_store_size_bytes\{.*\} [1-9]/m);
-  const told = await metricsWith(/^company_sync_oldest_hold/m);
+  const text = await metricsWith(/^company_sync_oldest_hold/m);
 
-  expect(valueOf(told, `records_total{partition="${partition}"}`)).toBe(4);
-  expect(valueOf(told, 'decisions_total{decision="applied"}')).toBe(1);
-  expect(valueOf(told, 'decisions_total{decision="announced"}')).toBe(1);
-  expect(valueOf(told, 'decisions_total{decision="ignored-final"}')).toBe(1);
-  expect(valueOf(told, 'decisions_total{decision="dead-letter"}')).toBe(2);
-  expect(valueOf(told, 'announced_total{policy="ALL_DATASETS"}')).toBe(1);
-  expect(valueOf(told, 'dead_letters_total{code="bad-framing"}')).toBe(2);
-  expect(valueOf(told, `oldest_hold_timestamp_seconds{partition="${another}"}`)).toBe(writtenAt / 1000);
-  expect(valueOf(told, 'dead_letter_retention_seconds')).toBe(30 * 86_400);
-  expect(valueOf(told, 'rebalances_total')).toBe(1);
-  expect(valueOf(told, 'assigned_partitions{role="active"}')).toBe(deployment.partitions);
-  expect(valueOf(told, 'unknown_status_words')).toBe(1);
-  expect(valueOf(told, 'latency_seconds_sum')).toBeGreaterThanOrEqual(20);
+  expect(valueOf(text, `records_total{partition="${partition}"}`)).toBe(4);
+  expect(valueOf(text, 'decisions_total{decision="applied"}')).toBe(1);
+  expect(valueOf(text, 'decisions_total{decision="announced"}')).toBe(1);
+  expect(valueOf(text, 'decisions_total{decision="ignored-final"}')).toBe(1);
+  expect(valueOf(text, 'decisions_total{decision="dead-letter"}')).toBe(2);
+  expect(valueOf(text, 'announced_total{policy="ALL_DATASETS"}')).toBe(1);
+  expect(valueOf(text, 'dead_letters_total{code="bad-framing"}')).toBe(2);
+  expect(valueOf(text, `oldest_hold_timestamp_seconds{partition="${another}"}`)).toBe(writtenAt / 1000);
+  expect(valueOf(text, 'dead_letter_retention_seconds')).toBe(30 * 86_400);
+  expect(valueOf(text, 'rebalances_total')).toBe(1);
+  expect(valueOf(text, 'assigned_partitions{role="active"}')).toBe(deployment.partitions);
+  expect(valueOf(text, 'unknown_status_words')).toBe(1);
+  expect(valueOf(text, 'latency_seconds_sum')).toBeGreaterThanOrEqual(20);
   for (const step of ['decided', 'begun', 'applied', 'produced', 'offset-sent', 'committed'])
-    expect(valueOf(told, `transaction_step_duration_seconds_count{step="${step}"}`)).toBeGreaterThan(0);
+    expect(valueOf(text, `transaction_step_duration_seconds_count{step="${step}"}`)).toBeGreaterThan(0);
   for (const name of ['nodejs_eventloop_lag_p99_seconds', 'process_cpu_seconds_total'])
-    expect(told).toMatch(new RegExp(`^${name} `, 'm'));
+    expect(text).toMatch(new RegExp(`^${name} `, 'm'));
 });
 
 test('a partition that processes nothing has the lag of its waiting records', async () => {

@@ -36,8 +36,8 @@ async function published(): Promise<readonly TopicRecord[]> {
 
 /** The number of companies in this state that the instance reports, over all partitions with a finished pass. */
 async function counted(processor: Processor, state: string): Promise<number> {
-  const told = await (await processor.get('/metrics')).text();
-  const lines = told.matchAll(
+  const metrics = await (await processor.get('/metrics')).text();
+  const lines = metrics.matchAll(
     new RegExp(`^company_sync_companies\\{partition="\\d+",state="${state}"\\} (\\d+)$`, 'gm'),
   );
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);

@@ -79,17 +79,17 @@ describe('a member of the group with other deciding settings', () => {
   test('that leads the group gives this one nothing, which then finds the reason and ends', async () => {
     const deployment = await deploy(cluster);
     const { applicationId: groupId, topics } = deployment;
-    const given = new Map([['EVENT_NAMESPACE', 'another']]);
-    const told = {
+    const settings = new Map([['EVENT_NAMESPACE', 'another']]);
+    const info = {
       httpAddress: null,
       numStandby: 0,
       memberId: null,
       partitions: [],
       statePositions: new Map(),
-      settings: given,
+      settings,
       changelogId: null,
     };
-    const options = { topic: topics.events, describe: () => told, onRefused: () => undefined };
+    const options = { topic: topics.events, describe: () => info, onRefused: () => undefined };
     const logger = pino({ level: 'silent' });
     const kafka = kafkaConfigOf(
       { applicationId: groupId, kafka: { brokers: cluster.bootstrap.split(','), tls: null, sasl: null } },

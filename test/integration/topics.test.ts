@@ -193,7 +193,7 @@ test('a changelog that could lose state is refused, with all its faults', async 
 test('a changelog is not judged while too few brokers answer', async () => {
   await create({ partitions: 1 });
   const few = {
-    bounds: async (at: TopicPartition) => ({ ...(await logs.bounds(at)), start: 5, byMost: false }),
+    bounds: async (partition: TopicPartition) => ({ ...(await logs.bounds(partition)), start: 5, byMost: false }),
     reader: logs.reader.bind(logs),
   };
   await expect(checkTopics(config, systemClock, few, names)).rejects.toThrow(StaleViewError);

@@ -41,21 +41,21 @@ test('a reader ends after a loss, and the leader reports where the epoch of the 
       { name: 'unclean.leader.election.enable', value: 'true' },
     ],
   });
-  const at = { topic, partition: 0 };
+  const partition = { topic, partition: 0 };
   await write(topic, RECORDS);
   await follower.stop();
   await write(topic, RECORDS); // The follower never has these.
 
-  const before = await logs.bounds(at);
+  const before = await logs.bounds(partition);
   expect(before.end).toBe(2 * RECORDS);
-  const reader = logs.reader(at, 0, before);
+  const reader = logs.reader(partition, 0, before);
   let position = 0;
   while (position < before.end) {
     const { nextOffset, leaderEpoch } = await reader.next(10);
     expect(leaderEpoch).toBe(before.leaderEpoch);
     position = nextOffset;
   }
-  expect(await logs.endOfEpoch(at, before.leaderEpoch)).toBe(2 * RECORDS);
+  expect(await logs.endOfEpoch(partition, before.leaderEpoch)).toBe(2 * RECORDS);
 
   const next = reader.next(10);
   const ended = expect(next).rejects.toThrow(`that epoch ends at ${RECORDS} now`);
@@ -64,9 +64,9 @@ test('a reader ends after a loss, and the leader reports where the epoch of the 
   await write(topic, 3 * RECORDS);
   await ended;
 
-  const { end, leaderEpoch } = await logs.bounds(at);
+  const { end, leaderEpoch } = await logs.bounds(partition);
   expect(end).toBeGreaterThan(before.end);
   expect(leaderEpoch).toBeGreaterThan(before.leaderEpoch);
-  expect(await logs.endOfEpoch(at, before.leaderEpoch)).toBe(RECORDS);
-  expect(await logs.endOfEpoch(at, leaderEpoch + 1)).toBe(-1);
+  expect(await logs.endOfEpoch(partition, before.leaderEpoch)).toBe(RECORDS);
+  expect(await logs.endOfEpoch(partition, leaderEpoch + 1)).toBe(-1);
 });

@@ -5,13 +5,15 @@ import type { Clock } from '../../src/lib/clock.js';
 export class SteppedClock implements Clock {
   /** All waits so far. */
   readonly delaysMs: number[] = [];
+  #now = 0;
 
   now(): number {
-    return this.delaysMs.reduce((sum, ms) => sum + ms, 0);
+    return this.#now;
   }
 
   delay(ms: number): Promise<void> {
     this.delaysMs.push(ms);
+    this.#now += ms;
     return new Promise((resolve) => setImmediate(resolve));
   }
 }

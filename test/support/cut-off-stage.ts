@@ -191,7 +191,7 @@ export class CutOffStage {
   }
 
   /** Runs `work`. If it fails, adds the timeline to its error. */
-  async told<T>(work: Promise<T>): Promise<T> {
+  async orTrouble<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
     } catch (cause) {

@@ -66,29 +66,12 @@ export function storedFormats(modules: StoredModules): Record<StoredKind, Format
     },
     identity: { write: modules.encodeIdentity, read: modules.decodeIdentity },
     'changelog-position': { write: modules.encodeChangelogPosition, read: modules.decodeChangelogPosition },
-    'member-info': {
-      write: (value: MemberInfoValue) => {
-        const withBothNames = { ...value, statePositions: value.held };
-        return modules.encodeMemberInfo(withBothNames);
-      },
-      read: (bytes) => memberInfoValue(modules.decodeMemberInfo(bytes)),
-    },
+    'member-info': { write: modules.encodeMemberInfo, read: modules.decodeMemberInfo },
     standbys: {
       write: (standby: number[]) => modules.encodeAssignment(TOPIC, { active: [], standby }),
       read: modules.standbysIn,
     },
   };
-}
-
-/** The field has another name in builds before `statePositions`. The stored values keep the name that it had first. */
-type MemberInfoValue = Omit<memberMessages.MemberInfo, 'statePositions'> & {
-  readonly held: memberMessages.MemberInfo['statePositions'];
-};
-
-function memberInfoValue(info: (memberMessages.MemberInfo | MemberInfoValue) | null): MemberInfoValue | null {
-  if (info === null || 'held' in info) return info;
-  const { statePositions: held, ...rest } = info;
-  return { ...rest, held };
 }
 
 function keyBytes(modules: StoredModules, key: rowKeys.RowKey): Buffer {

@@ -131,8 +131,8 @@ test.each([
   logs.hasState = true;
   const found = logs.bounds.bind(logs);
   const nothing = { start: 0, end: 0, highWatermark: 0, ...SEEN_BY_MOST };
-  logs.bounds = async (at) => {
-    const bounds = await found(at);
+  logs.bounds = async (partition) => {
+    const bounds = await found(partition);
     return new Set(logs.asked).size > looks ? bounds : nothing;
   };
   expect(await check(logs)).toBeNull();

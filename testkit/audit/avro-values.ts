@@ -38,12 +38,12 @@ export function schemaIdOf(value: Buffer | null): number | null {
 
 /** Reads framed values with the schema of the repository, whatever registered schema they were written with. */
 export class AvroValues {
-  readonly #own: avro.Type;
+  readonly #reader: avro.Type;
   readonly #registered: RegisteredSchemas;
   readonly #readers = new Map<number, ((value: Buffer) => unknown) | Error>();
 
-  constructor(own: object, registered: RegisteredSchemas) {
-    this.#own = typeOf(own);
+  constructor(reader: object, registered: RegisteredSchemas) {
+    this.#reader = typeOf(reader);
     this.#registered = registered;
   }
 
@@ -73,10 +73,10 @@ export class AvroValues {
   #createReader(schema: object): ((value: Buffer) => unknown) | Error {
     try {
       const type = typeOf(schema);
-      const resolver = this.#own.createResolver(type);
+      const resolver = this.#reader.createResolver(type);
       return (value) => {
         mustFitItsLength(type, value);
-        return this.#own.fromBuffer(value, resolver) as unknown;
+        return this.#reader.fromBuffer(value, resolver) as unknown;
       };
     } catch (error) {
       return new Error('the schema does not resolve', { cause: error });

@@ -63,9 +63,9 @@ export class LeaderDirectory {
   ) {}
 
   /** The leader if it is known. Asks no broker. */
-  known(at: TopicPartition): Leader | undefined {
-    if (this.#failed.has(nameOf(at))) return undefined;
-    return this.#views.get(at.topic)?.leaders.get(at.partition) ?? undefined;
+  known(log: TopicPartition): Leader | undefined {
+    if (this.#failed.has(nameOf(log))) return undefined;
+    return this.#views.get(log.topic)?.leaders.get(log.partition) ?? undefined;
   }
 
   /** The topic's id as of the last look-up; null if it has none or was not looked up. */
@@ -74,18 +74,18 @@ export class LeaderDirectory {
   }
 
   /** Notes that the known leader has failed. It is not used again before the next look-up. */
-  forget(at: TopicPartition): void {
-    this.#failed.add(nameOf(at));
+  forget(log: TopicPartition): void {
+    this.#failed.add(nameOf(log));
   }
 
   /**
    * The leader. Asks the brokers if it is not known.
    * @throws UnknownPartitionError; BrokerError while there is no leader; what kafkajs throws for a failed connection
    */
-  async find(at: TopicPartition): Promise<Leader> {
-    const known = this.known(at);
+  async find(log: TopicPartition): Promise<Leader> {
+    const known = this.known(log);
     if (known !== undefined) return known;
-    return leaderIn(await this.lookUp(at.topic), at);
+    return leaderIn(await this.lookUp(log.topic), log);
   }
 
   /**
@@ -169,12 +169,12 @@ function lowerEpoch(epoch: number, highest: number): string {
 }
 
 /** @throws UnknownPartitionError, BrokerError */
-export function leaderIn({ leaders, refused }: TopicView, at: TopicPartition): Leader {
-  const leader = leaders.get(at.partition);
-  if (leader === undefined) throw new UnknownPartitionError(`partition ${nameOf(at)} does not exist`);
+export function leaderIn({ leaders, refused }: TopicView, log: TopicPartition): Leader {
+  const leader = leaders.get(log.partition);
+  if (leader === undefined) throw new UnknownPartitionError(`partition ${nameOf(log)} does not exist`);
   if (leader === null)
     throw new BrokerError(
-      `${nameOf(at)} has no leader now${refused?.has(at.partition) === true ? `: ${refused.get(at.partition)}` : ''}`,
+      `${nameOf(log)} has no leader now${refused?.has(log.partition) === true ? `: ${refused.get(log.partition)}` : ''}`,
     );
   return leader;
 }
@@ -195,6 +195,6 @@ export function mostFrequent<T>(values: readonly T[]): T | undefined {
   return most;
 }
 
-export function nameOf(at: TopicPartition): string {
-  return `${at.topic}/${at.partition}`;
+export function nameOf(log: TopicPartition): string {
+  return `${log.topic}/${log.partition}`;
 }

@@ -46,7 +46,7 @@ export function settingsConflict(terms: GroupTerms, memberMetadata: Buffer, ther
   const differences = differencesOf(terms.settings, info.settings);
   const topics = topicsOfMember(memberMetadata) ?? [];
   const { env: name } = SETTINGS.topicSyncEvents;
-  if (topics.length > 0 && !topics.includes(terms.topic) && !differences.some((one) => one.name === name))
+  if (topics.length > 0 && !topics.includes(terms.topic) && !differences.some((difference) => difference.name === name))
     differences.push({ name, own: terms.topic, other: namesOf(topics) });
   return differences.length === 0 ? null : describeDifferences(differences, there);
 }

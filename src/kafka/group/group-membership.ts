@@ -246,11 +246,11 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /** Whether `attempt` succeeds within `timeoutMs`. If it takes longer, it continues in the background. */
-  async #succeedsWithin(what: string, attempt: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  async #succeedsWithin(action: string, attempt: Promise<unknown>, timeoutMs: number): Promise<boolean> {
     const outcome = attempt.then(
       () => true,
       (error: unknown) => {
-        this.#options.logger.warn({ err: error }, `could not ${what}`);
+        this.#options.logger.warn({ err: error }, `could not ${action}`);
         return false;
       },
     );

@@ -72,7 +72,7 @@ export class GroupOwners implements PartitionOwners, StateHolders {
 
   /** Idempotent; never throws. */
   async close(): Promise<void> {
-    await Promise.all(this.#closables.map((one) => one.close()));
+    await Promise.all(this.#closables.map((closable) => closable.close()));
   }
 }
 

@@ -59,8 +59,8 @@ export async function readPositions(
   for (const [i, positions] of found.entries()) {
     const { topic, partition, changelog, input } = positions;
     if (changelog === null || changelog.topic !== topic || changelog.offset < input.start) continue;
-    const at = { topic, partition };
-    const unreadable = await unreadableBatchAt(sources.inputLogs, at, changelog.offset, input.end);
+    const log = { topic, partition };
+    const unreadable = await unreadableBatchAt(sources.inputLogs, log, changelog.offset, input.end);
     found[i] = { ...positions, unreadable };
   }
   return found;

@@ -47,7 +47,7 @@ export async function setPositions(
   const plan: Planned[] = [];
   for (const positions of found) {
     const judgement = judgePositions(positions);
-    const choice = judgement.choices.find((one) => one.target === target);
+    const choice = judgement.choices.find((candidate) => candidate.target === target);
     if (judgement.startsAt === null && choice === undefined) isLeft = true;
     for (const line of describe(positions, judgement, target)) report(line);
     if (choice !== undefined) plan.push({ positions, choice });

@@ -30,15 +30,15 @@ interface OffsetAnswer extends Answer, CommittedOffset {}
 export async function fetchCommittedOffset(
   { connectionPool }: Pick<ConnectedBroker, 'connectionPool'>,
   groupId: string,
-  at: TopicPartition,
+  partition: TopicPartition,
 ): Promise<CommittedOffset | null> {
-  const { errorCode, offset, leaderEpoch } = await connectionPool.send(offsetFetch(groupId, at));
+  const { errorCode, offset, leaderEpoch } = await connectionPool.send(offsetFetch(groupId, partition));
   if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
   return offset === NOTHING_COMMITTED ? null : { offset, leaderEpoch };
 }
 
-function offsetFetch(groupId: string, at: TopicPartition): ProtocolCall<OffsetAnswer> {
-  const body = new WireWriter(FIXED_REQUEST_BYTES).string(groupId).onePartition(at).finish();
+function offsetFetch(groupId: string, partition: TopicPartition): ProtocolCall<OffsetAnswer> {
+  const body = new WireWriter(FIXED_REQUEST_BYTES).string(groupId).onePartition(partition).finish();
   return protocolCall(API_KEY, 'OffsetFetch', API_VERSION, body, readAnswer);
 }
 

@@ -64,7 +64,7 @@ function readMember(decoder: Decoder): ConsumerGroupMember {
   decoder.readInt32(); // epoch
   const clientId = decoder.readUVarIntString() ?? '';
   const clientHost = decoder.readUVarIntString() ?? '';
-  const topics = decoder.readUVarIntArray((one) => one.readUVarIntString() ?? '') ?? [];
+  const topics = decoder.readUVarIntArray((ofTopic) => ofTopic.readUVarIntString() ?? '') ?? [];
   return { memberId, clientId, clientHost, topics };
 }
 

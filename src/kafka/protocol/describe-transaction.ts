@@ -41,14 +41,14 @@ function readAnswer(bytes: Buffer): DescribedTransaction {
   const decoder = flexibleAnswer(bytes);
   const clientSideThrottleTime = decoder.readInt32();
   // Only the first id is read, because only one was asked for. Its partitions follow, and are not read.
-  const read = (one: typeof decoder): DescribedTransaction => {
-    const errorCode = one.readInt16();
-    one.readUVarIntString(); // the id
-    const state = one.readUVarIntString() ?? '';
-    const timeoutMs = one.readInt32();
-    one.readInt64(); // start
-    const producerId = BigInt(one.readInt64().toString());
-    return { clientSideThrottleTime, errorCode, state, timeoutMs, producerId, producerEpoch: one.readInt16() };
+  const read = (ofId: typeof decoder): DescribedTransaction => {
+    const errorCode = ofId.readInt16();
+    ofId.readUVarIntString(); // the id
+    const state = ofId.readUVarIntString() ?? '';
+    const timeoutMs = ofId.readInt32();
+    ofId.readInt64(); // start
+    const producerId = BigInt(ofId.readInt64().toString());
+    return { clientSideThrottleTime, errorCode, state, timeoutMs, producerId, producerEpoch: ofId.readInt16() };
   };
   return decoder.readUVarIntArray(read)?.[0] ?? UNKNOWN;
 }

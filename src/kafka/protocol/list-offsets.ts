@@ -33,7 +33,7 @@ const FIXED_REQUEST_BYTES = 64;
  * @param timestamp EARLIEST, LATEST, or milliseconds since the epoch
  */
 export function listOffset(
-  at: TopicPartition,
+  partition: TopicPartition,
   leaderEpoch: number,
   timestamp: number,
   isolationLevel: typeof READ_UNCOMMITTED | typeof READ_COMMITTED,
@@ -41,7 +41,7 @@ export function listOffset(
   const body = new WireWriter(FIXED_REQUEST_BYTES)
     .int32(NO_REPLICA)
     .int8(isolationLevel)
-    .onePartition(at)
+    .onePartition(partition)
     .int32(leaderEpoch)
     .int64(timestamp)
     .finish();

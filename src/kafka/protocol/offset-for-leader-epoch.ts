@@ -27,8 +27,12 @@ export function knowsEpochEnds({ versions }: Pick<ConnectedBroker, 'versions'>):
 }
 
 /** @param leaderEpoch the epoch of the leader that is asked; @param epoch the epoch whose end is wanted */
-export function offsetForLeaderEpoch(at: TopicPartition, leaderEpoch: number, epoch: number): ProtocolCall<EpochEnd> {
-  const body = new WireWriter(FIXED_REQUEST_BYTES).onePartition(at).int32(leaderEpoch).int32(epoch).finish();
+export function offsetForLeaderEpoch(
+  partition: TopicPartition,
+  leaderEpoch: number,
+  epoch: number,
+): ProtocolCall<EpochEnd> {
+  const body = new WireWriter(FIXED_REQUEST_BYTES).onePartition(partition).int32(leaderEpoch).int32(epoch).finish();
   return protocolCall(API_KEY, 'OffsetForLeaderEpoch', API_VERSION, body, readAnswer);
 }
 

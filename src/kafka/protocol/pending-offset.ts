@@ -22,13 +22,13 @@ function readAnswer(bytes: Buffer): Answer {
   const clientSideThrottleTime = decoder.readInt32();
   const errors = decoder.readUVarIntArray((ofTopic) => {
     ofTopic.readUVarIntString(); // topic
-    const ofPartitions = ofTopic.readUVarIntArray((one) => {
-      one.readInt32(); // partition
-      one.readInt64(); // offset
-      one.readInt32(); // leader epoch
-      one.readUVarIntString(); // metadata
-      const errorCode = one.readInt16();
-      one.readTaggedFields();
+    const ofPartitions = ofTopic.readUVarIntArray((ofPartition) => {
+      ofPartition.readInt32(); // partition
+      ofPartition.readInt64(); // offset
+      ofPartition.readInt32(); // leader epoch
+      ofPartition.readUVarIntString(); // metadata
+      const errorCode = ofPartition.readInt16();
+      ofPartition.readTaggedFields();
       return errorCode;
     });
     ofTopic.readTaggedFields();

@@ -52,23 +52,26 @@ const FENCED: ReadonlySet<number> = new Set([
 ]);
 
 /** The pipeline's error for a broker's refusal: FencedError or BrokerError. */
-export function refusal(code: number, request: string, at?: TopicPartition): FencedError | BrokerError {
-  const message = `${request}${place(at)} was refused: ${describeError(code)}`;
+export function refusal(code: number, request: string, partition?: TopicPartition): FencedError | BrokerError {
+  const message = `${request}${place(partition)} was refused: ${describeError(code)}`;
   return FENCED.has(code) ? new FencedError(message) : new BrokerError(message);
 }
 
 /** @throws FencedError, BrokerError if the broker has refused the request */
-export function throwRefused(answer: { errorCode: number; at?: TopicPartition | undefined }, request: string): void {
-  if (answer.errorCode !== NO_ERROR) throw refusal(answer.errorCode, request, answer.at);
+export function throwRefused(
+  answer: { errorCode: number; partition?: TopicPartition | undefined },
+  request: string,
+): void {
+  if (answer.errorCode !== NO_ERROR) throw refusal(answer.errorCode, request, answer.partition);
 }
 
 /**
  * The error for a request whose outcome is unknown: it has no answer, or kafkajs failed.
  * @returns the cause itself if it is a fault of this program
  */
-export function noAnswer(cause: unknown, request: string, at?: TopicPartition): Error {
+export function noAnswer(cause: unknown, request: string, partition?: TopicPartition): Error {
   if (cause instanceof Error && isOwnFault(cause)) return cause;
-  return new BrokerError(`${request}${place(at)} failed: ${whyFailed(cause)}`, { cause });
+  return new BrokerError(`${request}${place(partition)} failed: ${whyFailed(cause)}`, { cause });
 }
 
 /** Why a request failed, for people: without the names of kafkajs's classes. */
@@ -92,6 +95,6 @@ export function isTooLarge(code: number): boolean {
   return code === ERROR_CODES.MESSAGE_TOO_LARGE || code === ERROR_CODES.RECORD_LIST_TOO_LARGE;
 }
 
-function place(at: TopicPartition | undefined): string {
-  return at === undefined ? '' : ` for ${at.topic}-${at.partition}`;
+function place(log: TopicPartition | undefined): string {
+  return log === undefined ? '' : ` for ${log.topic}-${log.partition}`;
 }

@@ -23,7 +23,7 @@ export interface ProducerSession {
 
 /** The answer to a request about partitions: the first error, and the partition that it is about. */
 export interface PartitionsAnswer extends Answer {
-  readonly at: TopicPartition | undefined;
+  readonly partition: TopicPartition | undefined;
 }
 
 export interface InitProducerIdAnswer extends Answer {
@@ -92,8 +92,10 @@ export function addPartitionsToTxn(
   session: ProducerSession,
   partitions: readonly TopicPartition[],
 ): ProtocolCall<PartitionsAnswer> {
-  const topics = [...new Set(partitions.map((at) => at.topic))].map((topic) => {
-    const ids = partitions.filter((at) => at.topic === topic).map((at) => new Encoder(4).writeInt32(at.partition));
+  const topics = [...new Set(partitions.map((partition) => partition.topic))].map((topic) => {
+    const ids = partitions
+      .filter((log) => log.topic === topic)
+      .map(({ partition }) => new Encoder(4).writeInt32(partition));
     return new Encoder().writeString(topic).writeArray(ids, 'object');
   });
   const body = writeSession(session).writeArray(topics, 'object');
@@ -158,9 +160,9 @@ function readPartitionsAnswer(bytes: Buffer): PartitionsAnswer {
   const clientSideThrottleTime = decoder.readInt32();
   const errors = decoder.readArray((ofTopic) => {
     const topic = ofTopic.readString() ?? '';
-    return ofTopic.readArray((d) => ({ at: { topic, partition: d.readInt32() }, errorCode: d.readInt16() }));
+    return ofTopic.readArray((d) => ({ partition: { topic, partition: d.readInt32() }, errorCode: d.readInt16() }));
   });
   const failed = errors.flat().filter(({ errorCode }) => errorCode !== NO_ERROR);
   const first = failed.find(({ errorCode }) => errorCode !== ERROR_CODES.OPERATION_NOT_ATTEMPTED) ?? failed[0];
-  return { clientSideThrottleTime, errorCode: first?.errorCode ?? NO_ERROR, at: first?.at };
+  return { clientSideThrottleTime, errorCode: first?.errorCode ?? NO_ERROR, partition: first?.partition };
 }

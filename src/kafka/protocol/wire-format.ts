@@ -15,16 +15,18 @@ const NO_UUID = '0'.repeat(2 * UUID_BYTES);
  * Reads an int64 as a number: an offset, a count or milliseconds.
  * @throws BrokerError if it is beyond 2^53: numbers are not exact there
  */
-export function readSafeInt64(bytes: Buffer, at: number): number {
-  const high = bytes.readInt32BE(at);
+export function readSafeInt64(bytes: Buffer, position: number): number {
+  const high = bytes.readInt32BE(position);
   if (high >= MAX_SAFE_HIGH_WORD || high < -MAX_SAFE_HIGH_WORD)
-    throw new BrokerError(`the broker sent ${bytes.readBigInt64BE(at)}, which is beyond the exact numbers (2^53)`);
-  return high * TWO_TO_32 + bytes.readUInt32BE(at + 4);
+    throw new BrokerError(
+      `the broker sent ${bytes.readBigInt64BE(position)}, which is beyond the exact numbers (2^53)`,
+    );
+  return high * TWO_TO_32 + bytes.readUInt32BE(position + 4);
 }
 
 /** Reads the fields of an answer one after the other. Reading past the end throws a RangeError. */
 export class WireReader {
-  #at = 0;
+  #position = 0;
 
   constructor(private readonly bytes: Buffer) {}
 
@@ -119,29 +121,31 @@ export class WireReader {
 
   /** Checks a number of items: each item takes at least one byte. */
   #count(items: number): number {
-    const left = this.bytes.length - this.#at;
+    const left = this.bytes.length - this.#position;
     if (items > left) throw new RangeError(`an answer claims to hold ${items} items in its last ${left} bytes`);
     return items;
   }
 
   #skip(length: number): number {
-    const start = this.#at;
-    this.#at += length;
+    const start = this.#position;
+    this.#position += length;
     return start;
   }
 
   #take(length: number): Buffer {
     const start = this.#skip(length);
-    if (this.#at > this.bytes.length)
-      throw new RangeError(`an answer of ${this.bytes.length} bytes ends inside a field that ends at ${this.#at}`);
-    return this.bytes.subarray(start, this.#at);
+    if (this.#position > this.bytes.length)
+      throw new RangeError(
+        `an answer of ${this.bytes.length} bytes ends inside a field that ends at ${this.#position}`,
+      );
+    return this.bytes.subarray(start, this.#position);
   }
 }
 
 /** Writes the fields of a request one after the other. */
 export class WireWriter {
   #bytes: Buffer;
-  #at = 0;
+  #position = 0;
 
   /** @param capacity how many bytes to start with; it grows if necessary */
   constructor(capacity: number) {
@@ -149,26 +153,26 @@ export class WireWriter {
   }
 
   int8(value: number): this {
-    const at = this.#reserve(1);
-    this.#bytes.writeInt8(value, at);
+    const position = this.#reserve(1);
+    this.#bytes.writeInt8(value, position);
     return this;
   }
 
   int16(value: number): this {
-    const at = this.#reserve(2);
-    this.#bytes.writeInt16BE(value, at);
+    const position = this.#reserve(2);
+    this.#bytes.writeInt16BE(value, position);
     return this;
   }
 
   int32(value: number): this {
-    const at = this.#reserve(4);
-    this.#bytes.writeInt32BE(value, at);
+    const position = this.#reserve(4);
+    this.#bytes.writeInt32BE(value, position);
     return this;
   }
 
   int64(value: number): this {
-    const at = this.#reserve(8);
-    this.#bytes.writeBigInt64BE(BigInt(value), at);
+    const position = this.#reserve(8);
+    this.#bytes.writeBigInt64BE(BigInt(value), position);
     return this;
   }
 
@@ -180,8 +184,8 @@ export class WireWriter {
   string(value: string): this {
     const length = Buffer.byteLength(value, 'utf8');
     this.int16(length);
-    const at = this.#reserve(length);
-    this.#bytes.write(value, at, 'utf8');
+    const position = this.#reserve(length);
+    this.#bytes.write(value, position, 'utf8');
     return this;
   }
 
@@ -194,15 +198,15 @@ export class WireWriter {
   compactString(value: string): this {
     const length = Buffer.byteLength(value, 'utf8');
     this.uvarint(length + 1);
-    const at = this.#reserve(length);
-    this.#bytes.write(value, at, 'utf8');
+    const position = this.#reserve(length);
+    this.#bytes.write(value, position, 'utf8');
     return this;
   }
 
   /** @param id null for the id of all zeros */
   uuid(id: string | null): this {
-    const at = this.#reserve(UUID_BYTES);
-    this.#bytes.write(id ?? NO_UUID, at, 'hex');
+    const position = this.#reserve(UUID_BYTES);
+    this.#bytes.write(id ?? NO_UUID, position, 'hex');
     return this;
   }
 
@@ -213,12 +217,12 @@ export class WireWriter {
 
   /** The bytes written so far. */
   finish(): Buffer {
-    return this.#bytes.subarray(0, this.#at);
+    return this.#bytes.subarray(0, this.#position);
   }
 
   #byte(value: number): this {
-    const at = this.#reserve(1);
-    this.#bytes.writeUInt8(value, at);
+    const position = this.#reserve(1);
+    this.#bytes.writeUInt8(value, position);
     return this;
   }
 
@@ -227,15 +231,15 @@ export class WireWriter {
    * of that field.
    */
   #reserve(length: number): number {
-    const start = this.#at;
+    const start = this.#position;
     if (start + length > this.#bytes.length) this.#grow(start + length);
-    this.#at += length;
+    this.#position += length;
     return start;
   }
 
   #grow(needed: number): void {
     const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
-    this.#bytes.copy(grown, 0, 0, this.#at);
+    this.#bytes.copy(grown, 0, 0, this.#position);
     this.#bytes = grown;
   }
 }

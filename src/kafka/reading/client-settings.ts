@@ -7,6 +7,7 @@
  * topic is read again each minute. An instance that is starting waits.
  */
 import type { Logger } from 'pino';
+import type { OpenIds } from '../../decode/schema-search.js';
 import { RegistryUnavailableError } from '../../decode/schema-source.js';
 import type { ClientSetting, UnreadableSetting } from '../../decode/client-settings-decoder.js';
 import { ClientChoices, TooManyChoicesError } from '../../domain/client-choices.js';
@@ -24,16 +25,22 @@ export interface ClientSettingsOptions {
   readonly logs: Logs;
   /** It must have one partition: with several, an older choice could win over a newer one. */
   readonly topic: string;
-  /** Returns one result for each value, in the same order. @throws RegistryUnavailableError */
+  /**
+   * Returns one result for each value, in the same order. After an error, it is called again with the same array.
+   *
+   * @param onWait called before each pause until schema ids count as unknown
+   * @throws RegistryUnavailableError
+   */
   readonly decode: (
     values: readonly Buffer[],
     signal: AbortSignal,
+    onWait: (open: OpenIds) => void,
   ) => Promise<readonly (ClientSetting | UnreadableSetting)[]>;
   readonly clock: Clock;
   /** Called when the topic was read to its end, and after each later read. */
   readonly onProgress: () => void;
   /** Called with each error after which reading is tried again. */
-  readonly onError: (error: unknown, what: string) => void;
+  readonly onError: (error: unknown, message: string) => void;
   readonly logger: Logger;
   /** Bytes of memory that the choices may take; MAX_CHOICES_BYTES by default. */
   readonly maxBytes?: number;
@@ -112,8 +119,8 @@ export class ClientSettings implements ClientPolicies {
   async #readFromStart(onCaughtUp: () => void): Promise<never> {
     const { logs, topic, onProgress, maxBytes } = this.#options;
     const { signal } = this.#stopping;
-    const at = { topic, partition: PARTITION };
-    const { start, end, byMost } = await logs.bounds(at);
+    const partition = { topic, partition: PARTITION };
+    const { start, end, byMost } = await logs.bounds(partition);
     // With old choices, companies could be announced early, and an announcement cannot be undone.
     if (!byMost)
       throw new StaleViewError(
@@ -136,7 +143,7 @@ export class ClientSettings implements ClientPolicies {
         if (this.#inForce === policies) onProgress();
       }
     };
-    return withReader(logs.reader(at, start), follow, signal);
+    return withReader(logs.reader(partition, start), follow, signal);
   }
 
   async #apply(records: readonly LogRecord[], policies: ClientChoices): Promise<void> {
@@ -163,17 +170,22 @@ export class ClientSettings implements ClientPolicies {
   }
 
   async #decode(values: readonly Buffer[]): Promise<readonly (ClientSetting | UnreadableSetting)[]> {
-    const { decode, clock, onError } = this.#options;
+    const { decode, clock, onError, logger, topic } = this.#options;
     const { signal } = this.#stopping;
     const backoff = new Backoff(CHOICES_FIRST_RETRY_MS, CHOICES_MAX_RETRY_MS);
+    let isLogged = false;
+    const onWait = ({ count, id }: OpenIds) => {
+      if (!isLogged) logger.warn({ topic, ids: count, id }, 'waiting until schema ids of client settings are unknown');
+      isLogged = true;
+    };
     for (;;) {
       try {
-        return await decode(values, signal);
+        return await decode(values, signal, onWait);
       } catch (error) {
         if (signal.aborted) throw new ReaderClosedError('stopped while waiting for the schema registry');
         if (!(error instanceof RegistryUnavailableError)) throw error;
         onError(error, "could not decode a client's choice; waiting for the schema registry");
-        await clock.delay(backoff.next(), signal);
+        await clock.delay(Math.max(backoff.next(), error.retryAfterMs ?? 0), signal);
       }
     }
   }

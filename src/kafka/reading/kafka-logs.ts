@@ -82,8 +82,8 @@ export class KafkaLogs implements Logs {
     const { leaders } = cluster;
     this.#bounds = new LogBoundsReader({ groupId, connections: tail.connections, cluster, clock, onTrouble, signal });
     const questions: LogQuestions = {
-      judgeRange: (at, offset) => this.#judgeRange(at, offset),
-      endOfEpoch: (at, leaderEpoch) => this.endOfEpoch(at, leaderEpoch),
+      judgeRange: (partition, offset) => this.#judgeRange(partition, offset),
+      endOfEpoch: (partition, leaderEpoch) => this.endOfEpoch(partition, leaderEpoch),
     };
     this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, questions, signal);
   }
@@ -92,7 +92,7 @@ export class KafkaLogs implements Logs {
     return this.#terms.kind;
   }
 
-  reader(at: TopicPartition, from: number, log: LogIdentity = ANY_LOG): LogReader {
+  reader(partition: TopicPartition, from: number, log: LogIdentity = ANY_LOG): LogReader {
     const events: ReaderEvents = {
       drained: () => this.#fetcher.drained(),
       ended: (ended) => {
@@ -100,7 +100,7 @@ export class KafkaLogs implements Logs {
         this.#fetcher.ended(ended);
       },
     };
-    const reader = new PartitionReader(at, from, events, this.#terms);
+    const reader = new PartitionReader(partition, from, events, this.#terms);
     if (this.#closing.signal.aborted) reader.close();
     else {
       this.#readers.add(reader);
@@ -109,12 +109,12 @@ export class KafkaLogs implements Logs {
     return reader;
   }
 
-  pendingOffset(at: TopicPartition): Promise<PendingOffset> {
-    return this.#bounds.pendingOffset(at);
+  pendingOffset(partition: TopicPartition): Promise<PendingOffset> {
+    return this.#bounds.pendingOffset(partition);
   }
 
-  bounds(at: TopicPartition): Promise<LogBounds> {
-    return this.#bounds.bounds(at);
+  bounds(partition: TopicPartition): Promise<LogBounds> {
+    return this.#bounds.bounds(partition);
   }
 
   /**
@@ -122,21 +122,21 @@ export class KafkaLogs implements Logs {
    *
    * @throws BrokerError
    */
-  offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
-    return this.#bounds.offsetSince(at, timestampMs);
+  offsetSince(partition: TopicPartition, timestampMs: number): Promise<number> {
+    return this.#bounds.offsetSince(partition, timestampMs);
   }
 
-  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null> {
-    return this.#bounds.endOfEpoch(at, leaderEpoch);
+  endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | null> {
+    return this.#bounds.endOfEpoch(partition, leaderEpoch);
   }
 
   /** Bytes of the log on its leader's disk; null if the brokers do not report it. @throws BrokerError */
-  bytesOf(at: TopicPartition): Promise<number | null> {
-    return this.#bounds.bytesOf(at);
+  bytesOf(partition: TopicPartition): Promise<number | null> {
+    return this.#bounds.bytesOf(partition);
   }
 
-  committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
-    return this.#bounds.committedOffset(at);
+  committedOffset(partition: TopicPartition): Promise<CommittedOffset | null> {
+    return this.#bounds.committedOffset(partition);
   }
 
   /**
@@ -154,11 +154,11 @@ export class KafkaLogs implements Logs {
    * Checks an offset that a leader refused. Returns an error if the offset is outside the log, and null if it is in the
    * log after all.
    */
-  async #judgeRange(at: TopicPartition, offset: number): Promise<Error | null> {
-    const { start, end } = await this.#bounds.bounds(at);
+  async #judgeRange(partition: TopicPartition, offset: number): Promise<Error | null> {
+    const { start, end } = await this.#bounds.bounds(partition);
     if (offset >= start && offset <= end) return null;
     return new OffsetOutOfRangeError(
-      `offset ${offset} of ${nameOf(at)} is not in the log, which has ${start} to ${end}`,
+      `offset ${offset} of ${nameOf(partition)} is not in the log, which has ${start} to ${end}`,
     );
   }
 }

@@ -92,9 +92,9 @@ export class LargeBatches {
   /** Call it when `holder` holds no batch, and does not wait for one any more. */
   release(holder: LargeBatchHolder): void {
     this.#held.delete(holder);
-    const mine = this.#waiting.filter((waiting) => waiting.holder === holder);
+    const ofHolder = this.#waiting.filter((waiting) => waiting.holder === holder);
     this.#waiting = this.#waiting.filter((waiting) => waiting.holder !== holder);
-    for (const { resolve } of mine) resolve();
+    for (const { resolve } of ofHolder) resolve();
     this.#next();
   }
 

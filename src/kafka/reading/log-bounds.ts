@@ -61,8 +61,8 @@ export class LogBoundsReader {
   }
 
   /** @throws BrokerError if the cluster refuses, or gives no answer for 30 s */
-  bounds(at: TopicPartition): Promise<LogBounds> {
-    return this.#askLeader(at, async ({ view: { topicId, byMost }, epoch: leaderEpoch, ...leader }) => {
+  bounds(partition: TopicPartition): Promise<LogBounds> {
+    return this.#askLeader(partition, async ({ view: { topicId, byMost }, epoch: leaderEpoch, ...leader }) => {
       // Asked in this order, the end is never below the start. It is below the high watermark only while a transaction
       // is open. The requests go one after the other, because kafkajs would connect twice for two first requests at the
       // same time.
@@ -77,18 +77,20 @@ export class LogBoundsReader {
    * The offset of the first record with a timestamp of `timestampMs` or later; else the last stable offset.
    * @throws BrokerError as `bounds`
    */
-  offsetSince(at: TopicPartition, timestampMs: number): Promise<number> {
-    return this.#askLeader(at, async (leader) => {
+  offsetSince(partition: TopicPartition, timestampMs: number): Promise<number> {
+    return this.#askLeader(partition, async (leader) => {
       const offset = await leader.offsetAt(timestampMs, READ_COMMITTED);
       return offset === NO_SUCH_RECORD ? leader.offsetAt(LATEST, READ_COMMITTED) : offset;
     });
   }
 
   /** As `Logs.endOfEpoch`. @throws BrokerError as `bounds` */
-  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null> {
-    return this.#askLeader(at, async (leader) => {
+  endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | null> {
+    return this.#askLeader(partition, async (leader) => {
       const answer = await leader.ask(async (broker) =>
-        knowsEpochEnds(broker) ? broker.connectionPool.send(offsetForLeaderEpoch(at, leader.epoch, leaderEpoch)) : null,
+        knowsEpochEnds(broker)
+          ? broker.connectionPool.send(offsetForLeaderEpoch(partition, leader.epoch, leaderEpoch))
+          : null,
       );
       if (answer === null) return null;
       if (answer.errorCode !== NO_ERROR) throw createErrorFromCode(answer.errorCode);
@@ -97,9 +99,9 @@ export class LogBoundsReader {
   }
 
   /** Bytes of the log on its leader's disk; null if the brokers do not report it. @throws BrokerError as `bounds` */
-  bytesOf(at: TopicPartition): Promise<number | null> {
-    return this.#askLeader(at, async (leader) => {
-      const { errorCode, bytes } = await leader.ask((broker) => describeLogDirs(broker, at));
+  bytesOf(partition: TopicPartition): Promise<number | null> {
+    return this.#askLeader(partition, async (leader) => {
+      const { errorCode, bytes } = await leader.ask((broker) => describeLogDirs(broker, partition));
       if (errorCode !== NO_ERROR) throw createErrorFromCode(errorCode);
       return bytes;
     });
@@ -110,9 +112,9 @@ export class LogBoundsReader {
    * open, this returns the former offset without an error. So fence first.
    * @throws BrokerError as `bounds`
    */
-  committedOffset(at: TopicPartition): Promise<CommittedOffset | null> {
-    return this.#retry(at, () =>
-      this.#coordinator.ask((broker) => fetchCommittedOffset(broker, this.#options.groupId, at)),
+  committedOffset(partition: TopicPartition): Promise<CommittedOffset | null> {
+    return this.#retry(partition, () =>
+      this.#coordinator.ask((broker) => fetchCommittedOffset(broker, this.#options.groupId, partition)),
     );
   }
 
@@ -121,9 +123,9 @@ export class LogBoundsReader {
    * offset counts.
    * @throws BrokerError as `bounds`
    */
-  pendingOffset(at: TopicPartition): Promise<PendingOffset> {
-    return this.#retry(at, async () => {
-      const call = fetchStableOffset(this.#options.groupId, at);
+  pendingOffset(partition: TopicPartition): Promise<PendingOffset> {
+    return this.#retry(partition, async () => {
+      const call = fetchStableOffset(this.#options.groupId, partition);
       return this.#coordinator.ask(async ({ connectionPool }, byMost) => {
         const { errorCode } = await connectionPool.send(call);
         const isPending = errorCode === ERROR_CODES.UNSTABLE_OFFSET_COMMIT;
@@ -133,14 +135,14 @@ export class LogBoundsReader {
     });
   }
 
-  #askLeader<T>(at: TopicPartition, question: (leader: AskedLeader) => Promise<T>): Promise<T> {
+  #askLeader<T>(partition: TopicPartition, question: (leader: AskedLeader) => Promise<T>): Promise<T> {
     const { cluster, connections } = this.#options;
-    return this.#retry(at, async () => {
-      const view = await cluster.leaders.lookUp(at.topic);
-      const { address, epoch } = leaderIn(view, at);
+    return this.#retry(partition, async () => {
+      const view = await cluster.leaders.lookUp(partition.topic);
+      const { address, epoch } = leaderIn(view, partition);
       const ask: AskedLeader['ask'] = (ofBroker) => connections.ask(address, ofBroker);
       const offsetAt: AskedLeader['offsetAt'] = async (timestamp, isolationLevel) => {
-        const call = listOffset(at, epoch, timestamp, isolationLevel);
+        const call = listOffset(partition, epoch, timestamp, isolationLevel);
         const answer = await ask(({ connectionPool }) => connectionPool.send(call));
         if (answer.errorCode !== NO_ERROR) throw createErrorFromCode(answer.errorCode);
         return answer.offset;
@@ -148,23 +150,25 @@ export class LogBoundsReader {
       try {
         return await question({ view, epoch, ask, offsetAt });
       } catch (error) {
-        cluster.leaders.forget(at);
+        cluster.leaders.forget(partition);
         if (!isProtocolError(error)) connections.drop(address);
         throw error;
       }
     });
   }
 
-  async #retry<T>(at: TopicPartition, ask: () => Promise<T>): Promise<T> {
+  async #retry<T>(partition: TopicPartition, ask: () => Promise<T>): Promise<T> {
     const { clock, onTrouble, signal } = this.#options;
     const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
-    const onRetry = (error: unknown): void => onTrouble(at, error as Error);
+    const onRetry = (error: unknown): void => onTrouble(partition, error as Error);
     const terms = { clock, patienceMs: BOUNDS_TIMEOUT_MS, pause, mayHelp: isWorthRetrying, onRetry, signal };
     try {
       return await retryUntil(terms, ask);
     } catch (error) {
       mustBeOutage(error);
-      throw new BrokerError(`cannot look up the offsets of ${nameOf(at)}: ${whyFailed(error)}`, { cause: error });
+      throw new BrokerError(`cannot look up the offsets of ${nameOf(partition)}: ${whyFailed(error)}`, {
+        cause: error,
+      });
     }
   }
 }

@@ -40,7 +40,7 @@ import { newlyServed, RecordsLostError, type LaneName, type Served } from './ser
 import { TailWaits } from './tail-waits.js';
 
 /** Called with failures that are being retried: the first failure, and then at most one in 30 s. Must not throw. */
-export type OnTrouble = (at: TopicPartition, error: Error) => void;
+export type OnTrouble = (partition: TopicPartition, error: Error) => void;
 
 /** One kind of fetch, with its own connections. */
 export interface Lane {
@@ -68,9 +68,9 @@ const TROUBLE_INTERVAL_MS = 30_000;
 /** The questions about a log that the fetcher asks, apart from fetches. */
 export interface LogQuestions {
   /** The error for a reader whose position is not in the log; null if it can fetch again. */
-  judgeRange(at: TopicPartition, offset: number): Promise<Error | null>;
+  judgeRange(partition: TopicPartition, offset: number): Promise<Error | null>;
   /** As `Logs.endOfEpoch`. */
-  endOfEpoch(at: TopicPartition, leaderEpoch: number): Promise<number | null>;
+  endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | null>;
 }
 
 /** The readers of one fetch, by the name of their partition. A partition has at most one reader in a fetch. */
@@ -123,7 +123,7 @@ export class LogFetcher implements ReaderEvents {
     const groups = { tail: new Map<string, Group>(), catchUp: new Map<string, Group>() };
     for (const served of this.#served.values()) {
       if (served.busy || !served.reader.wantsMore) continue;
-      const leader = this.leaders.known(served.reader.at);
+      const leader = this.leaders.known(served.reader.partition);
       if (leader === undefined) void this.#lookUp(served);
       else if (!this.#isSameTopic(served)) continue;
       else if (served.leaderEpoch >= 0 && leader.epoch !== served.leaderEpoch) void this.#follow(served, leader);
@@ -132,7 +132,7 @@ export class LogFetcher implements ReaderEvents {
         const group = groups[served.lane].get(leader.address) ?? new Map<string, Served>();
         groups[served.lane].set(leader.address, group);
         // A second reader of the same partition is part of the next fetch.
-        const name = nameOf(served.reader.at);
+        const name = nameOf(served.reader.partition);
         if (!group.has(name)) group.set(name, served);
       }
     }
@@ -150,7 +150,7 @@ export class LogFetcher implements ReaderEvents {
     for (const served of members) served.busy = true;
     try {
       const wanted = members.map(({ reader, topicId, leaderEpoch }) => ({
-        ...reader.at,
+        ...reader.partition,
         topicId,
         leaderEpoch,
         fromOffset: reader.fetchOffset,
@@ -197,7 +197,7 @@ export class LogFetcher implements ReaderEvents {
 
   /** Ends a reader whose topic was created again: the offsets of the deleted topic mean nothing in the new one. */
   #isSameTopic(served: Served): boolean {
-    const { topic } = served.reader.at;
+    const { topic } = served.reader.partition;
     const topicId = this.leaders.topicId(topic);
     served.topicId ??= topicId;
     if (topicId === null || topicId === served.topicId) return true;
@@ -209,20 +209,20 @@ export class LogFetcher implements ReaderEvents {
     const now = this.clock.now();
     if (now - this.#leadersAskedAt < LEADER_MAX_AGE_MS) return;
     this.#leadersAskedAt = now;
-    this.#tailWaits.keepOnly([...this.#served.keys()].map(({ at }) => this.leaders.known(at)?.address));
+    this.#tailWaits.keepOnly([...this.#served.keys()].map(({ partition }) => this.leaders.known(partition)?.address));
     // A failure changes nothing: the known leaders stay, and they are looked up again after LEADER_MAX_AGE_MS.
-    for (const topic of new Set([...this.#served.keys()].map(({ at }) => at.topic)))
+    for (const topic of new Set([...this.#served.keys()].map(({ partition }) => partition.topic)))
       this.leaders.lookUp(topic).catch(() => undefined);
   }
 
   /** Continues with a leader of another epoch, if that leader has all records that were read so far. Never rejects. */
   async #follow(served: Served, leader: Leader): Promise<void> {
-    const { at, fetchOffset } = served.reader;
+    const { partition, fetchOffset } = served.reader;
     served.busy = true;
     try {
-      const end = await this.questions.endOfEpoch(at, served.leaderEpoch);
+      const end = await this.questions.endOfEpoch(partition, served.leaderEpoch);
       if (end !== null && end < fetchOffset)
-        return served.reader.fail(new RecordsLostError(at, fetchOffset, served.leaderEpoch, end));
+        return served.reader.fail(new RecordsLostError(partition, fetchOffset, served.leaderEpoch, end));
       served.leaderEpoch = leader.epoch;
       served.busy = false;
       this.drained();
@@ -235,7 +235,7 @@ export class LogFetcher implements ReaderEvents {
   async #lookUp(served: Served): Promise<void> {
     served.busy = true;
     try {
-      await this.leaders.find(served.reader.at);
+      await this.leaders.find(served.reader.partition);
       served.busy = false;
       this.drained();
     } catch (error) {
@@ -250,10 +250,10 @@ export class LogFetcher implements ReaderEvents {
 
   /** Never rejects. */
   async #outOfRange(served: Served): Promise<void> {
-    const { at, fetchOffset } = served.reader;
+    const { partition, fetchOffset } = served.reader;
     served.busy = true;
     try {
-      const failure = await this.questions.judgeRange(at, fetchOffset);
+      const failure = await this.questions.judgeRange(partition, fetchOffset);
       if (failure !== null) served.reader.fail(failure);
       else await this.#retryLater(served, new BrokerError(`refused offset ${fetchOffset}, which is in the log`));
     } catch (error) {
@@ -265,7 +265,7 @@ export class LogFetcher implements ReaderEvents {
    * Ends the reader if we may not read the topic, so that its user can report it. Else the leader has usually moved.
    */
   #refused(served: Served, errorCode: number): Promise<void> {
-    const refused = refusal(errorCode, 'Fetch', served.reader.at);
+    const refused = refusal(errorCode, 'Fetch', served.reader.partition);
     if (errorCode === ERROR_CODES.TOPIC_AUTHORIZATION_FAILED) served.reader.fail(refused);
     return this.#retryLater(served, refused);
   }
@@ -273,7 +273,7 @@ export class LogFetcher implements ReaderEvents {
   /** Looks the leader up again after a while: after any error it may have moved. Never rejects. */
   async #retryLater(served: Served, error: Error): Promise<void> {
     served.busy = true;
-    this.leaders.forget(served.reader.at);
+    this.leaders.forget(served.reader.partition);
     if (this.signal.aborted || !this.#served.has(served.reader)) return;
     this.#reportTrouble(served, error);
     await this.clock.delay(served.backoff.next(), this.signal);
@@ -285,7 +285,7 @@ export class LogFetcher implements ReaderEvents {
     const now = this.clock.now();
     if (served.troubleReportedAt !== null && now - served.troubleReportedAt < TROUBLE_INTERVAL_MS) return;
     served.troubleReportedAt = now;
-    this.onTrouble(served.reader.at, error);
+    this.onTrouble(served.reader.partition, error);
   }
 }
 

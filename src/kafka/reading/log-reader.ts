@@ -5,6 +5,7 @@ import type { LogBatch, LogReader } from '../../pipeline/ports.js';
 import type { FetchedPartition } from '../protocol/fetch-parts.js';
 import type { LargeBatches, LargeBatchHolder } from './large-batches.js';
 import { FetchedRecords } from '../protocol/record-batch-decoder.js';
+import { nameOf } from '../connection/leader-directory.js';
 import { BrokenBatchError } from '../protocol/record-batch-header.js';
 import type { RecordMemory } from './record-memory.js';
 
@@ -34,7 +35,7 @@ export interface ReadingTerms {
   /** A batch that decompresses to more bytes cannot be read. */
   readonly maxBatchBytes: number;
   /** Returns what to do about a batch that cannot be read, other than raising MAX_BATCH_BYTES. */
-  readonly remedy: (at: TopicPartition, nextOffset: number) => string;
+  readonly remedy: (partition: TopicPartition, nextOffset: number) => string;
   /** Shared by all readers of the process. */
   readonly large: LargeBatches;
   /**
@@ -79,7 +80,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
 
   /** @param from the offset of the first record wanted */
   constructor(
-    readonly at: TopicPartition,
+    readonly partition: TopicPartition,
     from: number,
     private readonly events: ReaderEvents,
     private readonly terms: ReadingTerms,
@@ -111,7 +112,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   }
 
   close(): void {
-    this.fail(new ReaderClosedError(`the reader of ${this.at.topic}/${this.at.partition} is closed`));
+    this.fail(new ReaderClosedError(`the reader of ${nameOf(this.partition)} is closed`));
   }
 
   /**
@@ -232,8 +233,8 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
 
   #unreadable(broken: BrokenBatchError): UnreadableBatchError {
     const { firstOffset, nextOffset, why } = broken;
-    const remedy = nextOffset === null ? UNKNOWN_END : this.terms.remedy(this.at, nextOffset);
-    return new UnreadableBatchError(this.at, { firstOffset, nextOffset, why }, remedy, { cause: broken });
+    const remedy = nextOffset === null ? UNKNOWN_END : this.terms.remedy(this.partition, nextOffset);
+    return new UnreadableBatchError(this.partition, { firstOffset, nextOffset, why }, remedy, { cause: broken });
   }
 }
 

@@ -38,11 +38,11 @@ async function openNow(logs: Pick<Logs, 'bounds'>, partitions: readonly TopicPar
   const open: OpenTransaction[] = [];
   const failures: BrokerError[] = [];
   const look = async ({ topic, partition }: TopicPartition): Promise<void> => {
-    const at = { topic, partition };
+    const log = { topic, partition };
     try {
-      const bounds = await logs.bounds(at);
+      const bounds = await logs.bounds(log);
       if (!hasOpenTransaction(bounds)) return;
-      if (bounds.byMost) open.push({ ...at, offset: bounds.end });
+      if (bounds.byMost) open.push({ ...log, offset: bounds.end });
       else
         failures.push(
           new BrokerError(

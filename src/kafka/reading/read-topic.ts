@@ -12,14 +12,14 @@ const RECORDS_A_READ = 10_000;
  */
 export async function readPartition(
   logs: Pick<Logs, 'bounds' | 'reader'>,
-  at: TopicPartition,
+  partition: TopicPartition,
   from: number,
   take: (records: readonly LogRecord[]) => void | Promise<void>,
 ): Promise<void> {
-  const { start, end } = await logs.bounds(at);
+  const { start, end } = await logs.bounds(partition);
   const first = Math.max(start, from);
   if (first >= end) return;
-  await withReader(logs.reader(at, first), async (reader) => {
+  await withReader(logs.reader(partition, first), async (reader) => {
     for (let position = first; position < end;) {
       const batch = await reader.next(RECORDS_A_READ);
       await take(batch.records.filter(({ offset }) => offset < end));

@@ -43,9 +43,9 @@ export function newlyServed(reader: PartitionReader, { topicId, leaderEpoch }: L
 
 /** The new leader does not have records that were read before (unclean election). */
 export class RecordsLostError extends BrokerError {
-  constructor(at: TopicPartition, position: number, epoch: number, end: number) {
+  constructor(partition: TopicPartition, position: number, epoch: number, end: number) {
     super(
-      `${nameOf(at)} has lost records that were read: everything below offset ${position} was read from the leader of ` +
+      `${nameOf(partition)} has lost records that were read: everything below offset ${position} was read from the leader of ` +
         `epoch ${epoch}, and that epoch ${end < 0 ? 'is not in the log now' : `ends at ${end} now`}`,
     );
   }

@@ -55,7 +55,7 @@ async function useOf(
 
 async function hasRecord(
   logs: Pick<Logs, 'reader'>,
-  at: TopicPartition,
+  partition: TopicPartition,
   { start, end }: LogBounds,
   signal: AbortSignal,
 ): Promise<boolean> {
@@ -68,7 +68,7 @@ async function hasRecord(
     }
     return false;
   };
-  return withReader(logs.reader(at, start), look, signal);
+  return withReader(logs.reader(partition, start), look, signal);
 }
 
 function whyUnclear(error: unknown, { topic, partition }: TopicPartition): string {

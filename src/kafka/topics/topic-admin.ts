@@ -105,7 +105,7 @@ export class TopicAdmin {
       );
     });
     const settled = await Promise.allSettled(found);
-    return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    return settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   }
 
   /** As `describe`, for a topic that exists. Waits for brokers that do not know a new topic yet. */
@@ -173,9 +173,9 @@ export class TopicAdmin {
     } catch (error) {
       if (!mayHelp(error)) throw error;
       const where = `no broker of KAFKA_BROKERS (${brokers.join(', ')})`;
-      const what = isProtocolError(error) ? 'gives a usable answer' : 'answers';
+      const answer = isProtocolError(error) ? 'gives a usable answer' : 'answers';
       const advice = isProtocolError(error) ? '' : '. Start Kafka or correct KAFKA_BROKERS';
-      throw new BrokerError(`${where} ${what}: ${whyFailed(error)}${advice}`, { cause: error });
+      throw new BrokerError(`${where} ${answer}: ${whyFailed(error)}${advice}`, { cause: error });
     }
   }
 }

@@ -45,9 +45,9 @@ export interface PlanInput {
   readonly input: Pick<TopicDescription, 'partitions' | 'settings'> | null;
 }
 
-export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
-  const { names, replicationFactor } = given;
-  const asInput = given.input?.partitions ?? given.partitions;
+export function planOf(role: TopicRole, values: PlanInput): TopicToCreate {
+  const { names, replicationFactor } = values;
+  const asInput = values.input?.partitions ?? values.partitions;
   const plan = (partitions: number, settings: Record<string, string>): TopicToCreate => ({
     topic: names[role],
     partitions,
@@ -57,14 +57,14 @@ export function planOf(role: TopicRole, given: PlanInput): TopicToCreate {
   const written = {
     [MIN_INSYNC_REPLICAS]: String(Math.max(1, replicationFactor - 1)),
     [UNCLEAN_LEADER_ELECTION]: 'false',
-    [MAX_MESSAGE_BYTES]: String(messageMaxBytesOf(role, given.input)),
+    [MAX_MESSAGE_BYTES]: String(messageMaxBytesOf(role, values.input)),
   };
   switch (role) {
     case 'syncEvents':
-      return plan(given.partitions, deleted);
+      return plan(values.partitions, deleted);
     case 'companySynchronized':
     case 'companySyncStalled':
-      return plan(given.partitions, { ...deleted, ...written });
+      return plan(values.partitions, { ...deleted, ...written });
     case 'companyState':
       return plan(asInput, {
         ...compacted,

@@ -14,7 +14,7 @@ import { transactionTimeoutFaults } from './transaction-timeout.js';
 
 export interface Difference {
   /** `partitions`, `replication factor` or the name of a topic setting. */
-  readonly what: string;
+  readonly property: string;
   readonly is: string;
   readonly planned: string;
 }
@@ -71,9 +71,13 @@ export async function* createTopics(
 
 function differencesOf(topic: TopicDescription, plan: TopicToCreate): readonly Difference[] {
   const compared: readonly Difference[] = [
-    { what: 'partitions', is: String(topic.partitions), planned: String(plan.partitions) },
-    { what: 'replication factor', is: String(topic.replicationFactor), planned: String(plan.replicationFactor) },
-    ...[...plan.settings].map(([what, planned]) => ({ what, is: topic.settings.get(what) ?? 'unset', planned })),
+    { property: 'partitions', is: String(topic.partitions), planned: String(plan.partitions) },
+    { property: 'replication factor', is: String(topic.replicationFactor), planned: String(plan.replicationFactor) },
+    ...[...plan.settings].map(([property, planned]) => ({
+      property,
+      is: topic.settings.get(property) ?? 'unset',
+      planned,
+    })),
   ];
   return compared.filter(({ is, planned }) => is !== planned);
 }

@@ -44,7 +44,7 @@ export async function findUsedOutbound(
   topics: FirstStartTopics,
   clock: Clock,
 ): Promise<UsedOutbound | null> {
-  const bounds = await ofEach(topics.outbound, (at) => boundsByMost(logs, at));
+  const bounds = await ofEach(topics.outbound, (partition) => boundsByMost(logs, partition));
   const usedPartitions = bounds.filter(({ end }) => end > 0).length;
   if (usedPartitions === 0 || !(await isFirstStart(logs, topics, clock))) return null;
   const records = bounds.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
@@ -54,23 +54,23 @@ export async function findUsedOutbound(
 }
 
 async function isFirstStart(logs: Logs, { input, changelog }: FirstStartTopics, clock: Clock): Promise<boolean> {
-  const changelogBounds = await ofEach(changelog, (at) => boundsByMost(logs, at));
+  const changelogBounds = await ofEach(changelog, (partition) => boundsByMost(logs, partition));
   const use = await changelogUse(logs, changelog.topic, changelogBounds, clock);
   if (use === 'used') return false;
-  const offsets = await ofEach(input, (at) => logs.committedOffset(at));
+  const offsets = await ofEach(input, (partition) => logs.committedOffset(partition));
   if (offsets.some((offset) => offset !== null)) return false;
   if (use === 'empty') return true;
   // The commit of another instance can be seen in the outbound topic while its transaction is still open here.
   throw new StaleViewError(`it is unclear whether this application has run before: ${use.unclear}`);
 }
 
-function ofEach<T>({ topic, partitions }: SizedTopic, ask: (at: TopicPartition) => Promise<T>): Promise<T[]> {
+function ofEach<T>({ topic, partitions }: SizedTopic, ask: (partition: TopicPartition) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: partitions }, (_, partition) => ask({ topic, partition })));
 }
 
-async function firstRecord(logs: Logs, at: TopicPartition): Promise<UsedOutbound['sample']> {
-  const { start, end } = await logs.bounds(at);
-  return withReader(logs.reader(at, start), async (reader) => {
+async function firstRecord(logs: Logs, partition: TopicPartition): Promise<UsedOutbound['sample']> {
+  const { start, end } = await logs.bounds(partition);
+  return withReader(logs.reader(partition, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(1);
       if (records[0] !== undefined) return records[0];

@@ -42,9 +42,9 @@ export class LastCommit {
     const ends = this.#committed;
     if (ends.size === 0) return null;
     return {
-      endIn: (at) => ends.get(nameOf(at)) ?? null,
-      isLastIn: (at) => ends.has(nameOf(at)) && !this.#begunSince.has(nameOf(at)),
-      wroteLast: (at) => this.#lastPlaces.has(nameOf(at)),
+      endIn: (partition) => ends.get(nameOf(partition)) ?? null,
+      isLastIn: (partition) => ends.has(nameOf(partition)) && !this.#begunSince.has(nameOf(partition)),
+      wroteLast: (partition) => this.#lastPlaces.has(nameOf(partition)),
       hasLastOffset: this.#hasLastOffset,
     };
   }
@@ -76,7 +76,7 @@ export class LastCommit {
   /** Call it when a transaction has begun that may write to `partitions`. */
   begun(partitions: readonly TopicPartition[]): void {
     this.#ends = new Map();
-    for (const at of partitions) this.#begunSince.add(nameOf(at));
+    for (const partition of partitions) this.#begunSince.add(nameOf(partition));
   }
 
   /** Call it when a leader has acknowledged records that end before offset `end`. */

@@ -29,13 +29,13 @@ export class SessionConnections {
   constructor(
     /** For the writes of the transaction; until brokers throttle, for all requests. */
     private readonly writing: Connections,
-    private readonly others: Connections,
+    private readonly asking: Connections,
     private readonly throttle: Throttle,
   ) {}
 
   /** Asks the transaction coordinator. Otherwise as `BrokerConnections.ask`. */
   async ask<T extends Answer>(address: string, question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
-    return this.#heed(address, this.throttle.isExpected ? this.others : this.writing, question);
+    return this.#heed(address, this.throttle.isExpected ? this.asking : this.writing, question);
   }
 
   /** Sends a write of the transaction. Otherwise as `BrokerConnections.ask`. */
@@ -61,17 +61,17 @@ export class SessionConnections {
   }
 
   lostOne(): boolean {
-    const lost = [this.writing.lostOne(), this.others.lostOne()];
+    const lost = [this.writing.lostOne(), this.asking.lostOne()];
     return lost.includes(true);
   }
 
   drop(address: string): void {
     this.writing.drop(address);
-    this.others.drop(address);
+    this.asking.drop(address);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.writing.close(), this.others.close()]);
+    await Promise.all([this.writing.close(), this.asking.close()]);
   }
 
   async #heed<T extends Answer>(

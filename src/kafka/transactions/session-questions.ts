@@ -30,17 +30,17 @@ const DOES_NOT_TELL: ReadonlySet<number> = new Set([
 export async function openAt(
   { connections, producerIds }: Pick<AskingSession, 'connections' | 'producerIds'>,
   leader: string,
-  at: TopicPartition,
+  partition: TopicPartition,
 ): Promise<OpenFrom> {
   try {
-    const { errorCode, open } = await connections.write(leader, (broker) => describeProducers(broker, at));
+    const { errorCode, open } = await connections.write(leader, (broker) => describeProducers(broker, partition));
     if (DOES_NOT_TELL.has(errorCode)) return 'unknown';
-    if (errorCode !== NO_ERROR) throw refusal(errorCode, 'DescribeProducers', at);
+    if (errorCode !== NO_ERROR) throw refusal(errorCode, 'DescribeProducers', partition);
     const ours = [...open].filter(([producerId]) => producerIds.has(producerId)).map(([, from]) => from);
     return ours.length === 0 ? 'nothing' : Math.min(...ours);
   } catch (error) {
     if (error instanceof BrokerError) throw error;
-    throw noAnswer(error, 'DescribeProducers', at);
+    throw noAnswer(error, 'DescribeProducers', partition);
   }
 }
 

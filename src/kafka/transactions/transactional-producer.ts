@@ -97,8 +97,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     });
   }
 
-  openFrom(at: TopicPartition): Promise<OpenFrom> {
-    return this.#call('idle', async () => openAt(this.#parts, await this.#leaderOf(at), at));
+  openFrom(partition: TopicPartition): Promise<OpenFrom> {
+    return this.#call('idle', async () => openAt(this.#parts, await this.#leaderOf(partition), partition));
   }
 
   async prove(changelog: TopicPartition, input: TopicPartition): Promise<Proof> {
@@ -115,7 +115,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     return this.#call('idle', async () => {
       // Find the leaders first. If a leader were missing later, the transaction that the coordinator knows by then
       // would have to be aborted.
-      await settleAll(partitions.map((at) => this.#leaderOf(at)));
+      await settleAll(partitions.map((partition) => this.#leaderOf(partition)));
       this.#state = 'beginning';
       this.#parts.forgetOutcome();
       const { coordinator, session, groupId } = this.#parts;
@@ -275,12 +275,12 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     }
   }
 
-  async #leaderOf(at: TopicPartition): Promise<string> {
+  async #leaderOf(partition: TopicPartition): Promise<string> {
     try {
-      return (await this.#parts.leaders.find(at)).address;
+      return (await this.#parts.leaders.find(partition)).address;
     } catch (error) {
       if (error instanceof BrokerError) throw error;
-      throw noAnswer(error, 'Metadata', at);
+      throw noAnswer(error, 'Metadata', partition);
     }
   }
 

@@ -106,3 +106,41 @@ test('a clientId of 1,024 bytes is read; a longer one is reported, and not quote
   const why = 'its clientId has 1026 bytes, and at most 1024 are allowed';
   expect(await decode(setting(tooLong), { 8: writer })).toEqual({ kind: 'unreadable', why });
 });
+
+test('many unknown ids are decided although requests fail now and then, if the same values are decoded again', async () => {
+  let requests = 0;
+  const decoder = decoderOf({
+    schemaById: (id) => {
+      if (++requests % 50 === 0) return Promise.reject(new RegistryUnavailableError('429', { retryAfterMs: 1 }));
+      return Promise.resolve(id === SCHEMA_ID ? clientSettingsSchema() : null);
+    },
+  });
+  const values = Array.from({ length: 500 }, (_, i) => framed(1_000 + i, WRITTEN_BY_FASTAVRO));
+  for (let attempts = 0; attempts < 100; attempts++) {
+    const decoded = await decoder.decodeBatch(values, notAborted()).catch(() => null);
+    if (decoded === null) continue;
+    expect(decoded).toHaveLength(500);
+    expect(decoded[0]).toMatchObject({ kind: 'unreadable' });
+    expect(requests).toBeLessThan(3_000);
+    return;
+  }
+  throw new Error('not decided');
+});
+
+test('if decoding is tried again, schemas that are too large to be kept together are not requested again', async () => {
+  const asked: number[] = [];
+  let isDown = true;
+  const large = { ...clientSettingsSchema(), doc: 'x'.repeat(900_000) };
+  const decoder = decoderOf({
+    schemaById: (id) => {
+      asked.push(id);
+      return isDown && id === 80 ? Promise.reject(new RegistryUnavailableError('down')) : Promise.resolve(large);
+    },
+  });
+  const values = [90, 91, 92, 80].map((id) => framed(id, WRITTEN_BY_FASTAVRO));
+  const attempt = () => decoder.decodeBatch(values, notAborted());
+  await expect(attempt()).rejects.toThrow(RegistryUnavailableError);
+  isDown = false;
+  expect(await attempt()).toHaveLength(4);
+  expect(asked.filter((id) => id >= 90)).toEqual([90, 91, 92]);
+});

@@ -59,8 +59,11 @@ function newBrake(isConfirmed = false): RegistryBrake {
   return new RegistryBrake({ isConfirmed, decoder, source, sampleIds, clock });
 }
 
-function decode(records: readonly LogRecord[]): Promise<Decoded[]> {
-  return brake.decode(records, notAborted());
+async function decode(records: readonly LogRecord[], signal = notAborted()): Promise<Decoded[]> {
+  const decoding = brake.begin(records);
+  const decoded: Decoded[] = [];
+  while (decoded.length < records.length) decoded.push(...(await decoding.next(signal)));
+  return decoded;
 }
 
 async function codesOf(records: readonly LogRecord[]): Promise<Set<string>> {
@@ -242,7 +245,7 @@ test('a partition that is revoked while the registry is asked does not wait for 
   inInput = [SCHEMA_ID];
   await expect(decode(unknown(50))).rejects.toThrow(UnconfirmedSchemasError);
   const revoked = new AbortController();
-  const decoded = brake.decode(unknown(50), revoked.signal);
+  const decoded = decode(unknown(50), revoked.signal);
   revoked.abort();
   await expect(decoded).rejects.toThrow(DecodingAbortedError);
 });

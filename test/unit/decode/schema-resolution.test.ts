@@ -1,3 +1,4 @@
+import { CHARACTERS_A_SECOND } from '../../../src/decode/kept-schemas.js';
 import { DecodingAbortedError, SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import {
   ASK_AGAIN_MS,
@@ -36,6 +37,23 @@ function resolutionOf(source: Registry, clock: Clock): SchemaResolution<string> 
   return new SchemaResolution({ source, clock, compile: (schema) => JSON.stringify(schema), knownId: KNOWN_ID });
 }
 
+/** Decides all ids. @returns the unknown ones */
+async function resolve(
+  schemas: SchemaResolution<string>,
+  ids: ReadonlySet<number>,
+  signal: AbortSignal,
+  ofRepairs?: ReadonlySet<number>,
+): Promise<ReadonlySet<number>> {
+  const missing = [...ids].filter((id) => schemas.get(id) === undefined);
+  const search = schemas.search(missing, ofRepairs);
+  await search.advance(
+    signal,
+    () => false,
+    () => undefined,
+  );
+  return new Set(missing.filter((id) => search.isUnknown(id)));
+}
+
 let registry: Registry;
 let clock: SteppedClock;
 let schemas: SchemaResolution<string>;
@@ -49,8 +67,8 @@ beforeEach(() => {
 test('a registered schema is compiled at once, and requested only once', async () => {
   registry.ids.add(5);
 
-  await schemas.resolve(new Set([5]), notAborted());
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
 
   expect(schemas.get(5)).toBe(JSON.stringify(SCHEMA));
   expect(registry.asked).toEqual([5]);
@@ -58,7 +76,7 @@ test('a registered schema is compiled at once, and requested only once', async (
 });
 
 test('an id is unknown only after 10 s of denials, with an answer for a known id between the first and the last', async () => {
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
 
   expect(schemas.get(5)).toBeUndefined();
   expect(clock.now()).toBe(UNKNOWN_AFTER_MS);
@@ -68,32 +86,32 @@ test('an id is unknown only after 10 s of denials, with an answer for a known id
 });
 
 test('an unknown id does not wait again: it is asked for once a minute', async () => {
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
   registry.asked.length = 0;
-  for (let batch = 0; batch < 100; batch++) await schemas.resolve(new Set([5]), notAborted());
+  for (let batch = 0; batch < 100; batch++) await resolve(schemas, new Set([5]), notAborted());
   expect(registry.asked).toEqual([]);
 
   await clock.delay(ASK_AGAIN_MS);
   const before = clock.now();
-  for (let batch = 0; batch < 100; batch++) await schemas.resolve(new Set([5]), notAborted());
+  for (let batch = 0; batch < 100; batch++) await resolve(schemas, new Set([5]), notAborted());
   expect(clock.now()).toBe(before);
   expect(registry.asked).toEqual([KNOWN_ID, 5]);
 });
 
 test('the id of a repair is requested again at once, because its schema may have just been registered', async () => {
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
   registry.ids.add(5);
   await clock.delay(ASK_FOR_REPAIR_MS);
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
   expect(schemas.get(5)).toBeUndefined();
-  await schemas.resolve(new Set([5]), notAborted(), new Set([5]));
+  await resolve(schemas, new Set([5]), notAborted(), new Set([5]));
   expect(schemas.get(5)).toBe(JSON.stringify(SCHEMA));
 });
 
 test('many repairs at once lead to one request', async () => {
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
   const asked = registry.timesAsked(5);
-  for (let i = 0; i < 10; i++) await schemas.resolve(new Set([5]), notAborted(), new Set([5]));
+  for (let i = 0; i < 10; i++) await resolve(schemas, new Set([5]), notAborted(), new Set([5]));
   expect(registry.timesAsked(5)).toBe(asked);
 });
 
@@ -102,18 +120,18 @@ test('the 10 s count from the first denial, whichever batch it came for', async 
   registry.onAsk = () => {
     if (clock.now() >= 6_000) givenUp.abort();
   };
-  await expect(schemas.resolve(new Set([5]), givenUp.signal)).rejects.toThrow(DecodingAbortedError);
+  await expect(resolve(schemas, new Set([5]), givenUp.signal)).rejects.toThrow(DecodingAbortedError);
   registry.onAsk = () => undefined;
 
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
   expect(clock.now()).toBe(UNKNOWN_AFTER_MS);
 });
 
 test('an id that becomes known later is read within a minute', async () => {
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
   registry.ids.add(5);
   await clock.delay(ASK_AGAIN_MS);
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
 
   expect(schemas.get(5)).toBeDefined();
 });
@@ -122,11 +140,11 @@ test.each([
   ['is away', () => Promise.reject(new RegistryUnavailableError('503'))],
   ['has lost its schemas', () => Promise.resolve(null)],
 ])('when the registry %s, an id that was unknown is not taken for unknown after a minute', async (_, answer) => {
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
   await clock.delay(ASK_AGAIN_MS);
   registry.schemaById = answer;
 
-  await expect(schemas.resolve(new Set([5]), notAborted())).rejects.toThrow(RegistryUnavailableError);
+  await expect(resolve(schemas, new Set([5]), notAborted())).rejects.toThrow(RegistryUnavailableError);
 });
 
 describe('if a producer sends more ids than are remembered', () => {
@@ -146,7 +164,7 @@ describe('if a producer sends more ids than are remembered', () => {
       return answer(id).finally(() => underWay--);
     };
 
-    await schemas.resolve(many, notAborted());
+    await resolve(schemas, many, notAborted());
 
     const waitedMs = [...many].map((id) => (lastAskedAt.get(id) ?? 0) - (firstAskedAt.get(id) ?? 0));
     expect(Math.min(...waitedMs)).toBeGreaterThanOrEqual(UNKNOWN_AFTER_MS);
@@ -156,17 +174,17 @@ describe('if a producer sends more ids than are remembered', () => {
   });
 
   test('those used last are remembered, the others wait again', async () => {
-    await schemas.resolve(many, notAborted());
+    await resolve(schemas, many, notAborted());
     const before = clock.now();
-    await schemas.resolve(new Set([...many].slice(-100)), notAborted());
+    await resolve(schemas, new Set([...many].slice(-100)), notAborted());
     expect(clock.now()).toBe(before);
-    await schemas.resolve(new Set([...many].slice(0, 100)), notAborted());
+    await resolve(schemas, new Set([...many].slice(0, 100)), notAborted());
     expect(clock.now()).toBe(before + UNKNOWN_AFTER_MS);
   });
 });
 
 test('the denied ids of a batch wait together', async () => {
-  await schemas.resolve(new Set([5, 6, 7]), notAborted());
+  await resolve(schemas, new Set([5, 6, 7]), notAborted());
 
   expect(clock.now()).toBe(10_000);
 });
@@ -176,7 +194,7 @@ test('an id that appears at the last try is found', async () => {
     if (clock.now() === 10_000) registry.ids.add(5);
   };
 
-  await schemas.resolve(new Set([5, 6]), notAborted());
+  await resolve(schemas, new Set([5, 6]), notAborted());
 
   expect(schemas.get(5)).toBeDefined();
   expect(schemas.get(6)).toBeUndefined();
@@ -185,17 +203,17 @@ test('an id that appears at the last try is found', async () => {
 test('if a registry denies the known id too, its denials do not count', async () => {
   registry.ids.clear();
 
-  await expect(schemas.resolve(new Set([5]), notAborted())).rejects.toThrow(RegistryUnavailableError);
+  await expect(resolve(schemas, new Set([5]), notAborted())).rejects.toThrow(RegistryUnavailableError);
 });
 
 test('an id that resolved before replaces a known id that was deleted, and the other way round', async () => {
   registry.ids.add(4);
-  await schemas.resolve(new Set([4]), notAborted());
+  await resolve(schemas, new Set([4]), notAborted());
   registry.ids.delete(KNOWN_ID);
-  await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toEqual(new Set([5]));
+  await expect(resolve(schemas, new Set([5]), notAborted())).resolves.toEqual(new Set([5]));
 
   registry.ids.add(KNOWN_ID).delete(4);
-  await expect(schemas.resolve(new Set([5]), notAborted())).resolves.toEqual(new Set([5]));
+  await expect(resolve(schemas, new Set([5]), notAborted())).resolves.toEqual(new Set([5]));
 });
 
 test('an outage at any try is passed on, and the next call starts again', async () => {
@@ -203,16 +221,16 @@ test('an outage at any try is passed on, and the next call starts again', async 
   registry.onAsk = () => {
     if (clock.now() >= 5_000) throw outage;
   };
-  await expect(schemas.resolve(new Set([5]), notAborted())).rejects.toBe(outage);
+  await expect(resolve(schemas, new Set([5]), notAborted())).rejects.toBe(outage);
 
   registry.onAsk = () => undefined;
   const before = clock.now();
-  await schemas.resolve(new Set([5]), notAborted());
+  await resolve(schemas, new Set([5]), notAborted());
   expect(clock.now() - before).toBe(10_000);
 });
 
 test.each([0, -1])('id %d, which no registry has, is not asked for', async (id) => {
-  await schemas.resolve(new Set([id]), notAborted());
+  await resolve(schemas, new Set([id]), notAborted());
 
   expect(registry.asked).toEqual([]);
   expect(clock.delaysMs).toEqual([]);
@@ -228,7 +246,7 @@ describe('when the caller gives up', () => {
   test('before any request, nothing is requested', async () => {
     controller.abort();
 
-    await expect(schemas.resolve(new Set([5]), controller.signal)).rejects.toThrow(DecodingAbortedError);
+    await expect(resolve(schemas, new Set([5]), controller.signal)).rejects.toThrow(DecodingAbortedError);
     expect(registry.asked).toEqual([]);
   });
 
@@ -241,7 +259,7 @@ describe('when the caller gives up', () => {
       },
     };
 
-    const resolved = resolutionOf(registry, abortingClock).resolve(new Set([5]), controller.signal);
+    const resolved = resolve(resolutionOf(registry, abortingClock), new Set([5]), controller.signal);
 
     await expect(resolved).rejects.toThrow(DecodingAbortedError);
     expect(registry.asked).toEqual([5]);
@@ -251,7 +269,7 @@ describe('when the caller gives up', () => {
     const hanging = resolutionOf(registry, clock);
     registry.schemaById = () => new Promise(() => undefined);
 
-    const resolved = hanging.resolve(new Set([5]), controller.signal);
+    const resolved = resolve(hanging, new Set([5]), controller.signal);
     controller.abort();
 
     await expect(resolved).rejects.toThrow(DecodingAbortedError);
@@ -270,25 +288,127 @@ describe('however many schemas producers register', () => {
     for (let id = 1; id <= 1_000; id++) registry.ids.add(id);
   });
 
-  test('only the ones that were asked for last are kept', async () => {
-    const all = new Set([...registry.ids]);
-    expect(await schemas.resolve(all, notAborted())).toEqual(new Set());
+  test('only the ones that were asked for last are kept, and usual ones are not dropped for large ones', async () => {
+    registry.ids.add(5_000);
+    const usual = { type: 'string' };
+    const answer = registry.schemaById.bind(registry);
+    registry.schemaById = (id) => (id === 5_000 ? Promise.resolve(usual) : answer(id));
+    await resolve(schemas, new Set([5_000]), notAborted());
+    const all = new Set(Array.from({ length: 1_000 }, (_, i) => i + 1));
+    expect(await resolve(schemas, all, notAborted())).toEqual(new Set());
     const kept = [...all].filter((id) => schemas.get(id) !== undefined);
-    expect(kept).toEqual([...all].slice(-20));
+    expect(kept).toEqual([...all].slice(-10));
+    expect(schemas.get(5_000)).toBe(JSON.stringify(usual));
   });
 
   test('one that was dropped is not unknown: it is asked for again', async () => {
-    await schemas.resolve(registry.ids, notAborted());
+    await resolve(schemas, registry.ids, notAborted());
     expect(schemas.get(7)).toBeUndefined();
-    expect(await schemas.read(7, notAborted())).toBe(JSON.stringify(large(7)));
-    expect(registry.timesAsked(7)).toBe(2);
-    expect(await schemas.read(7, notAborted())).toBe(JSON.stringify(large(7)));
+    expect(await resolve(schemas, new Set([7]), notAborted())).toEqual(new Set());
+    expect(schemas.get(7)).toBe(JSON.stringify(large(7)));
     expect(registry.timesAsked(7)).toBe(2);
   });
 
-  test('one that was dropped and is then denied waits for the registry, and does not count as unknown', async () => {
-    await schemas.resolve(registry.ids, notAborted());
-    registry.ids.delete(7);
-    await expect(schemas.read(7, notAborted())).rejects.toThrow(RegistryUnavailableError);
+  test('no more than CHARACTERS_A_SECOND are compiled, and a usual schema does not wait for that', async () => {
+    await resolve(schemas, registry.ids, notAborted());
+    const characters = 1_000 * 100_000;
+    expect(clock.now()).toBeGreaterThan((characters / CHARACTERS_A_SECOND - 2) * 1_000);
+    registry.schemaById = () => Promise.resolve({ type: 'string' });
+    const before = clock.now();
+    await resolve(schemas, new Set([5_000]), notAborted());
+    expect(clock.now()).toBe(before);
+  });
+});
+
+describe('a registry that does not answer every request', () => {
+  const many = new Set(Array.from({ length: 10_000 }, (_, i) => 100 + i));
+  let failing: (request: number) => RegistryUnavailableError | null;
+  let requests: number;
+
+  beforeEach(() => {
+    requests = 0;
+    registry.onAsk = () => {
+      const failure = failing(++requests);
+      if (requests > 10 * many.size) throw new Error('too many requests');
+      if (failure !== null) throw failure;
+    };
+  });
+
+  /** Calls again after each failure, as a partition does. @returns the number of calls */
+  async function decided(ids: ReadonlySet<number>): Promise<number> {
+    const search = schemas.search(ids);
+    for (let calls = 1; calls < 300; calls++) {
+      try {
+        await search.advance(
+          notAborted(),
+          () => false,
+          () => undefined,
+        );
+        expect([...ids].every((id) => search.isUnknown(id))).toBe(true);
+        return calls;
+      } catch (error) {
+        if (!(error instanceof RegistryUnavailableError)) throw error;
+        await clock.delay(error.retryAfterMs ?? 50);
+      }
+    }
+    throw new Error('not decided');
+  }
+
+  test('one failure in 200 requests does not undo the other answers', async () => {
+    failing = (request) => (request % 200 === 0 ? new RegistryUnavailableError('503') : null);
+    await decided(many);
+    expect(requests).toBeLessThan(2.2 * many.size);
+    expect(clock.now()).toBeLessThan(60_000);
+  });
+
+  test('a registry with a limit of requests decides some ids in each portion, and is left alone when it asks for that', async () => {
+    const limited = new Set([...many].slice(0, 500));
+    let second = -1;
+    let left = 0;
+    let refused = 0;
+    failing = () => {
+      if (Math.floor(clock.now() / 1_000) > second) [second, left] = [Math.floor(clock.now() / 1_000), 25];
+      if (left-- > 0) return null;
+      refused++;
+      return new RegistryUnavailableError('429', { retryAfterMs: 1_000 });
+    };
+    const calls = await decided(limited);
+    expect(refused).toBeLessThanOrEqual(8 * calls);
+    expect(clock.now()).toBeLessThan(150_000);
+  });
+
+  test('after an outage, the 10 s of the ids that could not be requested in it begin again', async () => {
+    failing = () => (clock.now() >= 5_000 && clock.now() < 9_000 ? new RegistryUnavailableError('down') : null);
+    const search = schemas.search([...many].slice(0, 20));
+    const untilOneIsDecided = () =>
+      search.advance(
+        notAborted(),
+        () => search.openCount < 20,
+        () => undefined,
+      );
+    for (let isDown = true; isDown;) {
+      isDown = await untilOneIsDecided().then(
+        () => false,
+        () => true,
+      );
+      await clock.delay(50);
+    }
+    expect(clock.now()).toBeGreaterThanOrEqual(9_000 + UNKNOWN_AFTER_MS);
+  });
+
+  test('the reason says how many ids the registry has denied', async () => {
+    failing = () => (clock.now() >= 5_000 ? new RegistryUnavailableError('429', { retryAfterMs: 7 }) : null);
+    const search = schemas.search(many);
+    const advanced = search.advance(
+      notAborted(),
+      () => false,
+      () => undefined,
+    );
+    await expect(advanced).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /^429; before that, it denied 99\d\d schema ids of the records read, such as 1/,
+      ) as string,
+      retryAfterMs: 7,
+    });
   });
 });

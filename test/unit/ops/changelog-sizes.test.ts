@@ -40,7 +40,7 @@ class Instance {
     return passTime(this.#clock, ms);
   }
 
-  async told(): Promise<string[]> {
+  async sizes(): Promise<string[]> {
     const lines = (await this.#registry.metrics()).matchAll(/^company_sync_changelog_size_bytes(.*)$/gm);
     return [...lines].map(([, value]) => value ?? '');
   }
@@ -58,14 +58,14 @@ afterEach(() => instance.end());
 
 test('each partition that runs here is measured, a new one soon, and each again after five minutes', async () => {
   await instance.pass(1);
-  expect(await instance.told()).toEqual(['{partition="3"} 700']);
+  expect(await instance.sizes()).toEqual(['{partition="3"} 700']);
   instance.assigned.set(4, RUNNING);
   instance.answer = (partition) => Promise.resolve(partition);
   await instance.pass(10_000);
-  expect(await instance.told()).toEqual(['{partition="3"} 700', '{partition="4"} 4']);
+  expect(await instance.sizes()).toEqual(['{partition="3"} 700', '{partition="4"} 4']);
   expect(instance.asked).toEqual([3, 4]);
   await instance.pass(5 * MINUTE_MS);
-  expect(await instance.told()).toEqual(['{partition="3"} 3', '{partition="4"} 4']);
+  expect(await instance.sizes()).toEqual(['{partition="3"} 3', '{partition="4"} 4']);
 });
 
 test('a partition that has left has no value any more, and neither has one without an answer', async () => {
@@ -74,7 +74,7 @@ test('a partition that has left has no value any more, and neither has one witho
   instance.assigned.delete(3);
   instance.answer = () => Promise.reject(new Error('no leader'));
   await instance.pass(5 * MINUTE_MS);
-  expect(await instance.told()).toEqual([]);
+  expect(await instance.sizes()).toEqual([]);
   expect(instance.warnings).toEqual(['could not get the size of the changelog']);
 });
 
@@ -82,6 +82,6 @@ test('a missing permission is logged once', async () => {
   instance.assigned.set(4, RUNNING);
   instance.answer = () => Promise.resolve(null);
   await instance.pass(20 * MINUTE_MS);
-  expect(await instance.told()).toEqual([]);
+  expect(await instance.sizes()).toEqual([]);
   expect(instance.warnings).toEqual([expect.stringContaining('grant Describe on the cluster')]);
 });

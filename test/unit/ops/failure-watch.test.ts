@@ -182,8 +182,10 @@ test('parts of the whole instance can fail too, and every failure is a metric', 
   expect(watch.failing()).toEqual([
     { part: 'group', partition: null, failingSince: SINCE_START, cause: 'the coordinator is loading' },
   ]);
-  const told = [...(await registry.metrics()).matchAll(/^company_sync_failing_seconds(.*)$/gm)].map(([, line]) => line);
-  expect(told.sort()).toEqual([
+  const series = [...(await registry.metrics()).matchAll(/^company_sync_failing_seconds(.*)$/gm)].map(
+    ([, line]) => line,
+  );
+  expect(series.sort()).toEqual([
     '{part="client-settings",partition=""} 0',
     '{part="group",partition=""} 60',
     '{part="partition",partition="3"} 0',

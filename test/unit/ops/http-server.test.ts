@@ -100,9 +100,9 @@ test('answers without a token contain no address, whatever an error quotes', asy
   for (const path of ['/readyz', '/livez', '/metrics'])
     expect(await (await get(path, null)).text()).not.toContain('broker-7');
   expect((await readiness()).failing).toHaveLength(3);
-  const told = SCHEMAS.partitions.parse(await (await get('/partitions')).json());
-  expect(told.starting).toContain(address);
-  expect(told.failing?.map(({ cause }) => cause)).toEqual(Array(3).fill(expect.stringContaining(address)));
+  const answer = SCHEMAS.partitions.parse(await (await get('/partitions')).json());
+  expect(answer.starting).toContain(address);
+  expect(answer.failing?.map(({ cause }) => cause)).toEqual(Array(3).fill(expect.stringContaining(address)));
 });
 
 test('an instance is not ready while a part fails again and again, even at moments when that part runs', async () => {
@@ -130,9 +130,9 @@ test.each([
   const running = dependencies.run(stop.signal);
   await passTime(clock, 2 * UNREACHABLE_AFTER_MS);
   const unreachable = { dependency: name, reachable: false, unreachableSince: '1970-01-01T00:00:01.000Z' };
-  const told = await readiness();
-  expect(told).toMatchObject({ status, ready: status === 200 });
-  expect(told.dependencies.filter(({ reachable }) => reachable !== true)).toEqual([unreachable]);
+  const answer = await readiness();
+  expect(answer).toMatchObject({ status, ready: status === 200 });
+  expect(answer.dependencies.filter(({ reachable }) => reachable !== true)).toEqual([unreachable]);
   stop.abort();
   await passTime(clock, 1_000);
   await running;

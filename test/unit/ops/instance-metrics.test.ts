@@ -66,7 +66,7 @@ test('the oldest hold is reported while it exists and the partition is here; a p
     },
     local: { statuses: () => assigned, committed: () => readable?.committed() ?? null },
   });
-  const told = async (): Promise<string[]> => {
+  const linesOf = async (): Promise<string[]> => {
     await lookOnce((given, signal) => {
       current = given;
       return metrics.run(signal);
@@ -75,25 +75,25 @@ test('the oldest hold is reported while it exists and the partition is here; a p
   };
 
   const line = 'company_sync_oldest_hold_timestamp_seconds{partition="3"} 1704067205';
-  expect(await told()).toEqual([line]);
+  expect(await linesOf()).toEqual([line]);
   expect(await registry.metrics()).toMatch(/^company_sync_dead_letter_retention_seconds \+Inf$/m);
   readable = null; // as while it is restored
-  expect(await told()).toEqual([line]);
+  expect(await linesOf()).toEqual([line]);
   readable = store;
   company.settle();
   company.setHold('3/7', null);
   company.setCompany(NEW_COMPANY);
   await store.apply(encodeChanges([company], positionRow(2), positionRow(1)), positionRow(2), 0);
   store.confirm(2);
-  expect(await told()).toEqual([]);
+  expect(await linesOf()).toEqual([]);
 
   company.settle();
   hold(company, '3/9', 'undecodable', JANUARY_2024_MS + 9_000);
   await store.apply(encodeChanges([company], positionRow(3), positionRow(2)), positionRow(3), 0);
   store.confirm(3);
-  expect(await told()).toHaveLength(1);
+  expect(await linesOf()).toHaveLength(1);
   assigned.clear();
-  expect(await told()).toEqual([]);
+  expect(await linesOf()).toEqual([]);
   await store.close();
 });
 

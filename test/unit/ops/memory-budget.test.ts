@@ -23,11 +23,11 @@ test.each([
   ['of the machine where the group has none, which libuv tells as 0', 0, totalmem()],
   ['of the machine where libuv tells the largest number', 2 ** 64, totalmem()],
 ])('the limit is that %s', (_whose, ofGroup, limitBytes) => {
-  const told = jest.spyOn(process, 'constrainedMemory').mockReturnValue(ofGroup);
+  const limitOfGroup = jest.spyOn(process, 'constrainedMemory').mockReturnValue(ofGroup);
   try {
     expect(memoryBudget({ info: () => undefined, warn: () => undefined })).toMatchObject({ limitBytes });
   } finally {
-    told.mockRestore();
+    limitOfGroup.mockRestore();
   }
 });
 

@@ -40,11 +40,11 @@ test('a closed partition has no lag, no restore and no state: its next owner rep
   }
   observer.state(1, { state: 'closed', reason: null });
   observer.lag(1, 7); // looked up before it was closed
-  const told = await registry.metrics();
+  const text = await registry.metrics();
   for (const gauge of ['lag_records', 'restore_remaining_records', 'partition_state'])
-    expect(told).not.toContain(`company_sync_${gauge}{partition="1"`);
-  expect(told).toContain('company_sync_lag_records{partition="2"} 5');
-  expect(told).toContain('company_sync_restore_remaining_records{partition="2"} 7');
+    expect(text).not.toContain(`company_sync_${gauge}{partition="1"`);
+  expect(text).toContain('company_sync_lag_records{partition="2"} 5');
+  expect(text).toContain('company_sync_restore_remaining_records{partition="2"} 7');
 });
 
 test('the outcomes of records add up to the number of records', async () => {
@@ -57,8 +57,8 @@ test('the outcomes of records add up to the number of records', async () => {
     cachedCompanies: 6,
     ignored: { final: 4, refresh: 1, stale: 2, 'nothing-to-do': 0 },
   });
-  const told = await registry.metrics();
-  const counts = [...told.matchAll(/^company_sync_decisions_total\{decision="(.*)"\} (\d+)$/gm)];
+  const text = await registry.metrics();
+  const counts = [...text.matchAll(/^company_sync_decisions_total\{decision="(.*)"\} (\d+)$/gm)];
   expect(Object.fromEntries(counts.map(([, decision, count]) => [decision, Number(count)]))).toEqual({
     applied: 8,
     announced: 2,
@@ -68,21 +68,21 @@ test('the outcomes of records add up to the number of records', async () => {
     'ignored-stale': 2,
     'ignored-nothing-to-do': 0,
   });
-  expect(told).toContain('company_sync_cache_companies_total{result="hit"} 6');
-  expect(told).toContain('company_sync_cache_companies_total{result="miss"} 2');
+  expect(text).toContain('company_sync_cache_companies_total{result="hit"} 6');
+  expect(text).toContain('company_sync_cache_companies_total{result="miss"} 2');
 });
 
 test('a counter whose labels are known begins at 0', async () => {
-  const told = await registry.metrics();
+  const text = await registry.metrics();
   const decisions = [
     'applied',
     'announced',
     'dead-letter',
     ...Object.keys(NOTHING_IGNORED).map((why) => `ignored-${why}`),
   ];
-  for (const decision of decisions) expect(told).toContain(`company_sync_decisions_total{decision="${decision}"} 0`);
+  for (const decision of decisions) expect(text).toContain(`company_sync_decisions_total{decision="${decision}"} 0`);
   for (const policy of ['FIRST_DATASET', 'ALL_DATASETS'])
-    expect(told).toContain(`company_sync_announced_total{policy="${policy}"} 0`);
+    expect(text).toContain(`company_sync_announced_total{policy="${policy}"} 0`);
 });
 
 test('a restore that starts again counts its records again, and each report adds only new ones', async () => {
@@ -123,9 +123,9 @@ test('an announcement counts from the record that completed its company to its c
   observer.announced(1, announcement, completing);
   observer.announced(1, announcement, { ...completing, timestamp: NOW + 1 }); // stamped by a clock that is ahead
   observer.announced(1, announcement, { ...completing, timestamp: -1 }); // not a date
-  const told = await registry.metrics();
-  expect(told).toContain('company_sync_announcement_latency_seconds_sum 2.5');
-  expect(told).toContain('company_sync_announcement_latency_seconds_count 2');
+  const text = await registry.metrics();
+  expect(text).toContain('company_sync_announcement_latency_seconds_sum 2.5');
+  expect(text).toContain('company_sync_announcement_latency_seconds_count 2');
 });
 
 test('records whose timestamp is not a date are counted', async () => {

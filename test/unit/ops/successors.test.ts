@@ -6,7 +6,7 @@ import { readableLogger } from '../../support/log-lines.js';
 const US: StateHolder = { memberId: 'us', httpAddress: 'http://us', standbys: [], statePositions: new Map() };
 
 /** The log lines, as `level message`. */
-async function told(options: Partial<SuccessorsOptions>): Promise<string[]> {
+async function loggedLines(options: Partial<SuccessorsOptions>): Promise<string[]> {
   const { logger, lines } = readableLogger();
   const never = new Promise<void>(() => undefined);
   await new Successors({
@@ -29,7 +29,7 @@ test('partitions with the same result share a line, and the current position of 
     [0, 99_990],
     [1, 199_000],
   ]);
-  const lines = await told({
+  const lines = await loggedLines({
     holders: () => Promise.resolve([one, US, other]),
     client: { standbyPositions: (address) => Promise.resolve(address === 'http://one' ? positions : new Map()) },
   });
@@ -40,8 +40,13 @@ test('partitions with the same result share a line, and the current position of 
 });
 
 test('a standby that does not answer counts with its position at its last join', async () => {
-  const one = { memberId: 'one', httpAddress: 'http://one', standbys: [0, 1, 2], statePositions: new Map([[0, 99_000]]) };
-  const lines = await told({
+  const one = {
+    memberId: 'one',
+    httpAddress: 'http://one',
+    standbys: [0, 1, 2],
+    statePositions: new Map([[0, 99_000]]),
+  };
+  const lines = await loggedLines({
     holders: () => Promise.resolve([US, one]),
     client: { standbyPositions: () => Promise.reject(new Error('frozen')) },
   });
@@ -54,12 +59,12 @@ test('a standby that does not answer counts with its position at its last join',
 test('an address that is our own as well is not asked', async () => {
   const one = { memberId: 'one', httpAddress: 'http://us', standbys: [0, 1, 2], statePositions: new Map() };
   const standbyPositions = jest.fn(() => Promise.resolve(new Map<number, number>()));
-  await told({ holders: () => Promise.resolve([US, one]), client: { standbyPositions } });
+  await loggedLines({ holders: () => Promise.resolve([US, one]), client: { standbyPositions } });
   expect(standbyPositions).not.toHaveBeenCalled();
 });
 
 test('a stop does not wait for missing answers', async () => {
-  const lines = await told({
+  const lines = await loggedLines({
     holders: () => new Promise(() => undefined),
     clock: { now: () => 0, delay: () => Promise.resolve() },
   });

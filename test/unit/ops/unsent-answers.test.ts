@@ -128,7 +128,7 @@ test('unread metrics do not keep others from getting metrics', async () => {
 });
 
 test('an answer of any size is sent if no other is unsent; read answers do not count', () => {
-  const unsent = new AddressShares({ all: 100, perAddress: 50 });
+  const unsent = new AddressShares({ total: 100, perAddress: 50 });
   expect(unsent.hasRoomFor(1_000, 'a')).toBe(true);
   unsent.take(1_000, 'a');
   expect([unsent.hasRoomFor(1, 'a'), unsent.hasRoomFor(1, 'b')]).toEqual([false, false]);

@@ -44,7 +44,7 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
   const { sharedTopic, fails, staysOpen = false, isOthers = false, isToldByFew = false, lastCommit = null } = rest;
   const opened = { ...OPEN, highWatermark: rest.openUpTo ?? OPEN.highWatermark };
   const did: string[] = [];
-  const told: unknown[] = [];
+  const reports: unknown[] = [];
   const looked: string[] = [];
   const asked: string[] = [];
   const left = [...outcomes];
@@ -97,27 +97,27 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
       },
     },
     observer: {
-      leftOpen: (...what: unknown[]) => told.push(what),
+      leftOpen: (...what: unknown[]) => reports.push(what),
     } as Partial<PipelineContext['observer']> as PipelineContext['observer'],
   };
   const result = await fence(context as PipelineContext, PARTITION).catch((error: unknown) => error);
-  return { context: context as PipelineContext, did, told, looked, asked, result };
+  return { context: context as PipelineContext, did, reports, looked, asked, result };
 }
 
 const FENCE = `fence app-${TOPICS.input}-1`;
 
 test('if nothing is open, the owner gets the fenced producer', async () => {
-  const { did, told } = await fenced({ outcomes: ['commit'] });
+  const { did, reports } = await fenced({ outcomes: ['commit'] });
   expect(did).toEqual([FENCE]);
-  expect(told).toEqual([]);
+  expect(reports).toEqual([]);
 });
 
 test.each([TOPICS.changelog, TOPICS.synchronized, TOPICS.deadLetter, TOPICS.stalled])(
   'a committed transaction that is open in %s is committed there too',
   async (topic) => {
-    const { did, told } = await fenced({ outcomes: ['commit', 'commit'], open: [topic] });
+    const { did, reports } = await fenced({ outcomes: ['commit', 'commit'], open: [topic] });
     expect(did).toEqual([FENCE, `commit ${EVERYWHERE}`, 'discard', FENCE]);
-    expect(told).toEqual([[1, 'commit', [`${topic}/1 from offset 5 on`]]]);
+    expect(reports).toEqual([[1, 'commit', [`${topic}/1 from offset 5 on`]]]);
   },
 );
 
@@ -127,9 +127,9 @@ test('an aborted transaction that is open somewhere is aborted there too', async
 });
 
 test('a pending offset alone counts as open', async () => {
-  const { did, told } = await fenced({ outcomes: ['commit', 'commit'], offsetIsPending: true });
+  const { did, reports } = await fenced({ outcomes: ['commit', 'commit'], offsetIsPending: true });
   expect(did).toEqual([FENCE, `commit ${EVERYWHERE}`, 'discard', FENCE]);
-  expect(told).toEqual([[1, 'commit', [`the group's offset of ${TOPICS.input}/1`]]]);
+  expect(reports).toEqual([[1, 'commit', [`the group's offset of ${TOPICS.input}/1`]]]);
 });
 
 describe('an acknowledged commit that is open while the transaction after it failed', () => {

@@ -17,17 +17,17 @@ beforeEach(() => (opened = []));
 
 function logsOf(partitions: readonly Log[]): Pick<Logs, 'bounds' | 'reader'> {
   const logOf = ({ partition }: TopicPartition) => partitions[partition] as Log;
-  const bounds = (at: TopicPartition) => Promise.resolve({ start: 0, end: logOf(at).length });
-  const reader = (at: TopicPartition, from: number) => {
-    opened.push({ ...at, from });
+  const bounds = (partition: TopicPartition) => Promise.resolve({ start: 0, end: logOf(partition).length });
+  const reader = (partition: TopicPartition, from: number) => {
+    opened.push({ ...partition, from });
     let position = from;
     let close: () => void = () => undefined;
     const next = (count: number) => {
       expect(count).toBe(1);
-      const one = logOf(at)[position];
+      const one = logOf(partition)[position];
       if (one === 'unreadable')
         return Promise.reject(
-          new UnreadableBatchError(at, { firstOffset: position, nextOffset: position + 1, why: 'damaged' }, ''),
+          new UnreadableBatchError(partition, { firstOffset: position, nextOffset: position + 1, why: 'damaged' }, ''),
         );
       if (one === 'hangs')
         return new Promise((_, reject) => {

@@ -149,7 +149,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
       open: () => Promise.resolve({ ...forward(disk), close: () => Promise.resolve() }),
       setAside: never,
     },
-    decode: (records) => Promise.resolve(records.map((record) => kafka.decodeOne(record))),
+    decode: (records) => ({ next: () => Promise.resolve(records.map((record) => kafka.decodeOne(record))) }),
     encodeDeadLetter: () => ({ key: null, value: Buffer.alloc(1), headers: [] }),
     transactions: {
       fence: () => {

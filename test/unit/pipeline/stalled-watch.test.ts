@@ -36,7 +36,7 @@ class Watched {
   byMost = true;
   throttledMs = 0;
   loadBytes = Infinity;
-  readonly told: string[] = [];
+  readonly reported: string[] = [];
   readonly counts: PendingCompanies[] = [];
   readonly watch: StalledWatch;
   #changelogEnd = 0;
@@ -61,7 +61,7 @@ class Watched {
     };
     const observer: Partial<PipelineObserver> = {
       step: () => undefined,
-      stalled: (_partition, { companyId }) => this.told.push(companyId),
+      stalled: (_partition, { companyId }) => this.reported.push(companyId),
       companies: (_partition, counts) => this.counts.push(counts),
     };
     const context: Partial<PipelineContext> = {
@@ -143,9 +143,9 @@ test("a backlog is not a stall: no company is judged before the partition has re
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(5, INPUT_END - 1);
-  expect(watched.told).toEqual([]);
+  expect(watched.reported).toEqual([]);
   await watched.look(1, INPUT_END);
-  expect(watched.told).toEqual(['quiet']);
+  expect(watched.reported).toEqual(['quiet']);
 });
 
 test('every stall is reported once, with its flag in the store, over many slices and passes', async () => {
@@ -155,7 +155,7 @@ test('every stall is reported once, with its flag in the store, over many slices
   );
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(9);
-  expect([...watched.told].sort()).toEqual(names.slice(0, 400).sort());
+  expect([...watched.reported].sort()).toEqual(names.slice(0, 400).sort());
   expect(await Promise.all([watched.flagOf('company 0'), watched.flagOf('company 400')])).toEqual([true, false]);
   expect(watched.counts).toEqual(Array(3).fill({ pending: 450, held: 0, stalled: 400 }));
 });
@@ -165,10 +165,10 @@ test('if a broker does not return the end of the input, the partition runs on, a
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.inputEnd = new BrokerError('away');
   await watched.look(2);
-  expect(watched.told).toEqual([]);
+  expect(watched.reported).toEqual([]);
   watched.inputEnd = INPUT_END;
   await watched.look(1);
-  expect(watched.told).toEqual(['quiet']);
+  expect(watched.reported).toEqual(['quiet']);
 });
 
 test('no pass begins before it is due', async () => {
@@ -185,10 +185,10 @@ test('no pass runs while the brokers throttle: a transaction that is open meanwh
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.throttledMs = 1;
   await watched.look(3);
-  expect(watched.told).toEqual([]);
+  expect(watched.reported).toEqual([]);
   watched.throttledMs = 0;
   await watched.look(1);
-  expect(watched.told).toEqual(['quiet']);
+  expect(watched.reported).toEqual(['quiet']);
 });
 
 test('a clock that is set back does not stop the watch', async () => {
@@ -212,12 +212,12 @@ test('a company whose records have no date waits from the first pass that finds 
   });
   watched.now = EPOCH_HOUR * HOUR_MS;
   await watched.look(1);
-  expect(watched.told).toEqual([]);
+  expect(watched.reported).toEqual([]);
   expect(watched.counts).toEqual([{ pending: 4, held: 0, stalled: 0 }]);
   expect((await watched.rowOf('seconds')).progressHour).toBe(EPOCH_HOUR);
   watched.now = EPOCH_HOUR * HOUR_MS + STALLED_AFTER_MS + HOUR_MS;
   await watched.look(1);
-  expect(watched.told.sort()).toEqual(['microseconds', 'minus', 'missing', 'seconds']);
+  expect(watched.reported.sort()).toEqual(['microseconds', 'minus', 'missing', 'seconds']);
 });
 
 test('an end of the input from too few brokers is not used: it may be old', async () => {
@@ -225,10 +225,10 @@ test('an end of the input from too few brokers is not used: it may be old', asyn
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.byMost = false;
   await watched.look(3);
-  expect(watched.told).toEqual([]);
+  expect(watched.reported).toEqual([]);
   watched.byMost = true;
   await watched.look(1);
-  expect(watched.told).toEqual(['quiet']);
+  expect(watched.reported).toEqual(['quiet']);
 });
 
 describe('finished companies', () => {
@@ -254,7 +254,7 @@ describe('finished companies', () => {
     expect(watched.counts).toEqual([{ pending: 3, held: 0, stalled: 3 }]);
     await watched.look(2); // One slice for each pass.
     expect(watched.counts).toEqual(Array(3).fill({ pending: 3, held: 0, stalled: 3 }));
-    expect(watched.told.sort()).toEqual(['pending 0', 'pending 1', 'pending 2']);
+    expect(watched.reported.sort()).toEqual(['pending 0', 'pending 1', 'pending 2']);
   });
 
   test('a pass over marks finds all companies, over several slices', async () => {
@@ -262,7 +262,7 @@ describe('finished companies', () => {
     await watched.look(3); // The pass that makes the marks.
     await watched.look(3);
     expect(watched.counts).toEqual(Array(2).fill({ pending: 450, held: 0, stalled: 450 }));
-    expect(watched.told).toHaveLength(450);
+    expect(watched.reported).toHaveLength(450);
   });
 });
 
@@ -274,8 +274,8 @@ test('a slice loads no more stalled companies than fit into memory', async () =>
   });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   watched.loadBytes = 1;
-  for (const told of [['a'], ['a', 'b'], ['a', 'b', 'c']]) {
+  for (const expected of [['a'], ['a', 'b'], ['a', 'b', 'c']]) {
     await watched.look(1);
-    expect(watched.told).toEqual(told);
+    expect(watched.reported).toEqual(expected);
   }
 });

@@ -216,8 +216,8 @@ class TakeOver {
   /** What is left of the changelog are markers. */
   #readerOfNothing(): LogReader {
     const { changelog = EMPTY, provedChangelog, restoredUpTo } = this.situation;
-    const told = this.#isProved ? (provedChangelog ?? changelog) : changelog;
-    const end = restoredUpTo ?? told.end;
+    const bounds = this.#isProved ? (provedChangelog ?? changelog) : changelog;
+    const end = restoredUpTo ?? bounds.end;
     return {
       next: () => Promise.resolve({ records: [], nextOffset: end, endOffset: end, leaderEpoch: -1 }),
       close: () => undefined,

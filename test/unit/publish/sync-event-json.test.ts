@@ -90,6 +90,6 @@ test('a stored text that is too long is refused, with its place and length', () 
     'clientId: has 1025 bytes, and at most 1024 are allowed; ' +
       'payload.LinkSyncQueued.datasets.0.datasetId: has 1025 bytes, and at most 1024 are allowed',
   );
-  const told = { companyId: 'c', clientId: 'a', payload: { AnnouncedElsewhere: { by: 'b'.repeat(5_000) } } };
-  expect(decoded(JSON.stringify(told)).key).toBe('c');
+  const event = { companyId: 'c', clientId: 'a', payload: { AnnouncedElsewhere: { by: 'b'.repeat(5_000) } } };
+  expect(decoded(JSON.stringify(event)).key).toBe('c');
 });

@@ -106,3 +106,43 @@ test('a fault of this program is not an outage', async () => {
   const registry = new SchemaRegistry({ url: 'this is not a URL', credentials: null });
   await expect(registry.schemaById(1)).rejects.toMatchObject({ name: 'TypeError' });
 });
+
+test('large schemas are looked up one at a time, however many partitions ask; usual ones do not wait for them', async () => {
+  const large = JSON.stringify({ schema: JSON.stringify({ ...SCHEMA, doc: 'x'.repeat(500_000) }) });
+  const usual = JSON.stringify({ schema: JSON.stringify(SCHEMA) });
+  const found = new Set<string>();
+  let underWay = 0;
+  let most = 0;
+  const registry = await registryThat(({ url = '' }, response) => {
+    if (url === '/schemas/ids/1') return void response.end(usual);
+    // The first answer is not read to its end.
+    if (!found.has(url)) return void (found.add(url), response.end(large));
+    most = Math.max(most, ++underWay);
+    setTimeout(() => {
+      underWay--;
+      response.end(large);
+    }, 20);
+  });
+  const order: string[] = [];
+  const lookUp = async (id: number, what: string) => {
+    expect(await registry.schemaById(id)).toMatchObject(SCHEMA);
+    order.push(what);
+  };
+  await Promise.all([...Array.from({ length: 30 }, (_, i) => lookUp(100 + i, 'large')), lookUp(1, 'usual')]);
+  expect(most).toBe(1);
+  expect(order.indexOf('usual')).toBeLessThan(25);
+});
+
+test.each([
+  [429, '7', 7_000],
+  [429, undefined, 1_000],
+  [503, '86400', 60_000],
+  [503, undefined, null],
+  [500, '7', null],
+])('an answer %d with Retry-After %s asks for a pause of %s ms', async (status, after, retryAfterMs) => {
+  const registry = await registryThat((_request, response) => {
+    if (after !== undefined) response.setHeader('retry-after', after);
+    response.writeHead(status).end();
+  });
+  await expect(registry.schemaById(1)).rejects.toMatchObject({ name: 'RegistryUnavailableError', retryAfterMs });
+});

@@ -54,18 +54,21 @@ describe('before the first fencing', () => {
       shadowOf: null,
       outbound: ['synchronized', 'stalled'],
       logs: {
-        bounds: (at: TopicPartition) =>
+        bounds: (partition: TopicPartition) =>
           Promise.resolve({
             ...SEEN_BY_MOST,
             start: 0,
             end: 5,
-            highWatermark: open.includes(nameOf(at)) ? 8 : 5,
-            byMost: nameOf(at) !== byFew,
+            highWatermark: open.includes(nameOf(partition)) ? 8 : 5,
+            byMost: nameOf(partition) !== byFew,
           }),
         committedOffset: ({ partition }: TopicPartition) =>
           Promise.resolve({ offset: unread.includes(partition) ? 1 : 5, leaderEpoch: -1 }),
-        pendingOffset: (at: TopicPartition) =>
-          Promise.resolve({ isPending: nameOf(at) === pending, byMost: `offset of ${nameOf(at)}` !== byFew }),
+        pendingOffset: (partition: TopicPartition) =>
+          Promise.resolve({
+            isPending: nameOf(partition) === pending,
+            byMost: `offset of ${nameOf(partition)}` !== byFew,
+          }),
       },
       unfenced: {
         producersOf: (ids: readonly string[]) => {

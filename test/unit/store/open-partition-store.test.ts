@@ -148,13 +148,13 @@ test('a store that is open elsewhere is waited for, not set aside', async () => 
 describe('with another user waiting for the folder', () => {
   /** The names of the folders that were set aside; the reasons are next to them. */
   const setAside = () => readdirSync(folder()).filter((name) => /aside-\w+$/.test(name));
-  const told = () => undefined;
+  const ignored = () => undefined;
 
   test('a store that turned out to be corrupt is not handed to the next user', async () => {
     await leaveStore();
     const shared = new ExclusiveStateDirectory(directory());
-    const owner = await open(shared, { onSetAside: told });
-    const next = open(shared, { onSetAside: told });
+    const owner = await open(shared, { onSetAside: ignored });
+    const next = open(shared, { onSetAside: ignored });
     owner.distrust(new CorruptStoreError('a row makes no sense'));
     await owner.close();
     const store = await next;

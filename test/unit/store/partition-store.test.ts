@@ -179,13 +179,13 @@ test('after a failed write nothing more is written: its effect is unknown', asyn
 });
 
 test('a store found to be corrupt while in use is set aside when it is closed', async () => {
-  const told: string[] = [];
+  const reasons: string[] = [];
   const failing = failingWrites(directory());
-  const store = await open(failing.directory, { onSetAside: (why) => told.push(why) });
+  const store = await open(failing.directory, { onSetAside: (why) => reasons.push(why) });
   failing.error = new CorruptStoreError('checksum');
   await expect(store.replay([], 9)).rejects.toThrow('checksum');
   await store.close();
-  expect(told).toEqual(['checksum']);
+  expect(reasons).toEqual(['checksum']);
   expect(readdirSync(live())).not.toContain(`partition-${PARTITION}`);
 });
 

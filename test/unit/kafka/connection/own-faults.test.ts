@@ -16,7 +16,7 @@ import { BrokerError } from '../../../../src/pipeline/errors.js';
 const fault = new TypeError('a fault of this program');
 const failing = () => Promise.reject(fault);
 const { signal } = new AbortController();
-const at = { topic: 'a-topic', partition: 0 };
+const partition = { topic: 'a-topic', partition: 0 };
 
 /** Nobody listens there. */
 const nowhere = { brokers: ['127.0.0.1:1'], clientId: 'test', logLevel: logLevel.NOTHING };
@@ -50,7 +50,7 @@ function boundsReader(lookUp: () => Promise<never>): LogBoundsReader {
 }
 
 test.each<[string, () => Promise<unknown>]>([
-  ['the bounds of a log', () => boundsReader(failing).bounds(at)],
+  ['the bounds of a log', () => boundsReader(failing).bounds(partition)],
   [
     'the settings of a group',
     () => findGroupConflict(askedCluster(failing), 'g', { topic: 't', settings: new Map() }, null),

@@ -46,7 +46,7 @@ async function assign(
   );
 }
 
-const told = (memberId: string, partitions: number[], position: number, numStandby = 0) =>
+const infoOf = (memberId: string, partitions: number[], position: number, numStandby = 0) =>
   encodeMemberInfo({
     httpAddress: null,
     numStandby,
@@ -60,7 +60,7 @@ const told = (memberId: string, partitions: number[], position: number, numStand
 test('whatever members send, every partition has one owner and the counts differ by at most one', async () => {
   const ofThisRelease = fc
     .tuple(fc.uuid(), fc.uniqueArray(fc.nat({ max: 30 })), fc.maxSafeNat(), fc.nat({ max: 2 ** 40 }))
-    .map((parts) => told(...parts));
+    .map((parts) => infoOf(...parts));
   const ofAnother = fc.tuple(fc.nat({ max: 255 }), ofThisRelease).map(([version, info]) => {
     info[0] = version;
     return info;
@@ -88,19 +88,21 @@ test('whatever members send, every partition has one owner and the counts differ
 });
 
 test('a member keeps its partitions, unless it has another id now and so was removed meanwhile', async () => {
-  const owner = member('b', told('b', [1], 10));
-  expect((await assign(2, [member('a', told('a', [0], 10)), owner])).get('b')?.active).toEqual([1]);
+  const owner = member('b', infoOf('b', [1], 10));
+  expect((await assign(2, [member('a', infoOf('a', [0], 10)), owner])).get('b')?.active).toEqual([1]);
   // It claims every partition, with the same positions.
-  const woken = member('a', told('before', [0, 1], 10));
+  const woken = member('a', infoOf('before', [0, 1], 10));
   expect((await assign(2, [woken, owner])).get('a')?.active).toEqual([0]);
-  expect((await assign(1, [member('a', told('before', [0], 10)), member('b', told('b', [0], 10))])).get('b')).toEqual({
+  expect(
+    (await assign(1, [member('a', infoOf('before', [0], 10)), member('b', infoOf('b', [0], 10))])).get('b'),
+  ).toEqual({
     active: [0],
     standby: [],
   });
 });
 
 test('each member gets its standbys', async () => {
-  const shares = await assign(2, [member('a', told('a', [0], 1, 1)), member('b', told('b', [1], 1, 1))]);
+  const shares = await assign(2, [member('a', infoOf('a', [0], 1, 1)), member('b', infoOf('b', [1], 1, 1))]);
   expect(shares).toEqual(
     new Map([
       ['a', { active: [0], standby: [1] }],
@@ -119,10 +121,10 @@ test('an assignment of another release, or one that says nothing, has no standby
 });
 
 const settings = (...pairs: [string, string][]) => new Map(pairs);
-const withSettings = (told: ReadonlyMap<string, string>, topics?: string[]) => (memberId: string) =>
+const withSettings = (settings: ReadonlyMap<string, string>, topics?: string[]) => (memberId: string) =>
   member(
     memberId,
-    encodeMemberInfo({ ...NOTHING_TOLD, httpAddress: `http://${memberId}`, memberId, settings: told }),
+    encodeMemberInfo({ ...NOTHING_TOLD, httpAddress: `http://${memberId}`, memberId, settings }),
     topics,
   );
 const leader = { ...NOTHING_TOLD, settings: settings(['EVENT_NAMESPACE', 'ours'], ['registry', 'id 1']) };

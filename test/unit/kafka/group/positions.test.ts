@@ -262,8 +262,8 @@ describe('setting', () => {
 
   test.each(['input', 'changelog'])('is refused while too few brokers name the leader of the %s', async (log) => {
     const sources = sourcesOf(10, [null]);
-    const few = (logs: { bounds: Logs['bounds'] }) => async (at: TopicPartition) => ({
-      ...(await logs.bounds(at)),
+    const few = (logs: { bounds: Logs['bounds'] }) => async (partition: TopicPartition) => ({
+      ...(await logs.bounds(partition)),
       byMost: false,
     });
     const { inputLogs, changelogLogs } = sources;

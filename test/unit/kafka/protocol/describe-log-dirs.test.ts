@@ -47,8 +47,8 @@ test.each([
   ['which may not be told', [], { bytes: null, errorCode: 0 }],
   ['whose folder is lost', [{ errorCode: 56 }], { bytes: null, errorCode: 56 }],
   ['of another leader', [{}], { bytes: null, errorCode: ERROR_CODES.NOT_LEADER_OR_FOLLOWER }],
-])('the size of a log %s', async (_, folders: readonly Folder[], told) => {
-  expect(await sizeOf(folders)).toEqual(told);
+])('the size of a log %s', async (_, folders: readonly Folder[], size) => {
+  expect(await sizeOf(folders)).toEqual(size);
 });
 
 test('a broker that does not know the request is not asked', async () => {

@@ -93,7 +93,7 @@ const { signal } = new AbortController();
 let logs: MemoryLogs;
 const opened: ClientSettings[] = [];
 /** Its progress and its errors. */
-const told: string[] = [];
+const reports: string[] = [];
 
 function open(decode: typeof decodeText = decodeText, maxBytes?: number): ClientSettings {
   const settings = new ClientSettings({
@@ -103,8 +103,8 @@ function open(decode: typeof decodeText = decodeText, maxBytes?: number): Client
     clock,
     logger,
     ...(maxBytes === undefined ? {} : { maxBytes }),
-    onProgress: () => told.push('progress'),
-    onError: (error) => told.push((error as Error).message),
+    onProgress: () => reports.push('progress'),
+    onError: (error) => reports.push((error as Error).message),
   });
   opened.push(settings);
   return settings;
@@ -124,7 +124,7 @@ async function until(condition: () => boolean): Promise<void> {
 beforeEach(() => {
   logs = new MemoryLogs();
   logged.length = 0;
-  told.length = 0;
+  reports.length = 0;
 });
 
 afterEach(() => Promise.all(opened.splice(0).map((settings) => settings.close())));
@@ -153,8 +153,8 @@ test('settings from a broker that is cut off are not ready', async () => {
   const settings = open();
   let ready = false;
   const becomingReady = settings.ready(signal).then(() => (ready = true));
-  await until(() => told.length > 0);
-  expect(told[0]).toContain('too few brokers answer');
+  await until(() => reports.length > 0);
+  expect(reports[0]).toContain('too few brokers answer');
   expect(ready).toBe(false);
   logs.staleEnd = null;
   await becomingReady;
@@ -232,7 +232,7 @@ test('default choices take no memory, and neither do withdrawn choices', async (
   const settings = open(decodeText, room);
   await settings.ready(signal);
   expect(settings.policyOf('a')).toBe('ALL_DATASETS');
-  expect(told).toEqual(Array(told.length).fill('progress'));
+  expect(reports).toEqual(Array(reports.length).fill('progress'));
 });
 
 test('more choices than the limit are reported: a start waits, and the former choices stay in force', async () => {
@@ -241,14 +241,14 @@ test('more choices than the limit are reported: a start waits, and the former ch
   const settings = open(decodeText, room);
   let ready = false;
   const becomingReady = settings.ready(signal).then(() => (ready = true));
-  const errors = () => told.filter((one) => one !== 'progress');
+  const errors = () => reports.filter((one) => one !== 'progress');
   await until(() => errors().length > 0);
   expect(errors()[0]).not.toContain('compacted');
   expect(errors()[0]).toMatch(
     /^4 clients have chosen ALL_DATASETS, which takes \d+ bytes .* at most 210 are allowed\. Delete/,
   );
   await until(() => errors().length > 2);
-  expect([ready, settings.policyOf('a'), told.includes('progress')]).toEqual([false, undefined, false]);
+  expect([ready, settings.policyOf('a'), reports.includes('progress')]).toEqual([false, undefined, false]);
 
   logs.records.splice(3);
   await becomingReady;
@@ -263,7 +263,7 @@ test('deleted choices no longer count, although the topic still contains them', 
   const settings = open(decodeText, room);
   await settings.ready(signal);
   for (const id of ['a', 'b', 'c', 'd']) logs.append(id, `${id}=ALL_DATASETS`);
-  await until(() => told.some((one) => one !== 'progress'));
+  await until(() => reports.some((one) => one !== 'progress'));
   logs.append('b', null);
   await until(() => settings.policyOf('b') === undefined);
   expect(['a', 'c', 'd'].map((id) => settings.policyOf(id))).toEqual(Array(3).fill('ALL_DATASETS'));
@@ -278,8 +278,8 @@ test('choices that need more than twice the limit are not read: the topic must b
   for (const id of ids) logs.append(id, `${id}=ALL_DATASETS`);
   for (const id of ids.slice(3)) logs.append(id, null);
   const settings = open(decodeText, 3 * 70);
-  await until(() => told.length > 0);
-  expect(told[0]).toMatch(/^7 clients .* Delete the choices .* the topic must also be compacted/);
+  await until(() => reports.length > 0);
+  expect(reports[0]).toMatch(/^7 clients .* Delete the choices .* the topic must also be compacted/);
   logs.records.splice(3);
   await settings.ready(signal);
   expect(settings.policyOf('a')).toBe('ALL_DATASETS');

@@ -60,13 +60,13 @@ test('an opening that hangs ends with an error for all who wait, and the next ar
   const hanging = { closeLarge: () => void closed.push('hanging') };
   let end: (bytes: number) => void = () => undefined;
   const outcomes: unknown[] = [];
-  const told = (outcome: Promise<void>) => outcome.catch((error: unknown) => outcomes.push(error));
-  void told(large.open(hanging, () => new Promise((resolve) => (end = resolve))));
-  void told(large.open(holder(), () => Promise.resolve(1)));
+  const noteError = (outcome: Promise<void>) => outcome.catch((error: unknown) => outcomes.push(error));
+  void noteError(large.open(hanging, () => new Promise((resolve) => (end = resolve))));
+  void noteError(large.open(holder(), () => Promise.resolve(1)));
   await passTime(clock, 59_000);
   expect(outcomes).toEqual([]);
   await passTime(clock, 1_000);
-  void told(large.open(holder(), () => Promise.resolve(1)));
+  void noteError(large.open(holder(), () => Promise.resolve(1)));
   await turn();
   expect(outcomes).toEqual([expect.any(LateOpeningError), expect.any(LateOpeningError), expect.any(LateOpeningError)]);
 

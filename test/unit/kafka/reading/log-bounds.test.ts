@@ -112,8 +112,8 @@ test('bounds have their topic and leader epoch, and whether most brokers have na
   const world = new World();
   world.leader = { address: 'b3:9092', epoch: 5 };
   world.view = { topicId: 'id', byMost: false };
-  const told = { topicId: 'id', leaderEpoch: 5, byMost: false };
-  expect(await world.reader().bounds(AT)).toEqual({ start: 7, end: 7, highWatermark: 7, ...told });
+  const view = { topicId: 'id', leaderEpoch: 5, byMost: false };
+  expect(await world.reader().bounds(AT)).toEqual({ start: 7, end: 7, highWatermark: 7, ...view });
 });
 
 test("the request for the end of an epoch has the leader's own known epoch", async () => {

@@ -1,0 +1,88 @@
+/**
+ * Keeps compiled schemas by id, within a limit of memory, and limits how much is compiled in a second.
+ *
+ * Producers may register any number of schemas, and use more of them in turn than are kept. Each use would then request
+ * and compile one, in the thread that all partitions share. So a batch that needs more than the limit waits. Large
+ * schemas are kept apart from the others: they neither displace the usual ones nor delay them.
+ */
+import type { Clock } from '../lib/clock.js';
+
+/** Schemas with more characters are large. Usual ones have a few thousand. */
+export const LARGE_CHARACTERS = 64 * 1_024;
+/**
+ * Characters of the kept schemas: hundreds of schemas of the usual size, and the same again of large ones. A compiled
+ * schema of optional texts takes 34 bytes for each character (`npm run bench:costs`). So all together are about 70 MB of
+ * such schemas. The latest schema is kept whatever its length.
+ */
+export const MAX_KEPT_CHARACTERS = 1_024 * 1_024;
+/** Characters compiled in a second. They take about 25 ms of the thread. */
+export const CHARACTERS_A_SECOND = 4 * 1_024 * 1_024;
+/** After a second without new schemas, those of a second are compiled without a wait. */
+const BURST_MS = 1_000;
+/** Limits the wait if the machine's clock is set back. */
+const MAX_WAIT_MS = 60_000;
+
+interface Kept<T> {
+  readonly compiled: T;
+  readonly characters: number;
+}
+
+export class KeptSchemas<T> {
+  readonly #usual = new Pool<T>();
+  readonly #large = new Pool<T>();
+
+  constructor(private readonly clock: Clock) {}
+
+  get(id: number): T | undefined {
+    return this.#usual.get(id) ?? this.#large.get(id);
+  }
+
+  /** Keeps a schema. If there are too many, drops those kept longest ago. */
+  keep(id: number, compiled: T, characters: number): void {
+    this.#usual.drop(id);
+    this.#large.drop(id);
+    this.#poolOf(characters).keep(id, { compiled, characters });
+  }
+
+  /** Waits if more than CHARACTERS_A_SECOND were compiled. Call it after compiling a schema of this many characters. */
+  async pace(characters: number, signal: AbortSignal): Promise<void> {
+    const waitMs = this.#poolOf(characters).waitMsAfter(characters, this.clock.now());
+    if (waitMs > 0) await this.clock.delay(waitMs, signal);
+  }
+
+  #poolOf(characters: number): Pool<T> {
+    return characters > LARGE_CHARACTERS ? this.#large : this.#usual;
+  }
+}
+
+class Pool<T> {
+  /** In the order in which they were compiled, oldest first. */
+  readonly #kept = new Map<number, Kept<T>>();
+  #characters = 0;
+  /** When the characters compiled so far are paid for. */
+  #paidAt = -Infinity;
+
+  get(id: number): T | undefined {
+    return this.#kept.get(id)?.compiled;
+  }
+
+  keep(id: number, kept: Kept<T>): void {
+    this.#kept.set(id, kept);
+    this.#characters += kept.characters;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#characters <= MAX_KEPT_CHARACTERS || oldest === id) break;
+      this.drop(oldest);
+    }
+  }
+
+  drop(id: number): void {
+    this.#characters -= this.#kept.get(id)?.characters ?? 0;
+    this.#kept.delete(id);
+  }
+
+  waitMsAfter(characters: number, now: number): number {
+    const from = Math.min(Math.max(now, this.#paidAt), now + MAX_WAIT_MS);
+    this.#paidAt = from + (characters / CHARACTERS_A_SECOND) * 1_000;
+    return this.#paidAt - now - BURST_MS;
+  }
+}

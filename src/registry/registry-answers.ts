@@ -1,0 +1,101 @@
+/** What a schema registry answers, and what that means. */
+import { UnusableSchema } from '../avro/schema.js';
+import { RegistryUnavailableError } from '../decode/schema-source.js';
+import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
+import { isTooDeep } from '../lib/json-depth.js';
+import type { RegisteredText } from './schema-references.js';
+
+/** Enough: a registry keeps each schema in a Kafka record, which has at most 1 MB by default. */
+export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/** The longest pause that a registry may ask for, and the pause if it refuses a request as one too many. */
+const MAX_PAUSE_MS = 60_000;
+const USUAL_PAUSE_MS = 1_000;
+/** The most characters of the registry's own text in a message. */
+const MAX_WORDS_LENGTH = 2_000;
+/** The error codes with which a registry denies a subject, a version or a schema, in an answer with status 404. */
+export const NO_SUCH_SUBJECT = 40401;
+export const NO_SUCH_VERSION = 40402;
+export const NO_SUCH_SCHEMA = 40403;
+export const NO_OWN_COMPATIBILITY = 40408;
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** The limit of bytes that the answer exceeds; null if it does not. If it does, `body` is empty. */
+  readonly exceeds: number | null;
+  /** The pause that the registry asks for; null if it asks for none. */
+  readonly retryAfterMs: number | null;
+}
+
+/** The pause that the registry asks for, in milliseconds; null if it asks for none. */
+export function pauseAskedFor({ status, headers }: Response): number | null {
+  const seconds = Number(headers.get('retry-after') ?? NaN);
+  if (status !== 429 && !(status === 503 && seconds > 0)) return null;
+  return seconds > 0 ? Math.min(seconds * 1_000, MAX_PAUSE_MS) : USUAL_PAUSE_MS;
+}
+
+/**
+ * Whether the answer is a denial of the registry itself. A 404 of a proxy in front of the registry does not have such
+ * an error code.
+ */
+export function isDenied({ status, body }: Answer, codes: readonly number[]): boolean {
+  return status === 404 && typeof body.error_code === 'number' && codes.includes(body.error_code);
+}
+
+export function unusable(path: string, { status, body, exceeds, retryAfterMs }: Answer): RegistryUnavailableError {
+  const text = exceeds === null ? textIn({ body }) : `more than ${exceeds} bytes`;
+  const message = text === '' ? '' : `: ${text}`;
+  const hint = status === 401 || status === 403 ? ' (check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD)' : '';
+  return new RegistryUnavailableError(`the schema registry answered ${path} with ${status}${message}${hint}`, {
+    retryAfterMs,
+  });
+}
+
+export function textIn({ body }: Pick<Answer, 'body'>): string {
+  return typeof body.message === 'string' ? body.message.slice(0, MAX_WORDS_LENGTH) : '';
+}
+
+/** The body of a response; null if it has more than `maxBytes`. */
+export function textOf(response: Response, maxBytes: number): Promise<string | null> {
+  return boundedText(response, maxBytes).catch((error: unknown) => {
+    if (error instanceof AnswerTooLargeError) return null;
+    throw error;
+  });
+}
+
+/** The schema in an answer; null if the registry does not have it. @throws RegistryUnavailableError */
+export function registeredText(answer: Answer, path: string, denials: readonly number[]): RegisteredText {
+  if (isDenied(answer, denials)) return null;
+  if (answer.status !== 200) throw unusable(path, answer);
+  // A schema of another type is a usable answer: it cannot be a SyncEvent.
+  const { schema, schemaType, references } = answer.body;
+  if (typeof schema !== 'string') throw unusable(path, answer);
+  if (schemaType !== undefined && schemaType !== 'AVRO')
+    return unusableSchema(`the schema is not Avro but ${JSON.stringify(schemaType)}`);
+  if (isTooDeep(schema)) return unusableSchema('the schema nests too many types');
+  return { schema: parseObject(schema), references };
+}
+
+function unusableSchema(why: string): RegisteredText {
+  return { schema: new UnusableSchema(why), references: [] };
+}
+
+function parseObject(text: string): object {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    // A bare "string" is also a schema.
+    return typeof parsed === 'object' && parsed !== null ? parsed : { type: parsed };
+  } catch {
+    return { type: text };
+  }
+}
+
+export function asRecord(text: string): Record<string, unknown> {
+  if (isTooDeep(text)) return {}; // no registry makes such an answer
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  } catch {
+    return {}; // The body is not JSON, so it is not from a registry. Only the status counts.
+  }
+}
