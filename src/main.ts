@@ -19,7 +19,14 @@ import { mustNotWriteAsShadow, UsageError } from './command/command.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { secretsIn } from './security-settings.js';
 import { typedSettingsOf } from './command/printed-command.js';
-import { printLine, printText, printToStandardError, type Print } from './command/print.js';
+import {
+  EXIT_OUTPUT_CLOSED,
+  OutputError,
+  printText,
+  printToStandardError,
+  standardOutput,
+  type Print,
+} from './command/print.js';
 import { hiderOf } from './lib/hide-secrets.js';
 import { reasonOf } from './lib/reason-of.js';
 import { systemClock } from './lib/system-clock.js';
@@ -32,16 +39,35 @@ type TypedCommand = Extract<CommandLine, { kind: 'command' }>;
 
 const schemasFolder = fileURLToPath(new URL('../schemas', import.meta.url));
 
-process.exitCode = await main(process.argv.slice(2));
+const output = standardOutput();
+process.exitCode = await mainUnlessClosed(process.argv.slice(2));
+// The last lines may be in a pipe that is closed before they are read: then this is known only later.
+process.once('exit', (code) => {
+  if (code === 0 && output.error !== null) process.exitCode = exitCodeOf(output.error);
+});
+
+async function mainUnlessClosed(argv: readonly string[]): Promise<number> {
+  try {
+    return await main(argv);
+  } catch (error) {
+    if (!(error instanceof OutputError)) throw error;
+    if (!error.isClosed) printToStandardError(`company-sync: ${error.message}`);
+    return exitCodeOf(error);
+  }
+}
+
+function exitCodeOf({ isClosed }: OutputError): number {
+  return isClosed ? EXIT_OUTPUT_CLOSED : 1;
+}
 
 async function main(argv: readonly string[]): Promise<number> {
   const line = await parseCommandLine(argv);
   switch (line.kind) {
     case 'help':
-      printText(line.text, printLine);
+      printText(line.text, output.print);
       return 0;
     case 'version':
-      printLine(version());
+      output.print(version());
       return 0;
     case 'faults':
       return refuse(line.faults, line.about);
@@ -63,7 +89,7 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
   const hide = hiderOf(secretsIn(config));
   const level = name === 'run' ? config.logLevel : 'silent';
   const logger = createLogger({ level, pid: process.pid, hide, now: () => systemClock.now() });
-  const print: Print = (text, colour) => printLine(hide(text), colour);
+  const print: Print = (text, colour) => output.print(hide(text), colour);
   const printError = (line: string) => printToStandardError(hide(line));
   const typedSettings = typedSettingsOf(settings);
   const context = {
@@ -80,6 +106,7 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
     mustNotWriteAsShadow(name, command, config);
     return await command.run(context, flags, argument);
   } catch (error) {
+    if (error instanceof OutputError) throw error;
     if (error instanceof UsageError) return refuse(error.faults, name);
     const lines = faultsOf(error);
     if (typedSettings !== '' && lines.some((line) => line.includes('company-sync ')))

@@ -117,6 +117,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     topics: names,
     decidingSettings: parts.decidingSettings,
     allDatasetsFrom: config.allDatasetsFrom,
+    mayBeFirstStart: config.consents.includes('used-outbound-topic'),
     mayChangeSettings: config.consents.includes('changed-settings'),
     endProcess: parts.onCrash,
     stalledAfterMs: config.stalledAfterMs,

@@ -1,19 +1,15 @@
 /** `company-sync companies seed`: writes input records that mark companies as announced by another system. */
-import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
-import { misplacedByDefault } from '../kafka/topics/keyed-by-default.js';
-import { RecordSender } from '../kafka/topics/record-sender.js';
-import { partitionsOf } from '../kafka/topics/topics.js';
-import type { LogRecord, RecordToWrite } from '../lib/record.js';
+import type { RecordSender } from '../kafka/topics/record-sender.js';
+import type { RecordToWrite } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
-import type { SyncEventRecords } from '../publish/sync-event-json.js';
 import { command, requiredTextFlag, textFlag, type CommandContext } from './command.js';
-import { commandLogs, LOGS_READ } from './command-logs.js';
 import { companies, maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { CompanyIdList } from './company-id-list.js';
 import { mustBeReadable } from './input-file.js';
+import { INPUT_SENDER_READS, withInputSender } from './input-sender.js';
 import { shellQuoted } from '../lib/shell-command.js';
 import { progressTo } from './progress.js';
-import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
+import { syncEventJson, syncEventRecords } from './schemas.js';
 
 const MAX_PRINTED_FAULTS = 20;
 /** The number of records that are kept in memory. */
@@ -35,13 +31,12 @@ const flags = {
   ...SILENCING_FLAGS,
 };
 
-const READS = [...LOGS_READ, ...INPUT_SCHEMA_READS] as const;
-type Part = (typeof READS)[number];
+type Part = (typeof INPUT_SENDER_READS)[number];
 
 export const companiesSeedCommand = command({
   summary: 'mark companies as announced by another system, so that company-sync does not announce them',
   flags,
-  reads: READS,
+  reads: INPUT_SENDER_READS,
   writesInput: true,
   moreHelp: `Use this command if another system has announced companies before. For each company it writes an AnnouncedElsewhere
 record to the input topic. The record silences the company permanently, even if the company waits, is on hold, or was
@@ -61,7 +56,7 @@ sends the first record. If a line is not an id, it sends nothing. Millions of id
 `,
   exit: [
     'all records were sent, or the dry run is finished',
-    'nothing was sent (a line is not an id, or nobody confirmed), or the brokers refused a record',
+    'nothing was sent (a line is not an id, nobody confirmed, or the platform has another partitioner), or the brokers refused a record',
   ],
   async run(context, typed) {
     const { config, schemasFolder, typedSettings, print } = context;
@@ -77,12 +72,14 @@ sends the first record. If a line is not an id, it sends nothing. Millions of id
       if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
       const json = await syncEventJson(schemasFolder);
       const records = await syncEventRecords(config, json);
-      await mustBeKeyedByDefault(context, records);
       const payload = { AnnouncedElsewhere: { by } };
       // A list of ids does not name the clients, and the record does not need them.
       const recordOf = (companyId: string) =>
         records.recordOf(json.eventOf(JSON.stringify({ companyId, clientId: '', payload })));
-      await sendAll(context, ids, recordOf, silenced.count);
+      const { count } = silenced;
+      await withInputSender(context, { command: 'companies seed', records }, (sender) =>
+        sendAll(context, sender, ids, recordOf, count),
+      );
     } finally {
       await ids.close();
     }
@@ -115,38 +112,14 @@ async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanie
   return silenced;
 }
 
-/**
- * @throws Error if the platform writes records to other partitions: all records of a company must be in one partition
- */
-async function mustBeKeyedByDefault(context: CommandContext<Part>, records: SyncEventRecords): Promise<void> {
-  const { config, logger } = context;
-  const topic = config.topics.syncEvents;
-  const partitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topic);
-  const logs = commandLogs('companies seed', context);
-  try {
-    // Records of an earlier seed are where this command put them.
-    const isPlatforms = ({ value }: LogRecord) => records.payloadOf(value) !== 'AnnouncedElsewhere';
-    const found = await misplacedByDefault(logs, topic, partitions, isPlatforms);
-    if (found === null) return;
-    const { partition, offset, defaultPartition } = found;
-    throw new Error(
-      `the platform does not use Kafka's default partitioner: record ${partition}/${offset} of ${topic} would be in ` +
-        `partition ${defaultPartition}. Nothing was sent, because the records would not reach the companies' state: ask ` +
-        `the platform team to write AnnouncedElsewhere records with their own producer`,
-    );
-  } finally {
-    await logs.close();
-  }
-}
-
 async function sendAll(
-  { config, logger, print }: CommandContext<Part>,
+  { config, print, printError }: CommandContext<Part>,
+  sender: RecordSender,
   ids: CompanyIdList,
   recordOf: (companyId: string) => RecordToWrite,
   count: number,
 ): Promise<void> {
   const topic = config.topics.syncEvents;
-  const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
   let sent = 0;
   const progress = progressTo(print, systemClock);
   const send = async (portion: readonly RecordToWrite[]): Promise<void> => {
@@ -164,12 +137,10 @@ async function sendAll(
     }
     await send(portion);
   } catch (error) {
-    print(
+    printError(
       `${sent} of ${count} records were sent before the error: run the command again; marking a company twice does no harm`,
     );
     throw error;
-  } finally {
-    await sender.close();
   }
   print(`${companies(sent)} marked as announced elsewhere, by records of ${topic}`);
 }

@@ -1,14 +1,14 @@
 /** A list of companyIds in a file, one per line. Memory does not grow with the list. */
 import { isUtf8 } from 'node:buffer';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { temporaryFolder } from '../lib/temporary-folder.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 
 /** Longer than any id. A file with a longer line is not a list of ids. */
 const MAX_LINE_BYTES = 65_536;
+const CHUNK_BYTES = 65_536;
 const LINE_FEED = 0x0a;
 const BYTE_ORDER_MARK = '\uFEFF';
 
@@ -24,35 +24,37 @@ export interface ListedLine {
 export class CompanyIdList {
   private constructor(
     private readonly file: string,
-    /** The temporary folder that was created for the file; null if no folder was needed. */
-    private readonly folder: string | null,
+    /** The copy of an input that can be read only once; null if no copy was needed. */
+    private readonly copy: FileHandle | null,
   ) {}
 
   /**
-   * Opens the list. If the input is not a regular file, such as a pipe, it is first copied to a file in TMPDIR.
+   * Opens the list. If the input is not a regular file, such as a pipe, it is first copied to a file in TMPDIR. That file
+   * has no name any more, so the system removes it even if this process is killed.
    * @param file - for standard input
    */
   static async open(file: string): Promise<CompanyIdList> {
     if (file !== '-' && (await stat(file)).isFile()) return new CompanyIdList(file, null);
-    const folder = await temporaryFolder('company-ids-');
-    const list = new CompanyIdList(join(folder, 'ids'), folder);
+    const copy = await namelessFile();
     try {
-      await pipeline(file === '-' ? process.stdin : createReadStream(file), createWriteStream(list.file));
+      const input: AsyncIterable<Buffer> = file === '-' ? process.stdin : createReadStream(file);
+      for await (const chunk of input) await copy.appendFile(chunk);
     } catch (error) {
-      await list.close();
+      await copy.close();
       throw error;
     }
-    return list;
+    return new CompanyIdList(file, copy);
   }
 
   async close(): Promise<void> {
-    if (this.folder !== null) await rm(this.folder, { recursive: true, force: true });
+    await this.copy?.close();
   }
 
   /** Yields ids and faults in the order of the file. Empty lines and comments are skipped. */
   async *lines(): AsyncGenerator<ListedLine, void, undefined> {
     let number = 0;
-    for await (const bytes of linesOf(this.file)) {
+    const chunks = this.copy === null ? createReadStream(this.file) : chunksOf(this.copy);
+    for await (const bytes of linesOf(chunks, this.file)) {
       number++;
       const line = readLine(bytes, number);
       if (line !== null) yield { number, companyId: null, fault: null, ...line };
@@ -60,9 +62,29 @@ export class CompanyIdList {
   }
 }
 
-async function* linesOf(file: string): AsyncGenerator<Buffer, void, undefined> {
+/** Opens a new file for reading and writing, and removes its name. */
+async function namelessFile(): Promise<FileHandle> {
+  const folder = await temporaryFolder('company-ids-');
+  try {
+    return await open(join(folder, 'ids'), 'wx+');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Reads a file from its start, whatever was read of it before. */
+async function* chunksOf(file: FileHandle): AsyncGenerator<Buffer, void, undefined> {
+  for (let position = 0; ;) {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(CHUNK_BYTES), 0, CHUNK_BYTES, position);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    position += bytesRead;
+  }
+}
+
+async function* linesOf(chunks: AsyncIterable<Buffer>, file: string): AsyncGenerator<Buffer, void, undefined> {
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of createReadStream(file) as AsyncIterable<Buffer>) {
+  for await (const chunk of chunks) {
     let from = 0;
     for (let end = chunk.indexOf(LINE_FEED); end !== -1; end = chunk.indexOf(LINE_FEED, from)) {
       yield joined(rest, chunk.subarray(from, end));

@@ -1,8 +1,11 @@
-/** Asks before many companies are silenced, because silencing cannot be undone. */
+/** Asks before companies are silenced, because silencing cannot be undone. */
 import { flagSwitch } from './command.js';
 import { consentTyped } from './consent.js';
 
-/** The number of companies that may be silenced without asking: as many as a person can check by reading. */
+/**
+ * The number of companies that may be silenced without asking, if a person wrote the records: as many as a person can
+ * check by reading.
+ */
 const UNASKED_COMPANIES = 100;
 /** The number of companies that a dry run prints. */
 const MAX_NAMED = 100;
@@ -14,6 +17,11 @@ export class SilencedCompanies {
 
   add(companyId: string): void {
     if (++this.count <= MAX_NAMED) this.#named.push(companyId);
+  }
+
+  /** Names a single company by its id, as a JSON string. */
+  inWords(): string {
+    return this.count === 1 ? `company ${JSON.stringify(this.#named[0])}` : companies(this.count);
   }
 
   /** Lines with the number of companies and their ids, each id as a JSON string. */
@@ -30,9 +38,14 @@ export const SILENCING_FLAGS = {
 };
 type SilencingFlags = Readonly<Record<keyof typeof SILENCING_FLAGS, boolean>>;
 
+interface Asking {
+  readonly consent?: (question: string) => Promise<boolean>;
+  readonly unasked?: number;
+}
+
 /**
- * Decides whether to send. With --dry-run, prints what would be silenced. Asks if there are more companies than a
- * person can check.
+ * Decides whether to send. With --dry-run, prints what would be silenced. Asks if there are more than `unasked`
+ * companies.
  *
  * @param again the command as it was typed, without --dry-run
  * @param consent asks a person; returns false without a terminal
@@ -42,18 +55,18 @@ export async function maySilence(
   flags: SilencingFlags,
   again: string,
   print: (line: string) => void,
-  consent: (question: string) => Promise<boolean> = consentTyped,
+  { consent = consentTyped, unasked = UNASKED_COMPANIES }: Asking = {},
 ): Promise<'send' | 'dry-run' | 'refused'> {
   if (flags['dry-run']) {
     for (const line of silenced.lines()) print(line);
     print(`nothing was sent: to send, run ${again}`);
     return 'dry-run';
   }
-  if (silenced.count <= UNASKED_COMPANIES || flags.yes) return 'send';
-  const asked = await consent(`Silence ${companies(silenced.count)} permanently? You cannot undo it.`);
+  if (silenced.count <= unasked || flags.yes) return 'send';
+  const asked = await consent(`Silence ${silenced.inWords()} permanently? You cannot undo it.`);
   if (asked) return 'send';
   print(
-    `nothing was sent: the records would silence ${companies(silenced.count)} permanently, and nobody confirmed that. ` +
+    `nothing was sent: the records would silence ${silenced.inWords()} permanently, and nobody confirmed that. ` +
       `To see which companies, run ${again} --dry-run. To send, run ${again} --yes`,
   );
   return 'refused';

@@ -2,27 +2,21 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
-import { isBadRecord } from '../decode/bad-record.js';
 import { createSyncEventDecoder, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
 import type { InputEvent } from '../domain/events.js';
-import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
-import { partitionsOf } from '../kafka/topics/topics.js';
-import { NO_HEADERS, type LogRecord, type RecordToWrite } from '../lib/record.js';
+import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { loadReaderSchemas } from '../lib/schema-files.js';
 import { systemClock } from '../lib/system-clock.js';
-import { MINUTE_MS } from '../lib/time-units.js';
 import type { DeadLetter } from '../publish/dead-letter.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
-import { DeadLetterReader, READER_READS, type Watched } from './dead-letter-reader.js';
+import { DeadLetterReader, READER_READS, type ReadDeadLetter, type Watched } from './dead-letter-reader.js';
+import { decodeAgain } from './decode-again.js';
 import type { InputAfterwards, RecordIds } from './input-afterwards.js';
 import { mustBeReadable } from './input-file.js';
+import type { Originals } from './original-record.js';
 import type { RecordId } from './repair-attempts.js';
 import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
-
-const DECODED_AT_ONCE = 1_000;
-/** The time limit for the registry to return the schemas of one portion. */
-const DECODE_TIMEOUT_MS = MINUTE_MS;
 
 /** The parts of the configuration that `DeadLetterDesk` reads. */
 export const DESK_READS = [...READER_READS, ...SCHEMA_TOPICS, 'schemaRegistry'] as const;
@@ -30,12 +24,11 @@ export const DESK_READS = [...READER_READS, ...SCHEMA_TOPICS, 'schemaRegistry'] 
 export class DeadLetterDesk {
   readonly #reader: DeadLetterReader;
   readonly #registry: SchemaRegistry;
-  #inputPartitions: Promise<number> | undefined;
   #decoder: Promise<SyncEventDecoder> | undefined;
 
   constructor(
     private readonly config: PartsOf<(typeof DESK_READS)[number]>,
-    private readonly logger: Logger,
+    logger: Logger,
     private readonly schemasFolder: string,
     printError: (line: string) => void,
   ) {
@@ -54,7 +47,7 @@ export class DeadLetterDesk {
   }
 
   /** As `DeadLetterReader.readOne`. */
-  readOne(id: RecordId): Promise<ReadDeadLetters & { readonly deadLetter: DeadLetter }> {
+  readOne(id: RecordId): Promise<ReadDeadLetter> {
     return this.#reader.readOne(id);
   }
 
@@ -63,8 +56,9 @@ export class DeadLetterDesk {
     deadLetters: readonly DeadLetter[],
     badRecords: RecordIds,
     companies: ReadonlySet<string>,
+    originals?: Originals,
   ): Promise<InputAfterwards> {
-    return this.#reader.afterwards(deadLetters, badRecords, this.#watching(companies));
+    return this.#reader.afterwards(deadLetters, badRecords, this.#watching(companies), originals);
   }
 
   /**
@@ -78,7 +72,7 @@ export class DeadLetterDesk {
     badRecords: RecordIds,
   ): Promise<string | null> {
     const watched = this.#watching(new Set([event.companyId]));
-    const afterwards = await this.#reader.afterwardsIn(home, deadLetter, badRecords, watched);
+    const afterwards = await this.#reader.afterwardsOfOne(deadLetter, home, badRecords, watched);
     return afterwards.refusalOf(event, deadLetter);
   }
 
@@ -87,7 +81,7 @@ export class DeadLetterDesk {
    * reason.
    */
   async readAgain(deadLetters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
-    return this.#decode(deadLetters.map((deadLetter) => ({ ...deadLetter, headers: NO_HEADERS })));
+    return decodeAgain(await this.#decoderNow(), deadLetters, { onTimeout: (why) => `${why}: run the command again` });
   }
 
   /** Reads a file with one line of JSON, in the format of `events send`. @throws MalformedLineError */
@@ -101,27 +95,23 @@ export class DeadLetterDesk {
     return { record, event };
   }
 
-  inputPartitions(): Promise<number> {
-    const { syncEvents: topic } = this.config.topics;
-    this.#inputPartitions ??= partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
-    return this.#inputPartitions;
-  }
-
   #watching(companies: ReadonlySet<string>): Watched {
     return { companies, decode: (records) => this.#decode(records) };
   }
 
+  /** @throws Error if the registry takes too long: a record that was not decoded must not count as harmless */
   async #decode(records: readonly Omit<LogRecord, 'headers'>[]): Promise<(InputEvent | string)[]> {
     if (records.length === 0) return [];
+    return decodeAgain(await this.#decoderNow(), records, {
+      onTimeout: (why) => {
+        throw new Error(`${why}: run the command again`);
+      },
+    });
+  }
+
+  #decoderNow(): Promise<SyncEventDecoder> {
     this.#decoder ??= this.#createDecoder();
-    const decoder = await this.#decoder;
-    const events: (InputEvent | string)[] = [];
-    for (let from = 0; from < records.length; from += DECODED_AT_ONCE) {
-      const piece = records.slice(from, from + DECODED_AT_ONCE).map((record) => ({ ...record, headers: NO_HEADERS }));
-      for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(DECODE_TIMEOUT_MS)))
-        events.push(isBadRecord(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
-    }
-    return events;
+    return this.#decoder;
   }
 
   async #createDecoder(): Promise<SyncEventDecoder> {

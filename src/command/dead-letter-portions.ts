@@ -6,14 +6,17 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { RecordId } from './repair-attempts.js';
 
-/** A portion has at most this many bytes, plus the last group of dead letters. */
+/** A portion ends after this many bytes, or after its last group of dead letters. */
 const PORTION_BYTES = 32 * 1024 * 1024;
-/** This also limits the data of the input that is kept for the companies of a portion. */
+/** As above. This also limits the data of the input that is kept for the companies of a portion. */
 const PORTION_DEAD_LETTERS = 1_000;
+/** A group may make a portion this many times as large. Then the group is divided. */
+const MOST_FOR_A_GROUP = 4;
 
 /**
  * Divides the dead letters, in the order in which they came, into portions. One repair replaces a dead letter and its
- * failed repairs, so they are in one portion.
+ * failed repairs, so they are in one portion, unless there are too many: anyone may write dead letters that claim to be
+ * failed repairs of one record.
  *
  * @param sizes bytes of each dead letter
  */
@@ -36,8 +39,10 @@ export function portionsOf(
   let portionBytes = Infinity;
   let latest = -1;
   for (const { id, first } of inOrder) {
-    const isFull = portionBytes >= bytes || (portions.at(-1)?.size ?? 0) >= count;
-    if (isFull && first !== latest) {
+    const size = portions.at(-1)?.size ?? 0;
+    const isFull = portionBytes >= bytes || size >= count;
+    const isOverfull = portionBytes >= MOST_FOR_A_GROUP * bytes || size >= MOST_FOR_A_GROUP * count;
+    if (isOverfull || (isFull && first !== latest)) {
       portions.push(new Set());
       portionBytes = 0;
     }

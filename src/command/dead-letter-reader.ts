@@ -1,23 +1,19 @@
 /** Reads dead letters, and the input records after them. */
 import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
-import { isDate } from '../domain/policy.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
+import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
-import { HOUR_MS } from '../lib/time-units.js';
-import { idOf, type DeadLetter } from '../publish/dead-letter.js';
+import { copyOf, idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { LOGS_READ, troublePrinter } from './command-logs.js';
-import { DeadLetterCollector, type ReadDeadLetters } from './dead-letter-collector.js';
+import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
 import { InputAfterwards, type Decode, type RecordIds } from './input-afterwards.js';
+import { mayContinueElsewhere, startsAfter, startsAfterOne, startsSince } from './later-records.js';
+import { originalOf, recordAt, type Original, type Originals } from './original-record.js';
 import { readPartitions } from './read-partitions.js';
 import type { RecordId } from './repair-attempts.js';
-
-/** The largest difference between the clocks of producers. */
-const CLOCK_SKEW_MS = HOUR_MS;
-/** Codes of dead letters whose key is wrong: a repair may belong in another partition. */
-const CODES_OF_WRONG_KEYS: readonly string[] = ['missing-key', 'key-mismatch'];
 
 /** The parts of the configuration that `DeadLetterReader` reads. */
 export const READER_READS = [...LOGS_READ, 'topics.deadLetter', 'topics.syncEvents'] as const;
@@ -28,15 +24,22 @@ export interface Watched {
   readonly decode: Decode;
 }
 
+/** One dead letter, and whether it is a copy of its input record. */
+export interface ReadDeadLetter extends ReadDeadLetters {
+  readonly deadLetter: DeadLetter;
+  readonly original: Original;
+}
+
 const NOTHING_WATCHED: Watched = { companies: new Set(), decode: () => Promise.resolve([]) };
 
 export class DeadLetterReader {
   readonly #logs: KafkaLogs;
+  #hasWarned = false;
 
   constructor(
     private readonly config: PartsOf<(typeof READER_READS)[number]>,
     private readonly logger: Logger,
-    printError: (line: string) => void,
+    private readonly printError: (line: string) => void,
   ) {
     this.#logs = new KafkaLogs({
       config: kafkaConfigOf(config, logger),
@@ -65,115 +68,118 @@ export class DeadLetterReader {
     const from = new Map<number, number>();
     for (const partition of await this.#partitions(topic))
       from.set(partition, sinceMs === null ? 0 : await this.#logs.offsetSince({ topic, partition }, sinceMs));
-    const collector = this.#collectorOf((deadLetter) =>
+    const collector = new DeadLetterCollector(this.config.topics.syncEvents, (deadLetter) =>
       sinceMs !== null && deadLetter.writtenAt < sinceMs ? null : wanted(deadLetter),
     );
     await readPartitions(this.#logs, topic, from, (_partition, records) => collector.take(records));
-    return collector.result();
+    return this.#resultOf(collector);
   }
 
   /**
    * Reads the dead letter of one input record. If input and dead letters have equally many partitions, it is in the
-   * partition of that number. All other partitions are read only if it is not there.
+   * partition of that number. All other partitions are read only if it is not there. If there are several dead letters
+   * of the record, one that is a copy of the record counts, else the first.
    * @throws Error if there is no such dead letter
    */
-  async readOne(id: RecordId): Promise<ReadDeadLetters & { readonly deadLetter: DeadLetter }> {
-    const { deadLetter: topic } = this.config.topics;
+  async readOne(id: RecordId): Promise<ReadDeadLetter> {
+    const { deadLetter: topic, syncEvents } = this.config.topics;
     const partitions = await this.#partitions(topic);
-    const expected = Number(id.split('/')[0]);
+    const [expected = NaN, offset = NaN] = id.split('/').map(Number);
     const others = partitions.filter((partition) => partition !== expected);
-    const collector = this.#collectorOf((deadLetter) => (idOf(deadLetter) === id ? deadLetter : null));
+    const record = await this.#inputRecord(expected, offset);
+    let found = null as { readonly deadLetter: DeadLetter; readonly original: Original } | null;
+    const collector = new DeadLetterCollector(
+      syncEvents,
+      (deadLetter) => {
+        if (idOf(deadLetter) !== id || found?.original === 'same') return null;
+        const original = originalOf(deadLetter, record);
+        if (found === null || original === 'same') found = { deadLetter: copyOf(deadLetter), original };
+        return null;
+      },
+      focusedOn(id),
+    );
     const readFrom = (from: Map<number, number>) =>
       readPartitions(this.#logs, topic, from, (_partition, records) => collector.take(records));
 
     if (partitions.includes(expected)) await readFrom(new Map([[expected, 0]]));
-    let deadLetter = collector.result().deadLetters.at(-1);
     // If the dead letter was sent as a repair, the records that it should have replaced may have another key.
-    if (deadLetter === undefined || collector.result().attempts.targetsOf(id).length > 0)
+    if (found === null || found.original === 'differs' || collector.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
-    else if (CODES_OF_WRONG_KEYS.includes(deadLetter.code))
-      await readFrom(await this.#since(topic, others, deadLetter.writtenAt));
-    deadLetter ??= collector.result().deadLetters.at(-1);
-    if (deadLetter === undefined)
+    else if (mayContinueElsewhere(found.deadLetter, await this.#countPartitions(syncEvents))) {
+      const starts = await startsSince(this.#logs, topic, partitions.length, found.deadLetter.writtenAt);
+      starts.delete(expected);
+      await readFrom(starts);
+    }
+    if (found === null)
       throw new Error(`record ${id} has no dead letter: run company-sync dead-letters list to see all`);
-    return { ...collector.result(), deadLetter };
+    return { ...this.#resultOf(collector), ...found };
   }
 
   /**
    * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
-   * its repair may be in any partition, so all partitions are read.
+   * or if the input has got more partitions since, its repair may be in any partition, so all partitions are read.
+   * @param originals gets all records that are read
    */
   async afterwards(
     deadLetters: readonly DeadLetter[],
     badRecords: RecordIds,
     watched = NOTHING_WATCHED,
+    originals?: Originals,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
-    const partitions = await this.#partitions(topic);
-    const anywhere = deadLetters
-      .filter(({ code }) => CODES_OF_WRONG_KEYS.includes(code))
-      .map(({ writtenAt }) => writtenAt);
-    const from =
-      anywhere.length === 0
-        ? new Map<number, number>()
-        : await this.#since(
-            topic,
-            partitions,
-            anywhere.reduce((a, b) => Math.min(a, b)),
-          );
-    for (const { partition, offset } of deadLetters)
-      from.set(partition, Math.min(offset, from.get(partition) ?? Infinity));
-    for (const partition of from.keys()) if (!partitions.includes(partition)) from.delete(partition);
-    return this.#readInput(from, badRecords, watched);
+    const starts = await startsAfter(this.#logs, topic, await this.#countPartitions(topic), deadLetters);
+    return this.#readInput(starts, badRecords, watched, originals);
   }
 
   /**
-   * Reads the input of one partition after a dead letter. In another partition than its own, timestamps decide which
-   * records are later.
+   * Reads the input after one dead letter whose company is known.
+   * @param home the partition of the company now
    */
-  async afterwardsIn(
-    partition: number,
+  async afterwardsOfOne(
     deadLetter: DeadLetter,
+    home: number,
     badRecords: RecordIds,
     watched: Watched,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
-    const first =
-      partition === deadLetter.partition
-        ? deadLetter.offset + 1
-        : isDate(deadLetter.timestamp)
-          ? await this.#logs.offsetSince({ topic, partition }, deadLetter.timestamp)
-          : 0; // -1 would ask for the end, and records after the dead letter would not be seen.
-    return this.#readInput(new Map([[partition, first]]), badRecords, watched);
+    const starts = await startsAfterOne(this.#logs, topic, await this.#countPartitions(topic), deadLetter, home);
+    return this.#readInput(starts, badRecords, watched);
   }
 
-  #collectorOf(wanted: (deadLetter: DeadLetter) => DeadLetter | null): DeadLetterCollector {
-    return new DeadLetterCollector(this.config.topics.syncEvents, wanted);
+  /** Warns once, because the topic may be read several times. */
+  #resultOf(collector: DeadLetterCollector): ReadDeadLetters {
+    const result = collector.result();
+    if (result.incomplete !== null && !this.#hasWarned) this.printError(result.incomplete);
+    this.#hasWarned ||= result.incomplete !== null;
+    return result;
+  }
+
+  async #inputRecord(partition: number, offset: number): Promise<LogRecord | null> {
+    const { syncEvents: topic } = this.config.topics;
+    if (partition >= (await this.#countPartitions(topic))) return null;
+    return recordAt(this.#logs, { topic, partition }, offset);
   }
 
   async #partitions(topic: string): Promise<number[]> {
-    const count = await partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
+    const count = await this.#countPartitions(topic);
     return Array.from({ length: count }, (_, partition) => partition);
   }
 
-  /**
-   * For each partition, an offset: all records that are stamped at or after a time have this offset or a higher one.
-   * Allows for clocks of producers that differ.
-   */
-  async #since(topic: string, partitions: readonly number[], timeMs: number): Promise<Map<number, number>> {
-    const offsets = partitions.map((partition) => this.#logs.offsetSince({ topic, partition }, timeMs - CLOCK_SKEW_MS));
-    return new Map((await Promise.all(offsets)).map((offset, i) => [partitions[i] as number, offset]));
+  #countPartitions(topic: string): Promise<number> {
+    return partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
   }
 
   async #readInput(
     from: ReadonlyMap<number, number>,
     badRecords: RecordIds,
     { companies, decode }: Watched,
+    originals?: Originals,
   ): Promise<InputAfterwards> {
     const afterwards = new InputAfterwards(badRecords, companies, decode);
-    await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) =>
-      afterwards.take(partition, records),
-    );
+    await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) => {
+      originals?.take(partition, records);
+      return afterwards.take(partition, records);
+    });
     return afterwards;
   }
 }

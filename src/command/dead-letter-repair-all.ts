@@ -1,4 +1,5 @@
 /** `dead-letters repair --all`. */
+import { RECORD_NAMES } from '../decode/payload.js';
 import { type DeadLetter, idOf, sizeOf, withoutBytes } from '../publish/dead-letter.js';
 import { InstanceError } from '../ops/instance-client.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
@@ -10,9 +11,12 @@ import {
   refuseIf,
   repairOf,
   send,
+  silences,
+  wouldSend,
   type Repair,
   type Repairs,
 } from './dead-letter-repair.js';
+import { Originals, refusalOfOriginal } from './original-record.js';
 import type { RecordId } from './repair-attempts.js';
 import { judgedByTime } from './input-afterwards.js';
 import { UsageError } from './command.js';
@@ -22,27 +26,32 @@ interface RepairAllFlags {
   /** In milliseconds since the epoch. */
   readonly since: number | null;
   readonly force: boolean;
+  readonly unverified: boolean;
+  readonly 'dry-run': boolean;
 }
 
 /**
  * Sends again all dead letters that can be read now, in the order in which they came. For each of the others, prints
- * why it was not sent. If a dead letter and a repair of it can both be read, the repair is sent.
+ * why it was not sent. A dead letter that would silence its company is not sent either. If a dead letter and a repair of
+ * it can both be read, the repair is sent.
  * @returns the exit code
  */
-export async function repairAll(tools: Repairs, { code, since, force }: RepairAllFlags): Promise<number> {
+export async function repairAll(tools: Repairs, flags: RepairAllFlags): Promise<number> {
   const { desk, print } = tools;
+  const { code, since } = flags;
   const sizes = new Map<RecordId, number>();
   const read = await desk.readAll(since, (deadLetter) => {
     if (code !== null && deadLetter.code !== code) return null;
     sizes.set(idOf(deadLetter), sizeOf(deadLetter));
     return withoutBytes(deadLetter);
   });
-  const repairs = new RepairOfAll(tools, read, force);
+  const repairs = new RepairOfAll(tools, read, flags);
   for (const ids of portionsOf(read, sizes)) {
     const portion = await desk.readAll(since, (deadLetter) => (ids.has(idOf(deadLetter)) ? deadLetter : null));
     await repairs.repair(portion.deadLetters);
   }
-  print(`${repairs.repaired} of ${repairs.open} dead letters without a repair were sent again`);
+  const what = flags['dry-run'] ? 'would be sent again: nothing was sent' : 'were sent again';
+  print(`${repairs.repaired} of ${repairs.open} dead letters without a repair ${what}`);
   return 0;
 }
 
@@ -59,7 +68,7 @@ class RepairOfAll {
   constructor(
     private readonly tools: Repairs,
     private readonly read: ReadDeadLetters,
-    private readonly force: boolean,
+    private readonly flags: RepairAllFlags,
   ) {
     this.#places = new Map(read.deadLetters.map((deadLetter, place) => [idOf(deadLetter), place]));
   }
@@ -69,7 +78,8 @@ class RepairOfAll {
     const repairs = await this.#judge(deadLetters);
     for (const repair of repairs.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))) {
       try {
-        await send(this.tools, repair, null);
+        if (this.flags['dry-run']) print(wouldSend(repair));
+        else await send(this.tools, repair, null);
       } catch (error) {
         if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
         print(`${idOf(repair.deadLetter)}: not repaired: ${error.message}`);
@@ -85,11 +95,12 @@ class RepairOfAll {
     const events = await desk.readAgain(deadLetters);
     const watched = new Set(
       events.flatMap((event) =>
-        typeof event !== 'string' && judgedByTime(event, this.force) ? [event.companyId] : [],
+        typeof event !== 'string' && judgedByTime(event, this.flags.force) ? [event.companyId] : [],
       ),
     );
     const cameFirst = deadLetters.map((deadLetter) => withOffsetOfFirstFailure(deadLetter, this.read));
-    const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched);
+    const originals = new Originals(deadLetters);
+    const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched, originals);
     const repairs: Repair[] = [];
     const notRepaired: string[] = [];
     // Begins with the latest dead letter. A dead letter may itself be a failed repair. Then one new repair replaces it
@@ -102,11 +113,13 @@ class RepairOfAll {
       this.open++;
       if (isReplaced) continue;
       try {
+        if (!this.flags.unverified) refuseIf(refusalOfOriginal(originals.of(id), deadLetter));
         if (typeof event === 'string') throw new RefusedError(event);
-        const record = originalRecord(deadLetter, this.force);
-        if (judgedByTime(event, this.force))
+        const record = originalRecord(deadLetter, this.flags.force);
+        if (judgedByTime(event, this.flags.force))
           refuseIf(afterwards.refusalOf(event, withOffsetOfFirstFailure(deadLetter, this.read)));
-        const repair = repairOf(deadLetter, event, record, this.read, this.force);
+        const repair = repairOf(deadLetter, event, record, this.read, this.flags.force);
+        if (silences(event)) refuseIf(silencesCompany(repair));
         for (const recordId of repair.replaced) this.#replaced.add(recordId);
         repairs.push(repair);
       } catch (error) {
@@ -121,4 +134,11 @@ class RepairOfAll {
   #placeOf({ replaced }: Repair): number {
     return [...replaced].reduce((least, id) => Math.min(least, this.#places.get(id) ?? Infinity), Infinity);
   }
+}
+
+function silencesCompany({ deadLetter, event: { companyId, payload } }: Repair): string {
+  return (
+    `its ${RECORD_NAMES[payload.kind]} would silence company ${companyId} permanently: if that is right, run company-sync ` +
+    `dead-letters repair ${idOf(deadLetter)}`
+  );
 }

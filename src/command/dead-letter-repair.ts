@@ -1,14 +1,19 @@
 /** Repairs of dead letters: what may be sent in place of one, to which partition, and which releases go with it. */
 import { LIMIT_CODES, MAX_LISTED_HOLDS, MAX_REPAIRS } from '../domain/limits.js';
-import type { InputEvent } from '../domain/events.js';
+import { RECORD_NAMES } from '../decode/payload.js';
+import { SILENCES_COMPANY, type InputEvent } from '../domain/events.js';
+import { InstanceError } from '../ops/instance-client.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { RecordTo } from '../kafka/topics/record-sender.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
+import { maySilence, SilencedCompanies } from './confirm-silencing.js';
+import { consentTyped } from './consent.js';
 import type { DeadLetterDesk } from './dead-letter-desk.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
+import { refusalOfOriginal } from './original-record.js';
 import type { Print } from './print.js';
-import { shellQuoted } from '../lib/shell-command.js';
+import { lastWord } from './printed-command.js';
 import { asRepairOf, type RecordId } from './repair-attempts.js';
 import { judgedByTime } from './input-afterwards.js';
 import type { RepairSender } from './repair-sender.js';
@@ -46,18 +51,29 @@ interface RepairFlags {
   readonly file: string | null;
   readonly 'client-id': string | null;
   readonly force: boolean;
+  readonly unverified: boolean;
+  readonly 'dry-run': boolean;
+  readonly yes: boolean;
 }
 
-/** @returns the exit code */
+/**
+ * @param again the command as it was typed, without --dry-run
+ * @param consent asks a person; returns false without a terminal
+ * @returns the exit code
+ */
 export async function repairOne(
   tools: Repairs,
   id: RecordId,
-  { file, force, 'client-id': client }: RepairFlags,
+  flags: RepairFlags,
+  again: string,
+  consent = consentTyped,
 ): Promise<number> {
-  const { desk } = tools;
+  const { desk, print } = tools;
+  const { file, force } = flags;
   const fixed = file === null ? null : await desk.readLine(file);
   const read = await desk.readOne(id);
   const { deadLetter } = read;
+  if (!flags.unverified) refuseIf(refusalOfOriginal(read.original, deadLetter));
   const [event] = fixed === null ? await desk.readAgain([deadLetter]) : [fixed.event];
   if (event === undefined || typeof event === 'string')
     throw new Error(`the record still cannot be read (${event}): pass the corrected event with --file`);
@@ -66,8 +82,19 @@ export async function repairOne(
     const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
     refuseIf(await desk.refusalOf(event, withOffsetOfFirstFailure(deadLetter, read), partition, read.companies));
   }
-  await send(tools, repairOf(deadLetter, event, record, read, force), client);
+  const repair = repairOf(deadLetter, event, record, read, force);
+  if (flags['dry-run']) print(wouldSend(repair));
+  const silenced = new SilencedCompanies();
+  if (silences(event)) silenced.add(event.companyId);
+  const decision = await maySilence(silenced, flags, again, print, { consent, unasked: 0 });
+  if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
+  await send(tools, repair, flags['client-id']);
   return 0;
+}
+
+/** Whether the event would keep its company from ever being announced. */
+export function silences({ payload }: InputEvent): boolean {
+  return SILENCES_COMPANY[payload.kind];
 }
 
 /**
@@ -105,7 +132,7 @@ export function repairOf(
 function replacesTooMany(records: number, companyId: string): string {
   return (
     `the repair would replace ${records} records, and a record can replace at most ${MAX_REPAIRS}: lift the holds of ` +
-    `the company instead (company-sync dead-letters release ${shellQuoted(companyId)})`
+    `the company instead (company-sync dead-letters release --why 'the reason' ${lastWord(companyId)})`
   );
 }
 
@@ -156,13 +183,19 @@ export async function send(tools: Repairs, repair: Repair, client: string | null
     print(`${idOf(deadLetter)}: released company ${held} from ${inWords(lifted)}, which had its key`);
 }
 
+/** The line of a dry run about a repair that may be sent. */
+export function wouldSend({ deadLetter, event: { companyId, payload } }: Repair): string {
+  return `${idOf(deadLetter)}: would be sent, a repair for company ${companyId} (${RECORD_NAMES[payload.kind]})`;
+}
+
 interface Release {
   readonly held: string;
   readonly lifted: readonly RecordId[];
   readonly record: RecordTo;
 }
 
-function inWords(ids: readonly RecordId[]): string {
+/** The ids for a message; of very many, the first. */
+export function inWords(ids: readonly RecordId[]): string {
   const more = ids.length - MAX_NAMED_RECORDS;
   return `${ids.slice(0, MAX_NAMED_RECORDS).join(', ')}${more > 0 ? ` and ${more} more records` : ''}`;
 }
@@ -174,13 +207,28 @@ function inWords(ids: readonly RecordId[]): string {
  * gives.
  */
 async function partitionOfCompany(
-  { desk, instances }: Repairs,
+  { sender, instances }: Repairs,
   companyId: string,
   deadLetter: DeadLetter,
 ): Promise<number> {
-  const byKey = partitionOfKey(Buffer.from(companyId), await desk.inputPartitions());
+  const count = await sender.inputPartitions();
+  const byKey = partitionOfKey(Buffer.from(companyId), count);
   if (byKey === deadLetter.partition && deadLetter.key?.toString() === companyId) return byKey;
-  return (await instances.explanation(companyId)).asOf?.partition ?? byKey;
+  const { asOf } = await instances.explanation(companyId);
+  return asOf === null ? byKey : partitionIn(asOf, companyId, count);
+}
+
+/**
+ * The partition in the answer of an instance.
+ * @throws InstanceError if the input does not have it
+ */
+export function partitionIn(asOf: { readonly partition: number }, companyId: string, count: number): number {
+  const { partition } = asOf;
+  if (Number.isInteger(partition) && partition >= 0 && partition < count) return partition;
+  throw new InstanceError(
+    `an instance answered that company ${companyId} is in partition ${partition}, but the input has ${count} partitions: ` +
+      `run the command again, and check which instances are in the group`,
+  );
 }
 
 /**
@@ -200,8 +248,9 @@ async function releasesOf(
   const lifted = (others.get(held) ?? []).filter((id) => listed.size >= MAX_LISTED_HOLDS || listed.has(id));
   if (lifted.length === 0 || asOf === null) return [];
   const why = `${idOf(deadLetter)} belongs to ${event.companyId}`;
+  const partition = partitionIn(asOf, held, await sender.inputPartitions());
   const record = await sender.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);
-  return [{ held, lifted, record: { ...record, partition: asOf.partition } }];
+  return [{ held, lifted, record: { ...record, partition } }];
 }
 
 /** The client of the company. @throws UsageError if it is unknown */

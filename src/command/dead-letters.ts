@@ -2,7 +2,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { systemClock } from '../lib/system-clock.js';
-import { isoTime } from '../lib/iso-time.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { InstanceError } from '../ops/instance-client.js';
 import { type DeadLetter, idOf, withoutBytes } from '../publish/dead-letter.js';
@@ -17,13 +16,13 @@ import {
   type CommandContext,
 } from './command.js';
 import { releaseInPortions, sendReleases } from './dead-letter-release.js';
-import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { DeadLetterDesk, DESK_READS } from './dead-letter-desk.js';
 import { DeadLetterReader, READER_READS } from './dead-letter-reader.js';
-import { clientOf, repairOne, type Repairs } from './dead-letter-repair.js';
+import { bigints, described, lineOf, ORIGINALS } from './dead-letter-text.js';
+import { clientOf, partitionIn, repairOne, type Repairs } from './dead-letter-repair.js';
 import { repairAll } from './dead-letter-repair-all.js';
-import type { InputAfterwards } from './input-afterwards.js';
 import { printJson, type Print } from './print.js';
+import { shellQuoted } from '../lib/shell-command.js';
 import { progressTo } from './progress.js';
 import type { RecordId } from './repair-attempts.js';
 import { RepairSender, SENDER_READS } from './repair-sender.js';
@@ -89,6 +88,9 @@ export const repairCommand = command({
     force: flagSwitch(
       'also send a record that would undo later records, would release another company, or was too large',
     ),
+    unverified: flagSwitch('also send a dead letter that is not a copy of its input record, or whose record is gone'),
+    'dry-run': flagSwitch('send nothing; print what would be sent'),
+    yes: flagSwitch('not with --all: send without asking, even if the company would never be announced'),
   },
   writesInput: true,
   moreHelp: `A repair is a record of the input topic with a header repairs = <partition>/<offset>. Without --file the command sends the
@@ -103,15 +105,25 @@ Without --force the command refuses:
   * a manifest, if one of its datasets has a later manifest of another link
   * a record that was too large
 
+Every client that can write to the dead-letter topic can write a dead letter with any bytes. So the command compares each
+dead letter with the input record that it names: key, value and repairs headers. If they differ, or if the input no longer
+has the record, the command refuses the dead letter without --unverified: look at it first with dead-letters show.
+If the record would silence its company permanently (CompanyDeleted, AnnouncedElsewhere), the command asks; without a
+terminal, pass --yes. With --all it does not repair such dead letters, but lists them: repair each by its id.
+
   company-sync dead-letters repair 3/1042
   company-sync dead-letters repair 3/1042 --file fixed.json
   company-sync dead-letters repair --all --code unknown-schema
 `,
   reads: REPAIR_READS,
-  exit: ['sent; with --all, even if some dead letters were not repaired', 'refused or failed'],
+  exit: [
+    'sent; with --all, even if some dead letters were not repaired; or the dry run is finished',
+    'refused or failed',
+  ],
   run(context, flags, id) {
     mustFitTogether(id, flags);
-    if (id !== '') return withTools(context, (tools) => repairOne(tools, idTyped(id), flags));
+    const again = `company-sync dead-letters repair ${id}${flagsAgain(flags)}${context.typedSettings}`;
+    if (id !== '') return withTools(context, (tools) => repairOne(tools, idTyped(id), flags, again));
     return withTools(context, (tools) => repairAll(tools, flags));
   },
 });
@@ -168,17 +180,34 @@ async function thenClose(
  */
 function mustFitTogether(
   id: string,
-  flags: { all: boolean; file: string | null; code: string | null; since: number | null; 'client-id': string | null },
+  flags: { all: boolean; yes: boolean; code: string | null; since: number | null } & OneFlags,
 ): void {
   if (id === '' && !flags.all) throw new UsageError(['dead-letters repair needs <partition>/<offset>, or --all']);
   if (id !== '' && flags.all) throw new UsageError([`pass only one of ${id} and --all`]);
-  const flagsForOne = { '--file': flags.file, '--client-id': flags['client-id'] };
+  const flagsForOne = { '--file': flags.file, '--client-id': flags['client-id'], '--yes': flags.yes ? true : null };
   const flagsForAll = { '--code': flags.code, '--since': flags.since };
   const [wrong, needed] = flags.all ? [flagsForOne, '<partition>/<offset>'] : [flagsForAll, '--all'];
   const typed = Object.entries(wrong).flatMap(([flag, value]) => (value === null ? [] : [flag]));
   const other = flags.all ? '--all' : id;
   if (typed.length > 0)
     throw new UsageError(typed.map((flag) => `${flag} needs ${needed}: pass only one of ${flag} and ${other}`));
+}
+
+interface OneFlags {
+  readonly file: string | null;
+  readonly 'client-id': string | null;
+}
+
+/** The flags of a repair of one dead letter, to be typed again. */
+function flagsAgain(flags: OneFlags & { readonly force: boolean; readonly unverified: boolean }): string {
+  const { file, force, unverified, 'client-id': client } = flags;
+  const words = [
+    ...(file === null ? [] : [`--file=${shellQuoted(file)}`]),
+    ...(client === null ? [] : [`--client-id=${shellQuoted(client)}`]),
+    ...(force ? ['--force'] : []),
+    ...(unverified ? ['--unverified'] : []),
+  ];
+  return words.map((word) => ` ${word}`).join('');
 }
 
 /** @throws UsageError */
@@ -219,13 +248,13 @@ async function list(
 
 async function show(desk: DeadLetterDesk, print: Print, id: RecordId, json: boolean): Promise<number> {
   const read = await desk.readOne(id);
-  const { deadLetter } = read;
+  const { deadLetter, original } = read;
   const afterwards = await desk.afterwards([deadLetter], read.companies, new Set());
   const [now] = await desk.readAgain([deadLetter]);
   const event = typeof now === 'string' ? null : now;
   if (json) {
     const value = deadLetter.value?.toString('base64') ?? null;
-    printJson({ ...described(deadLetter, read, afterwards), value, event }, print, bigints);
+    printJson({ ...described(deadLetter, read, afterwards), inputRecord: original, value, event }, print, bigints);
     return 0;
   }
   print(lineOf(deadLetter, read, afterwards));
@@ -234,6 +263,7 @@ async function show(desk: DeadLetterDesk, print: Print, id: RecordId, json: bool
     `  value: ${deadLetter.value === null ? 'null' : `${deadLetter.value.length} bytes, ${deadLetter.value.toString('base64')}`}`,
   );
   for (const { key, value } of deadLetter.headers) print(`  header ${key}: ${value?.toString() ?? 'null'}`);
+  print(`  input record: ${ORIGINALS[original]}`);
   print(`  read again now: ${typeof now === 'string' ? now : JSON.stringify(now, bigints)}`);
   return 0;
 }
@@ -252,7 +282,8 @@ async function release(
   const ids = holds.map(({ record }) => record);
   const client = clientOf(companyId, clientId ?? clientTyped);
   const recordOf = (lifted: readonly string[]) => sender.releaseOf(companyId, client, lifted, why);
-  const send = (record: RecordToWrite) => sender.send([{ ...record, partition: asOf.partition }]);
+  const partition = partitionIn(asOf, companyId, await sender.inputPartitions());
+  const send = (record: RecordToWrite) => sender.send([{ ...record, partition }]);
   const holdsNow = async () => (await instances.explanation(companyId)).holds.map(({ record }) => record);
   const sendAll = (portion: readonly string[]) => sendReleases(portion, recordOf, send, progressTo(print, systemClock));
   const released = await releaseInPortions(ids, holdsNow, sendAll, delay);
@@ -260,39 +291,4 @@ async function release(
   const more = released - named.length;
   print(`released company ${companyId} from ${named.join(', ')}${more > 0 ? ` and ${more} more records` : ''}`);
   return 0;
-}
-
-const LONGEST_CODE = Math.max(...DEAD_LETTER_CODES.map(({ length }) => length));
-
-function lineOf(deadLetter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {
-  const { code, writtenAt, key } = deadLetter;
-  const company = key === null || key.length === 0 ? 'no key' : key.toString();
-  const state = stateOf(idOf(deadLetter), read, afterwards);
-  return `${idOf(deadLetter).padEnd(10)}  ${isoTime(writtenAt)}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
-}
-
-function stateOf(id: string, { attempts }: ReadDeadLetters, afterwards: InputAfterwards): string {
-  const [repair, failed, targets] = [afterwards.repairOf(id), attempts.failedRepairsOf(id), attempts.targetsOf(id)];
-  const was = targets.length === 0 ? '' : `; this was a repair of ${targets.join(', ')}`;
-  if (repair !== null) return `repair sent: ${repair}${was}`;
-  return `${failed.length === 0 ? 'no repair' : `no repair that could be read: ${failed.join(', ')}`}${was}`;
-}
-
-function described(deadLetter: DeadLetter, { attempts }: ReadDeadLetters, afterwards: InputAfterwards) {
-  const { code, message, writtenAt, key } = deadLetter;
-  const id = idOf(deadLetter);
-  return {
-    record: id,
-    code,
-    message,
-    key: key?.toString() ?? null,
-    at: isoTime(writtenAt),
-    repairedBy: afterwards.repairOf(id),
-    failedRepairs: attempts.failedRepairsOf(id),
-    repairOf: attempts.targetsOf(id),
-  };
-}
-
-function bigints(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
 }

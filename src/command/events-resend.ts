@@ -4,6 +4,7 @@
  */
 import { ALL_TOPICS, type PartsOf } from '../config-parts.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
+import { announcementSource } from '../domain/announcement.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import type { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import { createPartitioner } from '../kafka/transactions/partitioner.js';
@@ -131,7 +132,7 @@ async function findByAsking(
       schemas: new SchemaRegistry(config.schemaRegistry),
       schema: (await loadEventTypes(schemasFolder)).companySynchronizedSchema,
       partitionOf: (id, input) => partitioner.partitionFor(outbound, Buffer.from(id), input),
-      sourceOf: (input) => `/${applicationId}/${topics.syncEvents}/${input}`,
+      sourceOf: (input) => announcementSource(applicationId, topics.syncEvents, input),
     });
     const source = { companyId, partition: asOf.partition, offset: decidedBy.offset };
     return await events.search(source, new AbortController().signal);

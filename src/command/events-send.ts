@@ -3,16 +3,17 @@ import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { RECORD_NAMES } from '../decode/payload.js';
 import { SILENCES_COMPANY, type Payload } from '../domain/events.js';
-import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
-import { RecordSender } from '../kafka/topics/record-sender.js';
+import { type RecordSender, RECORDS_A_REQUEST } from '../kafka/topics/record-sender.js';
 import { MalformedLineError, type SyncEventJson, type TypedEvent } from '../publish/sync-event-json.js';
+import type { RecordToWrite } from '../lib/record.js';
 import { command, requiredTextFlag } from './command.js';
 import { maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
 import { mustBeReadable } from './input-file.js';
+import { INPUT_SENDER_READS, withInputSender } from './input-sender.js';
 import { systemClock } from '../lib/system-clock.js';
 import { shellQuoted } from '../lib/shell-command.js';
 import { progressTo } from './progress.js';
-import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
+import { syncEventJson, syncEventRecords } from './schemas.js';
 
 const MAX_PRINTED_FAULTS = 20;
 
@@ -26,7 +27,7 @@ export const eventsSendCommand = command({
     ),
     ...SILENCING_FLAGS,
   },
-  reads: ['applicationId', 'kafka', ...INPUT_SCHEMA_READS],
+  reads: INPUT_SENDER_READS,
   writesInput: true,
   moreHelp: `Write one event per line, with the fields of SyncEvent; eventId and occurredAt are optional. The payload names its record:
 
@@ -35,14 +36,16 @@ export const eventsSendCommand = command({
 CompanyDeleted and AnnouncedElsewhere silence a company permanently: you cannot undo it. Run it with --dry-run first to see
 which companies. It asks before it silences more than 100 companies; without a terminal, pass --yes.
 Headers are strings, and optional. The command reads all lines before it sends the first event. If a line is not an event,
-it sends nothing.
+it sends nothing. It also sends nothing if the newest records of the topic show that the platform uses another partitioner than
+Kafka's default: the events would not reach the state of their companies.
 To begin, use examples/events.jsonl of the repository.
 `,
   exit: [
     'all events were sent, or the dry run is finished',
-    'nothing was sent (a line is not an event, or nobody confirmed), or the brokers refused a record',
+    'nothing was sent (a line is not an event, nobody confirmed, or the platform has another partitioner), or the brokers refused a record',
   ],
-  async run({ config, logger, schemasFolder, typedSettings, print }, flags) {
+  async run(context, flags) {
+    const { config, schemasFolder, typedSettings, print, printError } = context;
     await mustBeReadable('--file', flags.file);
     const json = await syncEventJson(schemasFolder);
     const { events, faults } = await readEvents(flags.file, json);
@@ -60,18 +63,40 @@ To begin, use examples/events.jsonl of the repository.
     const topic = config.topics.syncEvents;
     const encoded = await syncEventRecords(config, json);
     const records = events.map((event) => encoded.recordOf(event));
-    const sender = await RecordSender.connect(kafkaConfigOf(config, logger));
-    try {
-      const progress = progressTo(print, systemClock);
-      const onSent = (count: number) => progress(() => `${count} of ${records.length} sent`);
-      await sender.send(topic, records, { onSent });
-    } finally {
-      await sender.close();
-    }
+    await withInputSender(context, { command: 'events send', records: encoded }, (sender) =>
+      sendAll(sender, topic, records, print, printError),
+    );
     print(`${records.length} event${records.length === 1 ? '' : 's'} sent to ${topic}`);
     return 0;
   },
 });
+
+/** Sends the events. If that fails, prints how many were sent: only a person can decide which to send again. */
+export async function sendAll(
+  sender: Pick<RecordSender, 'send'>,
+  topic: string,
+  records: readonly RecordToWrite[],
+  print: (line: string) => void,
+  printError: (line: string) => void,
+): Promise<void> {
+  const progress = progressTo(print, systemClock);
+  let sent = 0;
+  const onSent = (count: number): void => {
+    sent = count;
+    progress(() => `${count} of ${records.length} sent`);
+  };
+  try {
+    await sender.send(topic, records, { onSent });
+  } catch (error) {
+    const next = Math.min(RECORDS_A_REQUEST, records.length - sent);
+    const maybe = next === 0 ? '' : `, and perhaps some of the next ${next}`;
+    printError(
+      `${sent} of ${records.length} events were sent before the error, from the first line of the file on${maybe}: remove ` +
+        `the lines of these events from the file, and run the command again`,
+    );
+    throw error;
+  }
+}
 
 const SILENCING_RECORDS: ReadonlySet<string> = new Set(
   (Object.keys(SILENCES_COMPANY) as Payload['kind'][])

@@ -29,7 +29,8 @@ interface Naming extends Place {
 
 /**
  * Whether the event, if it is sent now, may undo later records. A status without a revision counts as the latest, an
- * unlink ends every link of its connection, and a manifest moves its datasets to its own link.
+ * unlink ends every link of its connection. A manifest moves its datasets to its own link, and opens a link whose
+ * connection may be gone.
  */
 export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
   if (force) return false;
@@ -49,11 +50,14 @@ export class InputAfterwards {
   /** Record that could not be read -> its last repair. */
   readonly #repairs = new Map<RecordId, RecordId>();
   /**
-   * For the watched companies: the last status of each dataset, and the last manifest of each connection and dataset.
+   * For the watched companies: the last status of each dataset, the last manifest of each connection and dataset, the
+   * last unlink of each connection, and the first manifest of each link.
    */
   readonly #statuses = new Map<string, Place>();
   readonly #linkings = new Map<string, Place>();
   readonly #namings = new Map<string, Naming>();
+  readonly #unlinks = new Map<string, Place>();
+  readonly #firstOfLinks = new Map<string, Place>();
   #bytes = 0;
 
   /**
@@ -108,7 +112,14 @@ export class InputAfterwards {
           `too: release the company and send Cancelled for the datasets that were unlinked, or pass --force`
         );
       }
-      case 'manifest':
+      case 'manifest': {
+        const unlink = this.#unlinks.get(within(companyId, payload.connectionId));
+        if (unlink !== undefined && isLater(unlink, deadLetter) && !this.#hasEnded(companyId, payload.linkId, unlink))
+          return (
+            `connection ${payload.connectionId} was unlinked later (${idOf(unlink)}), and this manifest would open link ` +
+            `${payload.linkId} again, whose datasets would never finish: release the company instead. If another part of ` +
+            `the link came before the unlink, pass --force`
+          );
         for (const { datasetId } of payload.datasets) {
           const last = this.#namings.get(within(companyId, datasetId));
           if (last === undefined || last.linkId === payload.linkId || !isLater(last, deadLetter)) continue;
@@ -118,10 +129,17 @@ export class InputAfterwards {
           );
         }
         return null;
+      }
       case 'deleted':
       case 'announced-elsewhere':
         return null;
     }
+  }
+
+  /** Whether the unlink has ended the link. It ends only links that it follows; a part of such a link may come later. */
+  #hasEnded(companyId: string, linkId: string, unlink: Place): boolean {
+    const first = this.#firstOfLinks.get(within(companyId, linkId));
+    return first !== undefined && isLater(unlink, first);
   }
 
   #note({ companyId, payload }: InputEvent, place: Place): void {
@@ -132,11 +150,15 @@ export class InputAfterwards {
       case 'manifest': {
         const { connectionId, linkId, datasets } = payload;
         this.#keep(this.#linkings, within(companyId, connectionId), place);
+        const link = within(companyId, linkId);
+        if (!this.#firstOfLinks.has(link)) this.#keep(this.#firstOfLinks, link, place);
         const naming = { ...place, linkId };
         for (const { datasetId } of datasets) this.#keep(this.#namings, within(companyId, datasetId), naming);
         return;
       }
       case 'unlinked':
+        this.#keep(this.#unlinks, within(companyId, payload.connectionId), place);
+        return;
       case 'deleted':
       case 'announced-elsewhere':
         return;
@@ -157,7 +179,7 @@ export class InputAfterwards {
   }
 }
 
-function isLater(place: Place, deadLetter: DeadLetter): boolean {
+function isLater(place: Place, deadLetter: Pick<DeadLetter, 'partition' | 'offset' | 'timestamp'>): boolean {
   return place.partition === deadLetter.partition
     ? place.offset > deadLetter.offset
     : place.timestamp >= deadLetter.timestamp;

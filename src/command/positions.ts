@@ -57,7 +57,9 @@ export const setCommand = command({
   reads: READS,
   moreHelp: `Stop all instances first. For each partition, the command prints the offset that it would set and what you lose: records
 that are skipped, companies that may be announced again or never. It asks before it sets anything; without a terminal, pass
---yes. Without --to it only prints the choices. It does not change partitions that can run or that --to does not fit.
+--yes. Without --to it only prints the choices. It does not change partitions that can run or that --to does not fit. Exception:
+with --to log-start, a partition that has consumed nothing gets the offset 0. If an instance knows that it had state, the offset
+0 is your consent to build the state again.
 
   company-sync positions set
   company-sync positions set --to state
@@ -161,11 +163,16 @@ function lineOf(
 ): string {
   const numbers = `state ${state?.offset ?? 'none'}, group's offset ${committed ?? 'none'}, input ${input.start} to ${input.end}`;
   const commands = choices.map(({ target }) => commandToSet(partition, target) + typedSettings);
-  const remedies = startsAt !== null ? [] : [remedy ?? commands.join(' or ')];
+  const remedies = startsAt === null ? [remedy ?? commands.join(' or ')] : commands.map(ifStateWasLost);
   const open =
     openFrom === null ? [] : [`a transaction is open in ${changelog}/${partition} from offset ${openFrom} on`];
   const few = byMost ? [] : ['too few brokers answer to trust these numbers'];
   return [`partition ${partition}: ${verdict}: ${numbers}`, ...(byMost ? remedies : []), ...open, ...few].join('; ');
+}
+
+/** Only an instance knows whether a partition that seems to begin had state: from its folder, and from announcements. */
+function ifStateWasLost(command: string): string {
+  return `if an instance says that it had state: ${command}`;
 }
 
 function progressOf(changelog: string): (records: number) => void {

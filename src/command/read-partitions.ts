@@ -1,10 +1,14 @@
 /** Reads partitions of a topic up to the end that they have at the start. Prints its progress if it takes long. */
 import { readPartition } from '../kafka/reading/read-topic.js';
+import { someAtATime } from '../lib/some-at-a-time.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { LogRecord } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { printToStandardError } from './print.js';
 import { progressTo } from './progress.js';
+
+/** Partitions that are read at the same time. Each of them may have several MiB of fetched records in memory. */
+const READ_AT_ONCE = 16;
 
 /**
  * @param from the first offset to read, for each partition
@@ -25,5 +29,5 @@ export async function readPartitions(
       read += records.length;
       progress(() => `${read} records of ${topic} read`);
     });
-  await Promise.all([...from].map(([partition, first]) => readOne(partition, first)));
+  await someAtATime(from, READ_AT_ONCE, ([partition, first]) => readOne(partition, first));
 }

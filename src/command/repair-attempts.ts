@@ -11,64 +11,145 @@ import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 export type RecordId = string;
 
 /**
- * The most records that all dead letters together may name: about 300 MB. (One dead letter may name MAX_REPAIRS
- * records.)
+ * The links that are kept, about 300 MB. A link is a dead letter and one record that its `repairs` headers name. Each
+ * dead letter may name MAX_REPAIRS records.
  */
-export const MAX_TARGETS = 1_000_000;
+export const MAX_LINKS = 1_000_000;
+/**
+ * Failed repairs that are looked at to find what one repair replaces. Without a bound, dead letters that name each
+ * other would keep the command busy for hours.
+ */
+const MAX_FOLLOWED = MAX_REPAIRS;
+
+interface Targets {
+  readonly kept: readonly RecordId[];
+  /** The number of records that the dead letter names. Some of their links may be left out. */
+  readonly count: number;
+}
+
+interface Options {
+  /** The links of this dead letter have a limit of their own, so that links of others do not push them out. */
+  readonly focus?: RecordId;
+  readonly maxLinks?: number;
+}
 
 export class RepairAttempts {
   /** Dead letter that was sent as a repair -> the records that it was to repair. */
-  readonly #targets = new Map<RecordId, readonly RecordId[]>();
+  readonly #targets = new Map<RecordId, Targets>();
   /** Record -> the dead letters that were to repair it, oldest first. */
-  readonly #attempts = new Map<RecordId, RecordId[]>();
-  #count = 0;
+  #attempts = new Map<RecordId, RecordId[]>();
+  readonly #focus: RecordId | undefined;
+  readonly #maxLinks: number;
+  #links = 0;
+  #focusLinks = 0;
+  #leftOut = 0;
+  /** True if so many links are of dead letters that nothing can be left out for a new link. */
+  #isFull = false;
+
+  /** @param isDeadLetter whether a dead letter of this record was read so far; links to other records may be left out */
+  constructor(
+    private readonly isDeadLetter: (id: RecordId) => boolean,
+    { focus, maxLinks = MAX_LINKS }: Options = {},
+  ) {
+    this.#focus = focus;
+    this.#maxLinks = maxLinks;
+  }
 
   /**
    * Call it in the order in which the dead letters were written. A dead letter that names more than MAX_REPAIRS records
    * is not a repair, because a repair of it would have to name even more records.
-   *
-   * @throws Error if they name more than MAX_TARGETS records in total
    */
   add(deadLetter: Pick<DeadLetter, 'partition' | 'offset' | 'headers'>): void {
-    const targets = repairsOf(deadLetter.headers).filter((id) => /^\d+\/\d+$/.test(id));
-    if (targets.length === 0 || targets.length > MAX_REPAIRS) return;
-    this.#count += targets.length;
-    if (this.#count > MAX_TARGETS)
-      throw new Error(`dead letters name more than ${MAX_TARGETS} records in repairs headers: pass a later --since`);
-    this.#targets.set(idOf(deadLetter), targets);
-    for (const target of targets) {
-      const attempts = this.#attempts.get(target);
-      if (attempts === undefined) this.#attempts.set(target, [idOf(deadLetter)]);
-      else attempts.push(idOf(deadLetter));
-    }
+    const targets = new Set(repairsOf(deadLetter.headers).filter((id) => /^\d+\/\d+$/.test(id)));
+    const id = idOf(deadLetter);
+    if (targets.size === 0 || targets.size > MAX_REPAIRS || this.#targets.has(id)) return;
+    const kept = [...targets].filter((target) => this.#mayKeep(id, target));
+    this.#leftOut += targets.size - kept.length;
+    if (kept.length > 0) this.#keep(id, { kept, count: targets.size });
+  }
+
+  /** Links that were left out because there are too many. */
+  get leftOut(): number {
+    return this.#leftOut;
   }
 
   targetsOf(id: RecordId): readonly RecordId[] {
-    return this.#targets.get(id) ?? [];
+    return this.#targets.get(id)?.kept ?? [];
   }
 
   failedRepairsOf(id: RecordId): readonly RecordId[] {
     return this.#attempts.get(id) ?? [];
   }
 
-  /** The record, and if it is a repair, all records that its headers name, directly or through others. */
+  /**
+   * The record, and if it is a repair, the records that its headers name, directly or through others: all, or more than
+   * MAX_REPAIRS.
+   */
   recordsNamedBy(id: RecordId): Set<RecordId> {
     const named = new Set([id]);
     // Iteration over a set includes members that are added meanwhile.
-    for (const recordId of named) for (const target of this.targetsOf(recordId)) named.add(target);
+    for (const recordId of named) {
+      if (named.size > MAX_REPAIRS) break;
+      for (const target of this.targetsOf(recordId)) named.add(target);
+    }
     return named;
   }
 
   /**
-   * All records that one repair of `id` replaces: the record itself, the records that it should have repaired, and
-   * failed repairs that name only these records.
+   * The records that one repair of `id` replaces: the record itself, the records that it should have repaired, and
+   * failed repairs that name only these records. If very many failed repairs name them, some are left out.
    */
   recordsThatOneRepairReplaces(id: RecordId): Set<RecordId> {
     const replaced = this.recordsNamedBy(id);
-    for (const one of replaced)
-      for (const attempt of this.failedRepairsOf(one))
-        if (this.targetsOf(attempt).every((target) => replaced.has(target))) replaced.add(attempt);
+    /** Failed repair -> its targets that are not known to be replaced. */
+    const left = new Map<RecordId, number>();
+    let followed = 0;
+    for (const recordId of replaced)
+      for (const attempt of this.failedRepairsOf(recordId)) {
+        if (++followed > MAX_FOLLOWED || replaced.size > MAX_REPAIRS) return replaced;
+        const others = (left.get(attempt) ?? this.#targets.get(attempt)?.count ?? 0) - 1;
+        left.set(attempt, others);
+        if (others === 0) replaced.add(attempt);
+      }
     return replaced;
+  }
+
+  #keep(id: RecordId, targets: Targets): void {
+    this.#targets.set(id, targets);
+    for (const target of targets.kept) {
+      const attempts = this.#attempts.get(target);
+      if (attempts === undefined) this.#attempts.set(target, [id]);
+      else attempts.push(id);
+    }
+  }
+
+  #isOfFocus(id: RecordId, target: RecordId): boolean {
+    return id === this.#focus || target === this.#focus;
+  }
+
+  #mayKeep(id: RecordId, target: RecordId): boolean {
+    if (this.#isOfFocus(id, target)) return ++this.#focusLinks <= this.#maxLinks;
+    if (this.#links >= this.#maxLinks) this.#leaveOutOthers();
+    if (this.#isFull) return false;
+    this.#links++;
+    return true;
+  }
+
+  /** Leaves out the links to records that have no dead letter so far: anyone may write any number of such links. */
+  #leaveOutOthers(): void {
+    if (this.#isFull) return;
+    this.#attempts = new Map();
+    let links = 0;
+    for (const [id, targets] of this.#targets) {
+      const kept = targets.kept.filter((target) => this.#isOfFocus(id, target) || this.isDeadLetter(target));
+      this.#leftOut += targets.kept.length - kept.length;
+      links += kept.filter((target) => !this.#isOfFocus(id, target)).length;
+      if (kept.length === 0) this.#targets.delete(id);
+      else this.#keep(id, { ...targets, kept });
+    }
+    this.#links = links;
+    // Otherwise the next links would soon make the same work necessary again.
+    this.#isFull = links > this.#maxLinks / 2;
   }
 }
 

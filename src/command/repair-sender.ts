@@ -3,7 +3,9 @@ import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { RecordSender, sendTogether, type RecordTo } from '../kafka/topics/record-sender.js';
+import { partitionsOf } from '../kafka/topics/topics.js';
 import type { RecordToWrite } from '../lib/record.js';
+import { systemClock } from '../lib/system-clock.js';
 import { repairsHeaders, type RecordId } from './repair-attempts.js';
 import { INPUT_SCHEMA_READS, syncEventJson, syncEventRecords } from './schemas.js';
 
@@ -12,6 +14,7 @@ export const SENDER_READS = ['applicationId', 'kafka', ...INPUT_SCHEMA_READS] as
 
 export class RepairSender {
   #sender: Promise<RecordSender> | undefined;
+  #inputPartitions: Promise<number> | undefined;
 
   constructor(
     private readonly config: PartsOf<(typeof SENDER_READS)[number]>,
@@ -23,6 +26,13 @@ export class RepairSender {
   async close(): Promise<void> {
     const sender = await this.#sender?.catch(() => undefined);
     await sender?.close();
+  }
+
+  /** How many partitions the input topic has. */
+  inputPartitions(): Promise<number> {
+    const { syncEvents: topic } = this.config.topics;
+    this.#inputPartitions ??= partitionsOf(kafkaConfigOf(this.config, this.logger), systemClock, topic);
+    return this.#inputPartitions;
   }
 
   /** Sends the records. Several records are written in one transaction: all of them or none. */

@@ -3,6 +3,7 @@ import { ClusterView } from '../kafka/connection/cluster-view.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import { repartition } from '../repartition/repartition.js';
+import { removeLeftRows } from '../repartition/changelog-rows-on-disk.js';
 import { StoppedGroup } from '../kafka/group/stopped-group.js';
 import { TopicAdmin } from '../kafka/topics/topic-admin.js';
 import { kafkaTransactions } from '../kafka/transactions/transactions.js';
@@ -29,7 +30,8 @@ export const repartitionCommand = command({
 It also adds the partitions to the input and to the changelog. Start everything again when it has printed 'done', not before.
 You can keep the state folders of the instances. The producers must use Kafka's default partitioner: the command refuses any other.
 If the command is interrupted, run it again: it continues where it stopped. Until it has finished, no partition runs.
-It needs space for the state of one partition in TMPDIR.
+It needs space for the state of one partition in TMPDIR. If the command is killed, its copy stays there until you run the
+command again.
 
   company-sync repartition --partitions 24
 `,
@@ -68,6 +70,8 @@ async function moveState(
     shadowOf: shadowOf?.applicationId ?? null,
   };
   try {
+    for (const folder of await removeLeftRows(clock.now()))
+      print(`removed ${folder}, which an interrupted repartitioning had left`);
     await repartition({ ...names, logs, transactions, unfenced, admin, group, clock, report: print }, partitions);
     return 0;
   } finally {

@@ -129,7 +129,7 @@ function badRecord(record: LogRecord, code: DeadLetterCode, fault: string): BadR
  * The company that a key names. Null for a key that no company can have: no record with that key is ever applied, so
  * there is nothing to hold. A hold would write the key into several rows.
  */
-function companyToHold(key: Buffer): string | null {
+export function companyToHold(key: Buffer): string | null {
   return key.length > 0 && key.length <= MAX_TEXT_BYTES && isUtf8(key) ? key.toString() : null;
 }
 

@@ -17,6 +17,11 @@ export interface AnnouncedDataset {
   readonly decidedAtOffset: Offset;
 }
 
+/** The name of the input partition that an announcement comes from: the `ce_source` of its event. */
+export function announcementSource(applicationId: string, topic: string, partition: number): string {
+  return `/${applicationId}/${topic}/${partition}`;
+}
+
 /** The decision to announce a company. A company gets at most one. */
 export interface Announcement {
   readonly companyId: string;

@@ -1,6 +1,7 @@
 /** Wires the parts with which an instance explains companies. */
 import type { Logger } from 'pino';
 import type { SchemaSource } from '../decode/schema-source.js';
+import { announcementSource } from '../domain/announcement.js';
 import { policyFor } from '../domain/policy.js';
 import type { PipelineContext } from '../pipeline/context.js';
 import type { Logs, PartitionOwners, StateHolders } from '../pipeline/ports.js';
@@ -54,7 +55,7 @@ export function createInspection(parts: InspectionParts): Inspection {
     schemas,
     topic: topics.synchronized,
     partitionOf: (companyId, input) => partitioner.partitionFor(topics.synchronized, Buffer.from(companyId), input),
-    sourceOf: (input) => `/${applicationId}/${topics.input}/${input}`,
+    sourceOf: (input) => announcementSource(applicationId, topics.input, input),
   });
   const figuresOf = (partition: number) => figures.of(partition);
   const askOwners = () => owners.owners();

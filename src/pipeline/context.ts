@@ -34,6 +34,8 @@ export interface PipelineContext {
   readonly decidingSettings: ReadonlyMap<string, string>;
   /** Records stamped at or after this time are judged by ALL_DATASETS; milliseconds since the epoch. */
   readonly allDatasetsFrom: number;
+  /** Whether an operator has consented to a first start although companies may have been announced before. */
+  readonly mayBeFirstStart: boolean;
   /** Whether an operator has consented to settings that differ from those that built the state. */
   readonly mayChangeSettings: boolean;
   /** Ends the process with the error: the instance must not continue, whatever its other partitions do. */

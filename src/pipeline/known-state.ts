@@ -1,4 +1,5 @@
 import { InconsistentPositionError } from './errors.js';
+import { commandToSet } from './position-choices.js';
 import type { LogBounds } from './ports.js';
 
 interface Topics {
@@ -33,8 +34,8 @@ export class KnownState {
       `partition ${input}/${partition} is blocked (no state): its changelog ${changelog} ` +
         `${isOther ? 'was created again' : 'has lost its state'} since this process started, and the group's offset is ` +
         'gone, so companies would be announced again. Stop all instances, and follow all steps of "The changelog is lost" ' +
-        'in docs/operations.md: remove every STATE_DIR, create the topic again, mark the companies that were announced, set ' +
-        'the offsets, and start with CONSENT=used-outbound-topic',
+        'in docs/operations.md: remove every STATE_DIR, create the topic again, mark the companies that were announced, and ' +
+        `run \`${commandToSet(partition, 'log-start')}\` with the settings of this instance, which consents to the rest`,
     );
   }
 }

@@ -38,7 +38,8 @@ function asAdvice(partition: number, { target, loses }: Choice): string {
   );
 }
 
-function factsOf({ changelog, committed, input, inputRecreated, inputLostFrom = null }: Positions): string {
+function factsOf(positions: Positions): string {
+  const { changelog, committed, input, inputRecreated, inputLostFrom = null, formerState = null } = positions;
   const state =
     changelog === null ? 'the changelog has no state' : `the state covers the input up to offset ${changelog.offset}`;
   const offset = committed === null ? "the group's offset is missing" : `the group's offset is ${committed}`;
@@ -47,5 +48,6 @@ function factsOf({ changelog, committed, input, inputRecreated, inputLostFrom = 
     inputLostFrom === null || inputRecreated === true
       ? ''
       : `, and has lost the consumed records from offset ${inputLostFrom} on`;
-  return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}${lost}`;
+  const former = formerState === null ? '' : `. But ${formerState}, so the partition had state`;
+  return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}${lost}${former}`;
 }

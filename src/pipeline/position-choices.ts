@@ -29,6 +29,8 @@ export interface Positions {
    * the input has other records. Null if no loss is known.
    */
   readonly inputLostFrom?: number | null;
+  /** What shows that the partition had state, if it has no state and no offset now. Null if nothing shows it. */
+  readonly formerState?: string | null;
 }
 
 export type Verdict =
@@ -59,8 +61,8 @@ export const TARGETS: readonly Target[] = ['state', 'log-start', 'after-batch'];
 
 export interface Choice {
   readonly target: Target;
-  /** The new offset of the group; null: it is deleted. */
-  readonly offset: number | null;
+  /** The new offset of the group. */
+  readonly offset: number;
   /** Where the input is read from afterwards. */
   readonly startsAt: number;
   /** What is lost, skipped or announced again, in sentences. */
@@ -71,7 +73,10 @@ export interface Judgement {
   readonly verdict: Verdict;
   /** Where the input is read from at the next start; null while the partition is blocked. */
   readonly startsAt: number | null;
-  /** The choices of an operator. Empty if the partition runs, or if `remedy` is needed. */
+  /**
+   * The choices of an operator. Empty if the partition runs, or if `remedy` is needed. Exception: a partition that has
+   * consumed nothing runs, and has a choice. An instance may know that it had state.
+   */
   readonly choices: readonly Choice[];
   /** What to do if setting the group's offset does not help; otherwise null. */
   readonly remedy: string | null;
@@ -150,11 +155,18 @@ function skip({ firstOffset, nextOffset }: { readonly firstOffset: number; reado
   return { target: 'after-batch', offset: nextOffset, startsAt: nextOffset, loses };
 }
 
+/**
+ * The group's offset with which an operator consents to begin without state. It works wherever the log starts. The start
+ * of the log would not do: an idle partition may have its offset there without a consent.
+ */
+const CONSUMED_NOTHING = 0;
+
 function judgeWithoutState(positions: Positions): Judgement {
-  const { committed, input } = positions;
-  // An offset of 0 in a log that starts at 0 is the same as no offset: nothing was consumed yet.
-  if (committed === null || (committed === 0 && input.start === 0)) return runs('nothing consumed yet', input.start);
-  return choose('no state', buildAgain(positions));
+  const { committed, input, formerState = null } = positions;
+  if (committed === CONSUMED_NOTHING) return runs('loss accepted', input.start);
+  const choice = buildAgain(positions);
+  if (committed !== null || formerState !== null) return choose('no state', choice);
+  return { ...runs('nothing consumed yet', input.start), choices: [choice] };
 }
 
 /**
@@ -240,16 +252,14 @@ function lossOfFormerLog({ input }: Positions): string {
   );
 }
 
-/** Deleting the offset works whatever the log's start is. An idle partition may have its offset at the start anyway. */
 function buildAgain({ input }: Positions): Choice {
   const sentences = [
     `The state is built again from what the input still holds: ${counted(input.end - input.start, 'record')} at most.`,
-    'A company that those records complete is announced again, with the same event id. ' +
-      'If all partitions have lost their state, start with CONSENT=used-outbound-topic.',
+    'A company that those records complete is announced again, with the same event id.',
   ];
   if (input.start > 0)
     sentences.push(`A company whose manifest is below offset ${input.start} may never be announced.`);
-  return { target: 'log-start', offset: null, startsAt: input.start, loses: sentences.join(' ') };
+  return { target: 'log-start', offset: CONSUMED_NOTHING, startsAt: input.start, loses: sentences.join(' ') };
 }
 
 /** These are numbers of offsets, which include transaction markers and compacted records. */

@@ -18,6 +18,7 @@ import { ChangelogTail } from './changelog-tail.js';
 import type { PipelineContext } from './context.js';
 import { InconsistentPositionError, SettingsChangedError } from './errors.js';
 import { fence } from './fence.js';
+import { formerState } from './former-state.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
@@ -164,6 +165,7 @@ async function restoreAndCheck(
       committed: view.committed,
       input: view.input,
       inputLostFrom: view.inputLostFrom,
+      formerState: isUnknown(store, view) ? await formerState(context, partition, store, signal) : null,
       unreadable: await skippedBatch(context, partition, store.position()?.offset ?? null, view, signal),
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(positions);
@@ -187,6 +189,11 @@ async function restoreAndCheck(
     await store?.close();
     throw error;
   }
+}
+
+/** Whether neither changelog nor group says what the partition has consumed. */
+function isUnknown(store: PartitionStore, { committed }: PartitionView): boolean {
+  return store.position() === null && committed === null;
 }
 
 /**

@@ -2,7 +2,7 @@
  * Turns an announcement into the outbound `CompanySynchronized` record: Avro in Confluent framing, CloudEvents 1.0
  * headers.
  */
-import type { Announcement } from '../domain/announcement.js';
+import { announcementSource, type Announcement } from '../domain/announcement.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { frame } from '../avro/framing.js';
@@ -71,7 +71,7 @@ export class CompanySynchronizedRecords {
       SPEC_VERSION,
       textHeader('ce_id', eventId),
       EVENT_TYPE,
-      textHeader('ce_source', `/${this.#options.applicationId}/${topic}/${partition}`),
+      textHeader('ce_source', announcementSource(this.#options.applicationId, topic, partition)),
       textHeader('ce_subject', companyId),
       textHeader('ce_time', isoTime(synchronizedAt)),
       textHeader('ce_partitionkey', companyId),

@@ -1,5 +1,6 @@
 /** Dead letters: turns a bad record into a record of the dead-letter topic that keeps it byte for byte, and back. */
 import type { DeadLetterCode } from '../domain/events.js';
+import { MAX_TEXT_BYTES } from '../domain/limits.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { textHeader } from './record-headers.js';
 
@@ -82,9 +83,13 @@ export function copyOf(deadLetter: DeadLetter): DeadLetter {
   return { ...deadLetter, key: copied(deadLetter.key), value: copied(deadLetter.value), headers };
 }
 
-/** Leaves out value and headers: the rest is enough to list and judge a dead letter. */
+/**
+ * Leaves out value and headers: the rest is enough to list and judge a dead letter. Cuts a key that is longer than the
+ * id of any company.
+ */
 export function withoutBytes(deadLetter: DeadLetter): DeadLetter {
-  return { ...deadLetter, value: null, headers: [] };
+  const { key } = deadLetter;
+  return { ...deadLetter, key: key?.subarray(0, MAX_TEXT_BYTES) ?? null, value: null, headers: [] };
 }
 
 /** Bytes of the record, without the added headers. */

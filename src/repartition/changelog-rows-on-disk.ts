@@ -1,16 +1,51 @@
 /** Puts the rows of one changelog partition on disk, as a restore would, in a temporary folder. */
-import { rm } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { temporaryFolder } from '../lib/temporary-folder.js';
+import { MINUTE_MS } from '../lib/time-units.js';
 import { withReader } from '../lib/with-reader.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { changesOf } from '../store/changelog-rows.js';
-import type { Pair } from '../store/key-value-store.js';
+import { CorruptStoreError, type Pair } from '../store/key-value-store.js';
 import { RocksDbStore } from '../store/rocks-db-store.js';
 import { boundsByMost } from './before-fencing.js';
 
 const READ_RECORDS = 50_000;
 const WRITE_ROWS = 2_000;
+const PREFIX = 'company-sync-rows-';
+/** A younger folder may be of a process that is about to open its store. */
+const LEFT_AFTER_MS = MINUTE_MS;
+
+/**
+ * Removes the folders that killed processes have left. A folder whose store is open in a process is not touched.
+ * @param within TMPDIR
+ * @returns the folders that were removed
+ */
+export async function removeLeftRows(now: number, within = tmpdir()): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(within)) {
+    const folder = join(within, name);
+    if (name.startsWith(PREFIX) && (await isLeft(folder, now))) {
+      await rm(folder, { recursive: true, force: true });
+      removed.push(folder);
+    }
+  }
+  return removed;
+}
+
+async function isLeft(folder: string, now: number): Promise<boolean> {
+  try {
+    const found = await stat(folder);
+    if (found.uid !== process.getuid?.() || now - found.mtimeMs < LEFT_AFTER_MS) return false;
+    await (await RocksDbStore.open(folder)).close();
+  } catch (error) {
+    // A store that was killed while it was created may be corrupt. Only a store that is locked is in use.
+    return error instanceof CorruptStoreError;
+  }
+  return true;
+}
 
 /**
  * Replays the changelog up to its last stable offset, and gives the remaining rows to `use`, in key order. Removes the
@@ -23,7 +58,7 @@ export async function withRows<T>(
   partition: TopicPartition,
   use: (rows: AsyncIterable<Pair>) => Promise<T>,
 ): Promise<T> {
-  const folder = await temporaryFolder('company-sync-rows-');
+  const folder = await temporaryFolder(PREFIX);
   try {
     const store = await RocksDbStore.open(folder);
     try {

@@ -10,12 +10,14 @@ import {
   decodeChangelogPosition,
   decodeFollowedEpoch,
   decodeFollowedLog,
+  decodeFormerOffset,
   decodeIdentity,
   decodeUndo,
   encodeFollowedLog,
   encodeIdentity,
   FOLLOWED_EPOCH_KEY,
   FOLLOWED_LOG_KEY,
+  FORMER_OFFSET_KEY,
   IDENTITY_KEY,
   UNDO_KEY,
   type ChangelogPosition,
@@ -24,7 +26,7 @@ import {
   type StoreIdentity,
 } from './partition-meta.js';
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
-import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
+import { COMPANY_PREFIX, ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 import { MARK } from './pending-index.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
@@ -65,11 +67,18 @@ export class UnprovedChangelogError extends Error {
 
 export interface Trusted extends StoredPositions {
   readonly trusted: true;
+  /**
+   * The offset of the present changelog up to which a former store of the partition had followed it, before its folder
+   * was set aside. Above 0 only if that store had rows of the changelog: if the changelog now has none, it has lost them.
+   */
+  readonly formerOffset: number;
 }
 
 export interface Untrusted {
   readonly trusted: false;
   readonly why: string;
+  /** As in `Trusted`, if this store becomes the former one. 0 also if the store cannot be read. */
+  readonly formerOffset: number;
 }
 
 /**
@@ -96,42 +105,63 @@ export function isAtEnd(offset: number, end: number): boolean {
  *   StoreUnavailableError
  */
 export async function examineStore(store: KeyValueStore, expected: Expectations): Promise<Trusted | Untrusted> {
-  const [identity, position, undo, positionRow, log, epoch] = await store.read([
+  const [identity, position, undo, positionRow, log, epoch, former] = await store.read([
     IDENTITY_KEY,
     CHANGELOG_POSITION_KEY,
     UNDO_KEY,
     POSITION_KEY,
     FOLLOWED_LOG_KEY,
     FOLLOWED_EPOCH_KEY,
+    FORMER_OFFSET_KEY,
   ]);
   if (identity == null) {
     const empty = position == null && undo == null && positionRow == null;
-    if (empty) return { trusted: true, ...(await beginStore(store, expected)) };
-    return { trusted: false, why: 'it contains state but does not say to which deployment it belongs' };
+    if (empty) return { trusted: true, formerOffset: 0, ...(await beginStore(store, expected)) };
+    return untrusted('it contains state but does not say to which deployment it belongs');
   }
-  if (position == null) return { trusted: false, why: 'it does not say up to which changelog offset it has followed' };
+  if (position == null) return untrusted('it does not say up to which changelog offset it has followed');
 
   const changelog = decodeChangelogPosition(position);
   const followed = log == null ? null : decodeFollowedLog(log);
-  const why = whyNotTrusted(decodeIdentity(identity), changelog, expected);
-  if (why !== null) return { trusted: false, why };
+  const stored = decodeIdentity(identity);
+  const foreign = whoseElse(stored, expected.identity);
+  if (foreign !== null) return untrusted(foreign);
+  const isOther = isOtherLog(followed, expected.changelogLog);
+  const formerOffset = isOther || former == null ? 0 : decodeFormerOffset(former);
+  const untrustedNow = async (why: string): Promise<Untrusted> => {
+    const hadRows = !isOther && changelog.offset > 0 && (positionRow != null || (await hasCompanies(store)));
+    return untrusted(why, hadRows ? Math.max(changelog.offset, formerOffset) : formerOffset);
+  };
+  const why = whyOutOfDate(changelog, expected);
+  if (why !== null) return untrustedNow(why);
   const contradiction =
     contradictionTo(expected, changelog, followed) ??
     (await lostSince(expected, epoch == null ? null : decodeFollowedEpoch(epoch)));
   if (contradiction !== null) {
     if (!expected.proved) throw new UnprovedChangelogError(contradiction);
-    return { trusted: false, why: contradiction };
+    return untrustedNow(contradiction);
   }
-  return { trusted: true, changelog, ...(await undoLastBatch(store, undo ?? null, expected, followed)) };
+  return { trusted: true, formerOffset, changelog, ...(await undoLastBatch(store, undo ?? null, expected, followed)) };
 }
 
-/** Why the store must be set aside; null if it can be used. */
-function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, expected: Expectations): string | null {
-  for (const part of ['clusterId', 'applicationId', 'topic', 'partition'] as const) {
-    const wanted = expected.identity[part];
-    if (identity[part] !== wanted) return `it belongs to ${part} ${identity[part]}, not ${wanted}`;
-  }
-  const { offset, atEndMs } = changelog;
+function untrusted(why: string, formerOffset = 0): Untrusted {
+  return { trusted: false, why, formerOffset };
+}
+
+/** A store that has only followed markers, or aborted records, has none. */
+async function hasCompanies(store: KeyValueStore): Promise<boolean> {
+  return (await store.scan(COMPANY_PREFIX, 1)).length > 0;
+}
+
+/** To which other deployment or partition the store belongs; null if it belongs to the expected one. */
+function whoseElse(identity: StoreIdentity, expected: StoreIdentity): string | null {
+  for (const part of ['clusterId', 'applicationId', 'topic', 'partition'] as const)
+    if (identity[part] !== expected[part]) return `it belongs to ${part} ${identity[part]}, not ${expected[part]}`;
+  return null;
+}
+
+/** Why the store may have missed deletions; null if it has missed none. */
+function whyOutOfDate({ offset, atEndMs }: ChangelogPosition, expected: Expectations): string | null {
   const { changelogEnd, maxAwayMs, now } = expected;
   // If nothing was written since then, nothing can have been missed, however long ago that was.
   if (isAtEnd(offset, changelogEnd)) return null;
@@ -145,16 +175,19 @@ function whyNotTrusted(identity: StoreIdentity, changelog: ChangelogPosition, ex
   return null;
 }
 
+/** Whether the store is known to have followed another changelog of that name. */
+function isOtherLog(followed: FollowedLog | null, now: FollowedLog): boolean {
+  return followed?.topicId != null && now.topicId !== null && followed.topicId !== now.topicId;
+}
+
 /** How the store contradicts what the brokers say about the changelog; null if both can be true. */
 function contradictionTo(
   { changelogEnd, changelogLog, proved }: Expectations,
   { offset }: ChangelogPosition,
   followed: FollowedLog | null,
 ): string | null {
-  const isOther =
-    followed?.topicId != null && changelogLog.topicId !== null && followed.topicId !== changelogLog.topicId;
-  if (isOther)
-    return `it has followed a changelog that was deleted and created again (id ${followed.topicId}, now ${changelogLog.topicId})`;
+  if (isOtherLog(followed, changelogLog))
+    return `it has followed a changelog that was deleted and created again (id ${followed?.topicId}, now ${changelogLog.topicId})`;
   if (offset > changelogEnd) return `it has followed the changelog up to ${offset}, which ends at ${changelogEnd}`;
   // Proved facts count whatever the epoch is: epochs start again if a cluster is restored from a copy.
   if (!proved && followed !== null && changelogLog.leaderEpoch < followed.leaderEpoch)

@@ -6,6 +6,7 @@ import {
   type KeyValueStore,
   type StateDirectory,
 } from './key-value-store.js';
+import { encodeFormerOffset, FORMER_OFFSET_KEY } from './partition-meta.js';
 import { PartitionStore } from './partition-store.js';
 
 export interface OpenOptions extends Expectations {
@@ -32,6 +33,7 @@ export async function openPartitionStore(
     options.onSetAside(why);
   };
   let opened = await openTrusted(directory, partition, options, setAside);
+  const { formerOffset: offsetBefore } = opened;
   // Now the folder is empty, or another user that was waiting has written to it.
   if (!opened.trusted) opened = await openTrusted(directory, partition, options, setAside);
   if (!opened.trusted)
@@ -39,8 +41,21 @@ export async function openPartitionStore(
       `set aside the folder of partition ${partition}, but cannot trust the new one either: ${opened.why}`,
     );
   const { store, changelog, positionRow, originRow } = opened;
+  const formerOffset = Math.max(opened.formerOffset, offsetBefore);
+  // The changelog may have lost the rows that the former folder has followed. The next process sees only the new one.
+  if (formerOffset > opened.formerOffset) await noteFormerOffset(store, formerOffset);
   const { leaderEpoch } = options.changelogLog;
-  return new PartitionStore(store, (why) => setAside(why, store), changelog, positionRow, originRow, leaderEpoch);
+  const aside = (why: string) => setAside(why, store);
+  return new PartitionStore(store, aside, changelog, positionRow, originRow, leaderEpoch, formerOffset);
+}
+
+async function noteFormerOffset(store: KeyValueStore, offset: number): Promise<void> {
+  try {
+    await store.write([{ key: FORMER_OFFSET_KEY, value: encodeFormerOffset(offset) }]);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }
 
 /** The store with its undo applied; or why it cannot be trusted, after it has been set aside. */
@@ -52,11 +67,12 @@ async function openTrusted(
 ): Promise<(Trusted & { readonly store: KeyValueStore }) | Untrusted> {
   let store: KeyValueStore | undefined;
   let why: string;
+  let formerOffset = 0;
   try {
     store = await directory.open(partition);
     const examined = await examineStore(store, expected);
     if (examined.trusted) return { ...examined, store };
-    why = examined.why;
+    ({ why, formerOffset } = examined);
   } catch (error) {
     if (!(error instanceof CorruptStoreError)) {
       await store?.close();
@@ -65,5 +81,5 @@ async function openTrusted(
     why = error.message;
   }
   await setAside(why, store);
-  return { trusted: false, why };
+  return { trusted: false, why, formerOffset };
 }

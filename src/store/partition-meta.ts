@@ -17,6 +17,8 @@ export const FOLLOWED_LOG_KEY = localKey('log');
 /** Present if every pending company has its mark (pending-index.ts). Older folders lack some marks. */
 export const ALL_MARKED_KEY = localKey('marked');
 export const FOLLOWED_EPOCH_KEY = localKey('epoch');
+/** The changelog offset that a former store of this partition had followed, before its folder was set aside. */
+export const FORMER_OFFSET_KEY = localKey('former');
 
 /** The deployment and partition of this state. If any field differs, the state belongs to another one. */
 export interface StoreIdentity {
@@ -55,6 +57,22 @@ export interface FollowedLog {
 export interface FollowedEpoch {
   readonly offset: number;
   readonly leaderEpoch: number;
+}
+
+export function encodeFormerOffset(offset: number): Buffer {
+  const to = new ByteWriter(CHANGELOG_POSITION_BYTES);
+  to.begin();
+  beginRow(to);
+  to.varint(offset);
+  return to.end();
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeFormerOffset(bytes: Buffer): number {
+  const from = readRow(bytes, 'former offset');
+  const offset = from.varint();
+  from.end();
+  return offset;
 }
 
 function encodeFollowedEpoch({ offset, leaderEpoch }: FollowedEpoch): Buffer {

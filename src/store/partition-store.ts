@@ -55,6 +55,7 @@ export class PartitionStore {
    *
    * @param setAside closes the store and renames its folder
    * @param leaderEpoch the epoch of a leader whose log contains everything that the store has followed; -1 if unknown
+   * @param formerOffset as in `Trusted` (examine-store.ts)
    */
   constructor(
     private readonly store: KeyValueStore,
@@ -63,6 +64,7 @@ export class PartitionStore {
     positionRow: PositionRow | null,
     private originRow: OriginRow | null = null,
     private leaderEpoch = -1,
+    readonly formerOffset = 0,
   ) {
     this.#changelog = changelog;
     this.#positionRow = positionRow;

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { logLevel } from 'kafkajs';
 import { partitionOfKey } from '../../src/kafka/transactions/partitioner.js';
-import { sendTogether } from '../../src/kafka/topics/record-sender.js';
+import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';
+import { RecordSender, sendTogether } from '../../src/kafka/topics/record-sender.js';
 import { BrokerError } from '../../src/pipeline/errors.js';
+import { deadLetterOf } from '../../src/publish/dead-letter.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { runCommand, SCHEMAS_FOLDER, type CommandResult } from '../../testkit/command.js';
 import { deploy, type Deployment } from '../../testkit/deployment.js';
@@ -20,10 +22,12 @@ const processors = new Processors();
 const folder = mkdtempSync(join(tmpdir(), 'dead-letters-'));
 let deployment: Deployment;
 let platform: Platform;
+let client: KafkaConfig;
 
 beforeAll(async () => {
   deployment = await deploy(currentCluster(), { partitions: 2 });
   platform = await Platform.connect(deployment);
+  client = { clientId: 'test', brokers: deployment.bootstrap.split(','), logLevel: logLevel.NOTHING };
   await processors.startReady(deployment);
 });
 afterAll(async () => {
@@ -300,13 +304,83 @@ test("a record with another company's key is repaired in its own company's parti
   expect((await deadLetters('list', '--open')).stdout).not.toContain(held);
 });
 
+test('a deletion that could not be read is left by --all, and sent alone only after a confirmation', async () => {
+  const company = randomUUID();
+  const schema = await schemaToCome();
+  const { value, ...deletion } = platform.deletion(company);
+  const places = await platform.send([
+    platform.manifest(company, { datasets: ['d'] }),
+    { ...deletion, value: schema.framed(value as Buffer) },
+    platform.status(company, 'd', 'Complete'),
+  ]);
+  await consumed(deployment, places);
+  const id = idAt(places[1]);
+  await schema.register();
+
+  const { stdout } = await deadLetters('repair', '--all', '--force');
+  expect(stdout).toContain(`${id}: not repaired: its CompanyDeleted would silence company ${company} permanently`);
+  const dry = await deadLetters('repair', id, '--dry-run');
+  expect(dry).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`"${company}"`) as string });
+  const alone = await deadLetters('repair', id);
+  expect(alone).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('nobody confirmed') as string });
+  expect((await deadLetters('list', '--open')).stdout).toContain(company);
+  expect(await deadLetters('repair', id, '--yes')).toMatchObject({ exitCode: 0 });
+  expect(await isAnnounced(company)).toBe(false);
+  expect((await deadLetters('list', '--open')).stdout).not.toContain(company);
+}, 60_000);
+
+test('a dead letter that another client wrote is not sent, and does not hide the real one', async () => {
+  const [company, victim] = [randomUUID(), randomUUID()];
+  const schema = await schemaToCome();
+  const id = await holdCompany(company, schema.framed);
+  await schema.register();
+  const [partition = NaN, offset = NaN] = id.split('/').map(Number);
+  const input = { topic: deployment.topics.events, partition };
+  const { key, value } = platform.deletion(victim);
+  const forged = (at: number) => {
+    const record = { offset: at, timestamp: Date.now(), key: Buffer.from(String(key)), value, headers: [] };
+    return { ...deadLetterOf(record, { code: 'unknown-schema', message: '' }, input), partition };
+  };
+  const beyondEnd = offset + 1_000_000;
+  await sendTogether(client, randomUUID(), deployment.topics.deadLetters, [
+    forged(offset),
+    forged(beyondEnd),
+    forged(offset + 1),
+  ]);
+
+  const { stdout } = await deadLetters('repair', '--all', '--force', '--code', 'unknown-schema');
+  expect(stdout).toContain(`${partition}/${beyondEnd}: not repaired: ${deployment.topics.events} does not have record`);
+  expect(stdout).toContain(`${partition}/${offset + 1}: not repaired: the dead letter is not a copy of record`);
+  expect(stdout).toContain(`${id}: sent, a repair for company ${company}`);
+  expect(stdout).not.toContain(`company ${victim}`);
+  const alone = await deadLetters('repair', `${partition}/${offset + 1}`, '--yes', '--force');
+  expect(alone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('pass --unverified') as string });
+  expect((await deadLetters('show', id)).stdout).toContain('input record: the dead letter is a copy of it');
+  expect((await deadLetters('show', `${partition}/${offset + 1}`)).stdout).toContain('is not a copy of it');
+  expect(await isAnnounced(company)).toBe(true);
+}, 60_000);
+
+test('a record for a partition that the topic does not have is refused, and the others are not written', async () => {
+  const topic = await createTopic(deployment.bootstrap, { numPartitions: 2 });
+  const records = [1, 7].map((partition) => ({ key: null, value: Buffer.from('v'), headers: [], partition }));
+  await expect(sendTogether(client, randomUUID(), topic, records)).rejects.toThrow(
+    `nothing was written to partition 7 of ${topic}`,
+  );
+  expect(await readCommitted(deployment.bootstrap, topic)).toEqual([]);
+  const sender = await RecordSender.connect(client);
+  try {
+    await expect(sender.send(topic, records.slice(1))).rejects.toThrow('nothing was written to partition 7');
+  } finally {
+    await sender.close();
+  }
+});
+
 test('of records that are sent together, all are written or none', async () => {
   const configEntries = [{ name: 'max.message.bytes', value: '1000' }];
   const topic = await createTopic(deployment.bootstrap, { numPartitions: 2, configEntries });
-  const config = { clientId: 'test', brokers: deployment.bootstrap.split(','), logLevel: logLevel.NOTHING };
   const send = (...sizes: readonly number[]) => {
     const records = sizes.map((size, partition) => ({ key: null, value: Buffer.alloc(size), headers: [], partition }));
-    return sendTogether(config, randomUUID(), topic, records);
+    return sendTogether(client, randomUUID(), topic, records);
   };
   await expect(send(10, 5_000)).rejects.toThrow(BrokerError);
   expect(await readCommitted(deployment.bootstrap, topic)).toEqual([]);

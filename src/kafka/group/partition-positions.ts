@@ -1,5 +1,6 @@
 /** Reads the position of each partition from the changelog, the group and the input. Changes nothing. */
 import type { Clock } from '../../lib/clock.js';
+import { someAtATime } from '../../lib/some-at-a-time.js';
 import type { Logs } from '../../pipeline/ports.js';
 import type { Positions } from '../../pipeline/position-choices.js';
 import { hasOpenTransaction } from '../../pipeline/left-open.js';
@@ -51,11 +52,10 @@ export async function readPositions(
   partitions: readonly number[],
   running: boolean,
 ): Promise<FoundPositions[]> {
-  const found: FoundPositions[] = [];
-  for (let i = 0; i < partitions.length; i += READ_AT_ONCE) {
-    const portion = partitions.slice(i, i + READ_AT_ONCE);
-    found.push(...(await Promise.all(portion.map((partition) => readOne(sources, partition, running)))));
-  }
+  const found = new Array<FoundPositions>(partitions.length);
+  await someAtATime(partitions.entries(), READ_AT_ONCE, async ([i, partition]) => {
+    found[i] = await readOne(sources, partition, running);
+  });
   for (const [i, positions] of found.entries()) {
     const { topic, partition, changelog, input } = positions;
     if (changelog === null || changelog.topic !== topic || changelog.offset < input.start) continue;

@@ -17,7 +17,7 @@ export class PositionsRefusedError extends Error {
 
 export interface SetPositionsPorts extends PositionSources {
   readonly applicationId: string;
-  readonly group: Pick<StoppedGroup, 'members' | 'setOffsets' | 'deleteOffsets'>;
+  readonly group: Pick<StoppedGroup, 'members' | 'setOffsets'>;
   readonly report: (line: string) => void;
   /** Asks the operator whether to do what was reported. */
   readonly consent: (partitions: number) => Promise<boolean>;
@@ -91,7 +91,8 @@ function describe(
   target: Target | null,
 ): string[] {
   const name = `partition ${partition}: ${verdict}`;
-  if (startsAt !== null) return [`${name}: nothing to set, it continues from offset ${startsAt}`];
+  if (startsAt !== null && !choices.some((choice) => choice.target === target))
+    return [`${name}: nothing to set, it continues from offset ${startsAt}`];
   if (remedy !== null) return [`${name}: not set: ${remedy}`];
   return choices.map((choice) =>
     target === null || choice.target === target
@@ -101,7 +102,6 @@ function describe(
 }
 
 function effectOf({ offset }: Choice, committed: number | null): string {
-  if (offset === null) return `deletes the group's offset, which is ${committed}`;
   return `sets the group's offset, which is ${committed ?? 'missing'}, to ${offset}`;
 }
 
@@ -122,16 +122,10 @@ async function mustBeAsPlanned(ports: SetPositionsPorts, plan: readonly Planned[
 }
 
 async function write({ group, input, report }: SetPositionsPorts, plan: readonly Planned[]): Promise<void> {
-  const offsets = new Map<number, number>();
-  const deleted: number[] = [];
-  for (const { positions, choice } of plan)
-    if (choice.offset === null) deleted.push(positions.partition);
-    else offsets.set(positions.partition, choice.offset);
-  if (offsets.size > 0) await group.setOffsets(input, offsets);
-  if (deleted.length > 0) await group.deleteOffsets(input, deleted);
+  await group.setOffsets(input, new Map(plan.map(({ positions, choice }) => [positions.partition, choice.offset])));
   for (const { positions, choice } of plan)
     report(
-      `partition ${positions.partition}: the group's offset is ${choice.offset === null ? 'deleted' : `set to ${choice.offset}`}; ` +
+      `partition ${positions.partition}: the group's offset is set to ${choice.offset}; ` +
         `the next start continues from offset ${choice.startsAt}`,
     );
 }

@@ -15,11 +15,8 @@ const LOOKED_AT = 200;
  * same partition as the default one for some keys, by chance: with two partitions, for half of them.
  */
 const MAX_ELSEWHERE = { keys: 1, share: 0.05 };
-/**
- * So many misplaced keys are needed to accept them as records from before a repartitioning. With fewer keys, a former
- * number of partitions could explain the choices of another partitioner by chance.
- */
-const LEAST_FROM_BEFORE = 10;
+/** If so many keys fit a former number of partitions that chance does so less often than this, they are older. */
+const CHANCE = 0.001;
 
 export interface Misplaced {
   readonly partition: number;
@@ -30,10 +27,11 @@ export interface Misplaced {
 
 /**
  * Looks at the newest records of each partition. It counts distinct keys, because many records of one company prove no
- * more than one record.
+ * more than one record. If the topic has got more partitions, records that the default partitioner has placed among the
+ * former partitions do not count as misplaced.
  *
  * @param isWitness false for records that say nothing about the writers' partitioner
- * @returns a record in another partition than now and at any one former number of partitions, if more keys are misplaced than records sent by hand explain: then the
+ * @returns a record in another partition, if more keys are misplaced than records sent by hand explain: then the
  *   writers use another partitioner. Otherwise null
  * @throws what reading throws
  */
@@ -63,9 +61,7 @@ export async function misplacedByDefault(
   const tolerated = Math.max(MAX_ELSEWHERE.keys, keys.size * MAX_ELSEWHERE.share);
   if (misplaced.size <= tolerated) return null;
   const all = [...misplaced.values()];
-  const unexplained = all.length * MAX_ELSEWHERE.share;
-  for (let former = partitions - 1; former > 0 && all.length >= LEAST_FROM_BEFORE; former--)
-    if (!isMoreThan(unexplained, all, (key) => key.hash % former !== key.partition)) return null;
+  if (areOlder(all, partitions, tolerated)) return null;
   const [{ partition, offset, defaultPartition }] = all as [MisplacedKey];
   return { partition, offset, defaultPartition };
 }
@@ -79,5 +75,15 @@ interface MisplacedKey extends Misplaced {
 function isMoreThan(most: number, keys: readonly MisplacedKey[], counts: (key: MisplacedKey) => boolean): boolean {
   let found = 0;
   for (const key of keys) if (counts(key) && ++found > most) return true;
+  return false;
+}
+
+/** Whether the default partitioner has placed these keys, except for the tolerated ones, when there were fewer partitions. */
+function areOlder(keys: readonly MisplacedKey[], partitions: number, tolerated: number): boolean {
+  const fitting = keys.length - tolerated;
+  // Another partitioner chooses one of `partitions` at random. There are fewer former numbers than that.
+  if (partitions ** (1 - fitting) >= CHANCE) return false;
+  for (let former = partitions - 1; former > 0; former--)
+    if (!isMoreThan(tolerated, keys, (key) => key.hash % former !== key.partition)) return true;
   return false;
 }

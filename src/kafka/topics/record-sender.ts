@@ -1,11 +1,20 @@
 /** Writes records to a topic as a producer of the platform would: partitioned by key, in order, and each once. */
-import { CompressionTypes, Kafka, Partitioners, type Message, type Producer, type ProducerRecord } from 'kafkajs';
+import {
+  CompressionTypes,
+  Kafka,
+  Partitioners,
+  type Message,
+  type Producer,
+  type ProducerRecord,
+  type RecordMetadata,
+} from 'kafkajs';
 import type { RecordToWrite } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { reasonOf } from '../../lib/reason-of.js';
 
-const RECORDS_A_REQUEST = 500;
+/** If a request fails, so many records at most may have been written although `onSent` was not called for them. */
+export const RECORDS_A_REQUEST = 500;
 /** Larger requests are compressed, because by default brokers accept batches of up to 1 MiB. */
 const LARGE_BYTES = 900_000;
 /** After this time, brokers end the transaction of a killed process, so that readers can continue. */
@@ -45,7 +54,8 @@ export class RecordSender {
   ): Promise<void> {
     for (let from = 0; from < records.length; from += RECORDS_A_REQUEST) {
       const portion = records.slice(from, from + RECORDS_A_REQUEST);
-      await this.producer.send({ topic, ...requestOf(portion) }).catch(asBrokerError);
+      const written = await this.producer.send({ topic, ...requestOf(portion) }).catch(asBrokerError);
+      mustCover(topic, portion, written);
       onSent?.(from + portion.length);
     }
   }
@@ -77,7 +87,7 @@ export async function sendTogether(
     await producer.connect();
     const transaction = await producer.transaction();
     try {
-      await transaction.send({ topic, ...requestOf(records) });
+      mustCover(topic, records, await transaction.send({ topic, ...requestOf(records) }));
     } catch (error) {
       await transaction.abort().catch(() => undefined); // Otherwise the timeout or the next user of the id ends it.
       throw error;
@@ -88,6 +98,25 @@ export async function sendTogether(
   } finally {
     await producer.disconnect().catch(() => undefined);
   }
+}
+
+/**
+ * kafkajs drops records for a partition that the topic does not have, without an error. So each partition that a record
+ * names must be in the answers.
+ *
+ * @throws BrokerError
+ */
+export function mustCover(
+  topic: string,
+  records: readonly RecordTo[],
+  answers: readonly Pick<RecordMetadata, 'partition'>[],
+): void {
+  const answered = new Set(answers.map(({ partition }) => partition));
+  for (const { partition } of records)
+    if (partition !== undefined && !answered.has(partition))
+      throw new BrokerError(
+        `nothing was written to partition ${partition} of ${topic}, because the brokers report no such partition`,
+      );
 }
 
 function requestOf(records: readonly RecordTo[]): Omit<ProducerRecord, 'topic'> {

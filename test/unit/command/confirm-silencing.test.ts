@@ -2,7 +2,12 @@ import { maySilence, SilencedCompanies } from '../../../src/command/confirm-sile
 
 const AGAIN = 'company-sync companies seed --file notified.txt';
 
-async function asked(count: number, typed: { yes?: true; 'dry-run'?: true }, answer: boolean | null) {
+async function asked(
+  count: number,
+  typed: { yes?: true; 'dry-run'?: true },
+  answer: boolean | null,
+  asking: { unasked?: number } = {},
+) {
   const silenced = new SilencedCompanies();
   for (let i = 0; i < count; i++) silenced.add(`company "${i}"`);
   const lines: string[] = [];
@@ -16,7 +21,7 @@ async function asked(count: number, typed: { yes?: true; 'dry-run'?: true }, ans
     { yes: false, 'dry-run': false, ...typed },
     AGAIN,
     (line) => lines.push(line),
-    consent,
+    { consent, ...asking },
   );
   return { decision, lines, questions };
 }
@@ -32,6 +37,13 @@ test('more are silenced only after a confirmation', async () => {
   expect(refused.lines.join()).toContain(`run ${AGAIN} --dry-run. To send, run ${AGAIN} --yes`);
   expect(await asked(101, {}, true)).toMatchObject({ decision: 'send', lines: [] });
   expect(await asked(1e6, { yes: true }, null)).toEqual({ decision: 'send', lines: [], questions: [] });
+});
+
+test('if other people wrote the record, even one company is silenced only after a confirmation that names it', async () => {
+  const refused = await asked(1, {}, false, { unasked: 0 });
+  expect(refused.questions).toEqual([String.raw`Silence company "company \"0\"" permanently? You cannot undo it.`]);
+  expect(refused.decision).toBe('refused');
+  expect(await asked(0, {}, null, { unasked: 0 })).toEqual({ decision: 'send', lines: [], questions: [] });
 });
 
 test('a dry run shows how many and which, and sends nothing, whatever else is typed', async () => {

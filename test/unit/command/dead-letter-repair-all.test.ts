@@ -5,11 +5,14 @@ import { portionsOf } from '../../../src/command/dead-letter-portions.js';
 import { repairAll } from '../../../src/command/dead-letter-repair-all.js';
 import type { Repairs } from '../../../src/command/dead-letter-repair.js';
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
+import type { Originals } from '../../../src/command/original-record.js';
+import { OutputError } from '../../../src/command/print.js';
 import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
 import type { RepairSender } from '../../../src/command/repair-sender.js';
 import type { InputEvent } from '../../../src/domain/events.js';
 import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
+import type { LogRecord } from '../../../src/lib/record.js';
 import { type DeadLetter, idOf } from '../../../src/publish/dead-letter.js';
 
 const PARTITIONS = 1;
@@ -31,7 +34,7 @@ function deadLetterAt(offset: number, repairs: readonly RecordId[] = []): DeadLe
 }
 
 function attemptsOf(deadLetters: readonly DeadLetter[]): RepairAttempts {
-  const attempts = new RepairAttempts();
+  const attempts = new RepairAttempts(() => true);
   for (const deadLetter of deadLetters) attempts.add(deadLetter);
   return attempts;
 }
@@ -47,6 +50,7 @@ function portions(
     companies: new Map(),
     mismatched: new Set(),
     attempts: attemptsOf(deadLetters),
+    incomplete: null,
   };
   return portionsOf(read, sizes, limits).map((ids) => [...ids].map((id) => id.slice(2)).join(' '));
 }
@@ -69,18 +73,36 @@ test('a dead letter and its failed repairs are in one portion, at the place of t
   expect(portions(deadLetters, { bytes: Infinity, count: 1 })).toEqual(['1 4 5', '2', '3']);
 });
 
+test('dead letters that claim to be failed repairs of one record do not make a portion too large for memory', () => {
+  const deadLetters = [deadLetterAt(1), ...Array.from({ length: 9 }, (_, i) => deadLetterAt(2 + i, ['0/1']))];
+  expect(portions(deadLetters, { bytes: Infinity, count: 1 })).toEqual(['1 2 3 4', '5 6 7 8', '9 10']);
+  expect(portions(deadLetters, { bytes: 10, count: 100 }, 10)).toEqual(['1 2 3 4', '5 6 7 8', '9 10']);
+});
+
+const REFRESHED = { kind: 'status', datasetId: 'd', status: 'Complete', trigger: 'REFRESH', revision: 1 } as const;
+
 /** A topic of dead letters in memory, which counts the dead letters that are kept with their values. */
 class CountingDesk {
   readonly sent: { readonly value: string; readonly repairs: readonly string[] }[] = [];
   mostHeld = 0;
 
-  constructor(private readonly stored: readonly DeadLetter[]) {}
+  /** @param input the records that the dead letters name */
+  constructor(
+    private readonly stored: readonly DeadLetter[],
+    private readonly input: readonly LogRecord[],
+  ) {}
 
   readAll(_sinceMs: number | null, wanted: (deadLetter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
     const deadLetters = this.stored.map(wanted).filter((deadLetter) => deadLetter !== null);
     this.mostHeld = Math.max(this.mostHeld, deadLetters.filter(({ value }) => value !== null).length);
     const companies = new Map(this.stored.map((deadLetter) => [idOf(deadLetter), 'acme']));
-    return Promise.resolve({ deadLetters, companies, mismatched: new Set(), attempts: attemptsOf(this.stored) });
+    return Promise.resolve({
+      deadLetters,
+      companies,
+      mismatched: new Set(),
+      attempts: attemptsOf(this.stored),
+      incomplete: null,
+    });
   }
 
   readAgain(deadLetters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
@@ -88,12 +110,25 @@ class CountingDesk {
       deadLetters.map(({ offset, timestamp, value }) =>
         String(value) === 'unreadable'
           ? 'undecodable'
-          : { companyId: 'acme', clientId: 'c', offset, timestamp, repairs: [], payload: { kind: 'deleted' } as const },
+          : {
+              companyId: 'acme',
+              clientId: 'c',
+              offset,
+              timestamp,
+              repairs: [],
+              payload: String(value) === 'deletion' ? { kind: 'deleted' } : REFRESHED,
+            },
       ),
     );
   }
 
-  async afterwards(_letters: unknown, badRecords: ReadonlyMap<RecordId, unknown>): Promise<InputAfterwards> {
+  async afterwards(
+    _letters: unknown,
+    badRecords: ReadonlyMap<RecordId, unknown>,
+    _watched: unknown,
+    originals: Originals,
+  ): Promise<InputAfterwards> {
+    originals.take(0, this.input);
     const afterwards = new InputAfterwards(badRecords, new Set(), () => Promise.resolve([]));
     const records = this.sent.map(({ repairs }, i) => ({
       offset: 100_000 + i,
@@ -116,16 +151,31 @@ class CountingDesk {
   }
 }
 
-async function repaired(stored: readonly DeadLetter[]): Promise<{ desk: CountingDesk; lines: string[] }> {
+interface Run {
+  readonly input?: readonly LogRecord[];
+  readonly unverified?: true;
+  readonly 'dry-run'?: true;
+  readonly print?: (line: string) => void;
+}
+
+async function repaired(
+  stored: readonly DeadLetter[],
+  run: Run = {},
+): Promise<{ desk: CountingDesk; lines: string[] }> {
   expect(partitionOfKey(KEY, PARTITIONS)).toBe(0);
-  const desk = new CountingDesk(stored);
+  const { input = stored, print, ...typed } = run;
+  const desk = new CountingDesk(stored, input);
   const lines: string[] = [];
   const at: Partial<Repairs> = {
     desk: desk as unknown as DeadLetterDesk,
     sender: desk as unknown as RepairSender,
-    print: (line) => void lines.push(line),
+    print: (line) => {
+      print?.(line);
+      lines.push(line);
+    },
   };
-  expect(await repairAll(at as Repairs, { code: null, since: null, force: false })).toBe(0);
+  const flags = { code: null, since: null, force: false, unverified: false, 'dry-run': false, ...typed };
+  expect(await repairAll(at as Repairs, flags)).toBe(0);
   return { desk, lines };
 }
 
@@ -155,4 +205,48 @@ test('a dead letter that cannot be read is not repaired, whichever portion it is
   expect(desk.sent).toHaveLength(1_000);
   expect(lines.filter((line) => line.includes(': not repaired'))).toEqual(['0/1000: not repaired: undecodable']);
   expect(lines.at(-1)).toBe('1000 of 1001 dead letters without a repair were sent again');
+});
+
+test('a dead letter that would silence its company is left and listed, whatever else is typed', async () => {
+  const stored = [deadLetterAt(1), { ...deadLetterAt(2), value: Buffer.from('deletion') }, deadLetterAt(3)];
+  const { desk, lines } = await repaired(stored, { unverified: true });
+  expect(desk.sent.map(({ value }) => value)).toEqual(['1', '3']);
+  expect(lines).toContain(
+    '0/2: not repaired: its CompanyDeleted would silence company acme permanently: if that is right, run company-sync ' +
+      'dead-letters repair 0/2',
+  );
+  expect(lines.at(-1)).toBe('2 of 3 dead letters without a repair were sent again');
+});
+
+test('a dead letter that is not a copy of its input record is left, also if the record is gone', async () => {
+  const stored = [deadLetterAt(1), deadLetterAt(2), deadLetterAt(3)];
+  const input = [deadLetterAt(1), { ...deadLetterAt(2), value: Buffer.from('other') }];
+  const { desk, lines } = await repaired(stored, { input });
+  expect(desk.sent.map(({ value }) => value)).toEqual(['1']);
+  expect(lines[0]).toContain('0/2: not repaired: the dead letter is not a copy of record 0/2 of sync-events');
+  expect(lines[1]).toContain('0/3: not repaired: sync-events does not have record 0/3 now');
+  const unverified = await repaired(stored, { input, unverified: true });
+  expect(unverified.desk.sent.map(({ value }) => value)).toEqual(['1', '2', '3']);
+});
+
+test('a dry run sends nothing, and says what would be sent', async () => {
+  const { desk, lines } = await repaired([deadLetterAt(1), deadLetterAt(2)], { 'dry-run': true });
+  expect(desk.sent).toEqual([]);
+  expect(lines).toEqual([
+    '0/1: would be sent, a repair for company acme (DatasetStatusChanged)',
+    '0/2: would be sent, a repair for company acme (DatasetStatusChanged)',
+    '2 of 2 dead letters without a repair would be sent again: nothing was sent',
+  ]);
+});
+
+test('if the output is closed, the command ends after the repair that it has just sent', async () => {
+  const stored = [deadLetterAt(1), deadLetterAt(2), deadLetterAt(3)];
+  const closed = new OutputError(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+  const printed: string[] = [];
+  const print = (line: string) => {
+    printed.push(line);
+    if (printed.length === 2) throw closed;
+  };
+  await expect(repaired(stored, { print })).rejects.toBe(closed);
+  expect(printed).toEqual(['0/1: sent, a repair for company acme', '0/2: sent, a repair for company acme']);
 });

@@ -1,7 +1,8 @@
 /** Which companies the repair of a dead letter releases. Any producer can write a `repairs` header. */
 import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
 import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
-import { RefusedError, repairOf, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
+import { RefusedError, repairOf, repairOne, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
+import type { Original } from '../../../src/command/original-record.js';
 import { RepairAttempts } from '../../../src/command/repair-attempts.js';
 import type { RepairSender } from '../../../src/command/repair-sender.js';
 import type { RunningInstances } from '../../../src/command/running-instances.js';
@@ -15,7 +16,7 @@ import { idOf, type DeadLetter } from '../../../src/publish/dead-letter.js';
  * it should repair.
  */
 function deadLettersOf(...described: readonly string[]): ReadDeadLetters {
-  const attempts = new RepairAttempts();
+  const attempts = new RepairAttempts(() => true);
   const deadLetters = described.map((line): DeadLetter => {
     const [offset = '', key = '', code = '', , ...targets] = line.split(' ');
     const headers = targets.map((target) => ({ key: 'repairs', value: Buffer.from(`0/${target}`) }));
@@ -38,6 +39,7 @@ function deadLettersOf(...described: readonly string[]): ReadDeadLetters {
     attempts,
     companies: new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), String(deadLetter.key)])),
     mismatched: new Set(deadLetters.filter(({ code }) => code === 'key-mismatch').map(idOf)),
+    incomplete: null,
   };
 }
 
@@ -95,15 +97,15 @@ test('each company that is released is printed, with the records', async () => {
     '9 acme unknown-schema repairs 5 6',
   );
   const [sent, lines]: [RecordTo[], string[]] = [[], []];
-  const desk: Partial<DeadLetterDesk> = { inputPartitions: () => Promise.resolve(1) };
   const sender: Partial<RepairSender> = {
+    inputPartitions: () => Promise.resolve(1),
     send: (records) => Promise.resolve(void sent.push(...records)),
     releaseOf: (companyId) => Promise.resolve({ key: Buffer.from(companyId), value: null, headers: [] }),
   };
   const explanation = () =>
     Promise.resolve({ holds: [{ record: '0/5' }, { record: '0/6' }], clientId: 'k', asOf: { partition: 0 } });
   const at = {
-    desk: desk as DeadLetterDesk,
+    desk: {} as DeadLetterDesk,
     sender: sender as RepairSender,
     instances: { explanation } as unknown as RunningInstances,
     print: (line: string) => void lines.push(line),
@@ -119,5 +121,111 @@ test('each company that is released is printed, with the records', async () => {
 test('a repair that would replace more records than one record can name is refused', () => {
   const targets = Array.from({ length: 10_000 }, (_, i) => String(i));
   const read = deadLettersOf(`20000 acme undecodable repairs ${targets.join(' ')}`);
-  expect(() => repairs(read, 20_000)).toThrow('company-sync dead-letters release acme');
+  expect(() => repairs(read, 20_000)).toThrow("company-sync dead-letters release --why 'the reason' acme");
+});
+
+test.each([99, 1, -1, 0.5])(
+  'nothing is sent to partition %p of an answer if the input does not have it',
+  async (partition) => {
+    const read = deadLettersOf('5 held key-mismatch');
+    const sent: RecordTo[] = [];
+    const sender: Partial<RepairSender> = {
+      inputPartitions: () => Promise.resolve(1),
+      send: (records) => Promise.resolve(void sent.push(...records)),
+      releaseOf: (companyId) => Promise.resolve({ key: Buffer.from(companyId), value: null, headers: [] }),
+    };
+    const explanation = () => Promise.resolve({ holds: [{ record: '0/5' }], clientId: 'k', asOf: { partition } });
+    const at = {
+      desk: {} as DeadLetterDesk,
+      sender: sender as RepairSender,
+      instances: { explanation } as unknown as RunningInstances,
+      print: () => undefined,
+    } satisfies Repairs;
+    await expect(send(at, repairs(read, 5).repair, null)).rejects.toThrow(
+      `an instance answered that company held is in partition ${partition}, but the input has 1 partitions`,
+    );
+    expect(sent).toEqual([]);
+  },
+);
+
+describe('repair of one dead letter', () => {
+  /** What is sent for dead letter 5 of company acme, and what is printed. */
+  async function repaired(kind: 'deleted' | 'manifest', original: Original, flags: Partial<Flags>, answer?: boolean) {
+    const [sent, lines, questions]: [RecordTo[], string[], string[]] = [[], [], []];
+    const read = deadLettersOf('5 acme unknown-schema');
+    const [deadLetter] = read.deadLetters as [DeadLetter];
+    const payload = kind === 'deleted' ? { kind } : MANIFEST;
+    const desk: Partial<DeadLetterDesk> = {
+      readOne: () => Promise.resolve({ ...read, deadLetter, original }),
+      readAgain: () => Promise.resolve([{ ...ABOUT_ACME, payload }]),
+      refusalOf: () => Promise.resolve(null),
+    };
+    const sender: Partial<RepairSender> = {
+      inputPartitions: () => Promise.resolve(1),
+      send: (records) => Promise.resolve(void sent.push(...records)),
+    };
+    const tools = {
+      desk: desk as DeadLetterDesk,
+      sender: sender as RepairSender,
+      instances: {} as RunningInstances,
+      print: (line: string) => void lines.push(line),
+    } satisfies Repairs;
+    const consent = (question: string) => {
+      questions.push(question);
+      return Promise.resolve(answer ?? false);
+    };
+    const again = 'company-sync dead-letters repair 0/5';
+    const exitCode = await repairOne(tools, '0/5', { ...NO_FLAGS, ...flags }, again, consent);
+    return { exitCode, sent: sent.length, lines: lines.join('\n'), questions };
+  }
+
+  type Flags = Parameters<typeof repairOne>[2];
+  const NO_FLAGS: Flags = {
+    file: null,
+    'client-id': null,
+    force: false,
+    unverified: false,
+    'dry-run': false,
+    yes: false,
+  };
+  const MANIFEST = {
+    kind: 'manifest',
+    linkId: 'l',
+    connectionId: 'c',
+    sourceType: 's',
+    companyName: 'n',
+    datasets: [],
+    isFinal: true,
+  } as const;
+
+  test('one that is a copy of its input record is sent', async () => {
+    expect(await repaired('manifest', 'same', {})).toMatchObject({ exitCode: 0, sent: 1, questions: [] });
+  });
+
+  test.each<[Original, string]>([
+    ['differs', 'the dead letter is not a copy of record 0/5 of sync-events'],
+    ['gone', 'sync-events does not have record 0/5 now'],
+  ])('one whose input record %s is sent only with --unverified', async (original, why) => {
+    await expect(repaired('manifest', original, {})).rejects.toThrow(why);
+    await expect(repaired('manifest', original, { force: true, yes: true })).rejects.toThrow('pass --unverified');
+    expect(await repaired('manifest', original, { unverified: true })).toMatchObject({ exitCode: 0, sent: 1 });
+  });
+
+  test('one that silences its company is sent only after a confirmation', async () => {
+    const refused = await repaired('deleted', 'same', {}, false);
+    expect(refused).toMatchObject({ exitCode: 1, sent: 0 });
+    expect(refused.questions).toEqual(['Silence company "acme" permanently? You cannot undo it.']);
+    expect(refused.lines).toContain('run company-sync dead-letters repair 0/5 --yes');
+    expect(await repaired('deleted', 'same', { force: true, unverified: true }, false)).toMatchObject({ sent: 0 });
+    expect(await repaired('deleted', 'same', {}, true)).toMatchObject({ exitCode: 0, sent: 1 });
+    expect(await repaired('deleted', 'same', { yes: true })).toMatchObject({ exitCode: 0, sent: 1, questions: [] });
+  });
+
+  test('a dry run sends nothing, and says what would be sent', async () => {
+    const dry = await repaired('deleted', 'same', { 'dry-run': true, yes: true });
+    expect(dry).toMatchObject({ exitCode: 0, sent: 0, questions: [] });
+    expect(dry.lines).toContain('0/5: would be sent, a repair for company acme (CompanyDeleted)');
+    expect(dry.lines).toContain('"acme"');
+    expect(await repaired('manifest', 'same', { 'dry-run': true })).toMatchObject({ exitCode: 0, sent: 0 });
+  });
 });

@@ -14,6 +14,7 @@ test.each<[string, Readonly<Record<string, string | true>>, string]>([
     { all: true, 'client-id': 'c' },
     '--client-id needs <partition>/<offset>: pass only one of --client-id and --all',
   ],
+  ['', { all: true, yes: true }, '--yes needs <partition>/<offset>: pass only one of --yes and --all'],
   ['3/1', { code: 'too-large' }, '--code needs --all: pass only one of --code and 3/1'],
   ['3/1', { since: '2026-01-31T12:00:00Z' }, '--since needs --all: pass only one of --since and 3/1'],
 ])('dead-letters repair %s %j is refused', async (argument, flags, fault) => {

@@ -25,16 +25,19 @@ const repairs = (id: string) => ({ headers: [{ key: 'repairs', value: Buffer.fro
 
 /**
  * The value of a status record is its dataset, with an exclamation mark before it for a REFRESH. The value of a
- * manifest is `<link>/<connection>:<dataset>,<dataset>`.
+ * manifest is `<link>/<connection>:<dataset>,<dataset>`, and that of an unlink is `unlink <connection>`.
  */
 function decode(records: readonly LogRecord[]): Promise<(InputEvent | string)[]> {
   const events = records.map(({ offset, timestamp, key, value }): InputEvent => {
     const [, refresh, datasetId = ''] = /^(!?)(.*)$/.exec(String(value)) ?? [];
     const [, linkId, connectionId, datasets] = /^(.*)\/(.*):(.*)$/.exec(String(value)) ?? [];
-    const payload =
-      linkId !== undefined && connectionId !== undefined && datasets !== undefined
-        ? manifest(linkId, connectionId, ...datasets.split(','))
-        : status(datasetId, { trigger: refresh === '!' ? 'REFRESH' : 'LINK' });
+    const [, unlinked] = /^unlink (.*)$/.exec(String(value)) ?? [];
+    const payload: Payload =
+      unlinked !== undefined
+        ? { kind: 'unlinked', connectionId: unlinked }
+        : linkId !== undefined && connectionId !== undefined && datasets !== undefined
+          ? manifest(linkId, connectionId, ...datasets.split(','))
+          : status(datasetId, { trigger: refresh === '!' ? 'REFRESH' : 'LINK' });
     return { ...eventOf(payload), companyId: String(key), offset, timestamp };
   });
   return Promise.resolve(events);
@@ -115,6 +118,26 @@ test.each([
   const refusal = (await after(1, ...records)).refusalOf(eventOf(payload), LETTER);
   if (later === null) expect(refusal).toBeNull();
   else expect(refusal).toContain(`dataset bills has a later manifest (${later})`);
+});
+
+const PART_OF_L1 = { value: Buffer.from('L1/c1:other') };
+const unlinkOf = (connectionId: string) => ({ value: Buffer.from(`unlink ${connectionId}`) });
+
+test.each<[string, number, LogRecord[], string | null]>([
+  ['one after it', 1, [record(12, unlinkOf('c1'))], '1/12'],
+  ['the last one after it', 1, [record(12, unlinkOf('c1')), record(14, unlinkOf('c1'))], '1/14'],
+  ['one stamped since in another partition', 2, [record(3, { ...unlinkOf('c1'), timestamp: 900 })], '2/3'],
+  ['one before another part of its link', 1, [record(12, unlinkOf('c1')), record(13, PART_OF_L1)], '1/12'],
+  ['one after a manifest of another link', 1, [record(11, MANIFEST), record(12, unlinkOf('c1'))], '1/12'],
+  ['not one before it', 1, [record(9, unlinkOf('c1'))], null],
+  ['not one of another connection', 1, [record(12, unlinkOf('c2'))], null],
+  ['not one of another company', 1, [record(12, { ...unlinkOf('c1'), key: Buffer.from('other') })], null],
+  // The unlink has ended that link, so the datasets of a late part count as Cancelled.
+  ['not one after another part of its link', 1, [record(11, PART_OF_L1), record(12, unlinkOf('c1'))], null],
+])('an unlink that refuses a manifest is %s', async (_what, partition, records, later) => {
+  const refusal = (await after(partition, ...records)).refusalOf(eventOf(manifest('L1', 'c1', 'd')), LETTER);
+  if (later === null) expect(refusal).toBeNull();
+  else expect(refusal).toContain(`connection c1 was unlinked later (${later}), and this manifest would open link L1`);
 });
 
 test('more data than the memory limit is refused; repeated data takes no more memory', async () => {

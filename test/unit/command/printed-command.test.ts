@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCommandLine } from '../../../src/command/command-line.js';
 import type { CommandContext } from '../../../src/command/command.js';
-import { typedSettingsOf } from '../../../src/command/printed-command.js';
+import { lastWord, typedSettingsOf } from '../../../src/command/printed-command.js';
 import { loadConfig } from '../../../src/config.js';
 import { shellQuoted } from '../../../src/lib/shell-command.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
@@ -18,6 +18,18 @@ test.each(['plain', '', 'two words', "it's", '$HOME', '`id`', '*', '"', '\\', '-
   (word) => {
     const { stdout } = spawnSync('sh', ['-c', `printf '%s|' ${shellQuoted(word)}`], { encoding: 'utf8' });
     expect(stdout).toBe(`${word}|`);
+  },
+);
+
+test.each(['acme', '-acme', '--yes', "it's", '- x'])(
+  'a printed command reads the company %j back',
+  async (companyId) => {
+    const command = `company-sync dead-letters release --why 'the reason' ${lastWord(companyId)}`;
+    const words = spawnSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
+      .stdout.trim()
+      .split('\n');
+    const line = await parseCommandLine(words.slice(1));
+    expect(line).toMatchObject({ name: 'dead-letters release', argument: companyId, flags: { why: 'the reason' } });
   },
 );
 

@@ -1,7 +1,7 @@
 /** Checks on whole processes that `run` and `doctor` use the parts that other tests check alone. There is no broker. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KILL_AFTER_MS } from '../../../src/command/stop-watchdog.js';
@@ -16,7 +16,12 @@ let stateDir: string;
 beforeEach(() => (stateDir = mkdtempSync(join(tmpdir(), 'processes-'))));
 afterEach(() => rmSync(stateDir, { recursive: true, force: true }));
 
-function start(words: readonly string[], registry = 'http://127.0.0.1:1', brokers = '127.0.0.1:1') {
+function start(
+  words: readonly string[],
+  registry = 'http://127.0.0.1:1',
+  brokers = '127.0.0.1:1',
+  settings: Readonly<Record<string, string>> = {},
+) {
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', '--import', `data:text/javascript,${BLOCK}`, MAIN, ...words],
@@ -28,6 +33,7 @@ function start(words: readonly string[], registry = 'http://127.0.0.1:1', broker
         STATE_DIR: stateDir,
         HTTP_HOST: '0.0.0.0',
         HTTP_PORT: '0',
+        ...settings,
       },
     },
   );
@@ -132,5 +138,34 @@ describe('more companies than a person can check are not silenced without a conf
       JSON.stringify({ companyId, clientId: 'client', payload: { CompanyDeleted: {} } }),
     );
     return expectRefusal(['events', 'send', '--file', written(events)]);
+  });
+});
+
+describe('a command whose output is closed, as by head, ends without a stack trace', () => {
+  async function endOf(
+    words: readonly string[],
+    input = '',
+  ): Promise<{ code: number; errors: string; left: string[] }> {
+    const { child } = start(words, undefined, undefined, { TMPDIR: stateDir });
+    try {
+      child.stdout.destroy();
+      let errors = '';
+      child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+      child.stdin.end(input);
+      const [code] = (await once(child, 'close')) as [number];
+      // tsx keeps a cache there.
+      return { code, errors, left: readdirSync(stateDir).filter((name) => name.startsWith('company-')) };
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }
+
+  test.each([['--help'], ['--version'], ['dead-letters', 'repair', '--help']])('%s %s %s', async (...words) => {
+    expect(await endOf(words)).toMatchObject({ code: 141, errors: '' });
+  });
+
+  test('and leaves nothing in TMPDIR', async () => {
+    const seed = ['companies', 'seed', '--file', '-', '--dry-run'];
+    expect(await endOf(seed, 'acme\n')).toEqual({ code: 141, errors: '', left: [] });
   });
 });

@@ -190,6 +190,31 @@ test('a partition that leaves and returns does not begin again after its changel
   await simulated.end(again);
 });
 
+test('a partition whose changelog has lost its records, with the offset, is stopped in every later process', async () => {
+  const simulated = new SimulatedPartition(folder());
+  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1' };
+  simulated.changelog.end = 20;
+  await simulated.end(await resting(simulated));
+  Object.assign(simulated, { committed: null });
+  Object.assign(simulated.changelog, { end: 0 }); // The topic is the same.
+  for (const process of ['the next', 'the one after it']) {
+    Object.assign(simulated.context, { known: new KnownState('changelog-1') });
+    const task = new PartitionTask(simulated.context, PARTITION);
+    await simulated.run(() => task.status.state === 'blocked' || task.status.state === 'running');
+    expect([process, task.status.state, task.status.reason]).toEqual([
+      process,
+      'blocked',
+      expect.stringContaining('so the partition had state'),
+    ]);
+    await simulated.end(task);
+  }
+  expect(simulated.setAside).toHaveLength(1);
+  Object.assign(simulated, { committed: { offset: 0, leaderEpoch: -1 } });
+  const task = await resting(simulated);
+  expect(task.status.state).toBe('running');
+  await simulated.end(task);
+});
+
 test('a partition without state does not begin with another changelog than the start has checked', async () => {
   const simulated = new SimulatedPartition(folder(), 'changelog-1');
   simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-2' };

@@ -56,6 +56,14 @@ function encoded<T>(row: T, write: (to: ByteWriter, row: T) => void): Buffer {
   return to.end();
 }
 
+function unreadableBatch(firstOffset: number, nextOffset: number): UnreadableBatchError {
+  return new UnreadableBatchError(
+    { topic: TOPICS.input, partition: PARTITION },
+    { firstOffset, nextOffset, why: '' },
+    '',
+  );
+}
+
 interface Folder {
   readonly changelogOffset: number;
   readonly position: number;
@@ -89,6 +97,9 @@ interface Situation {
   /** An open transaction has an offset of the group, until another transaction overwrites it. */
   readonly offsetIsPending?: boolean;
   readonly folder?: Folder;
+  /** The `ce_source` of the newest announcement in the partition's outbound partition; or why it cannot be read. */
+  readonly announced?: string | Error;
+  readonly mayBeFirstStart?: boolean;
   readonly decidingSettings?: ReadonlyMap<string, string>;
   readonly mayChangeSettings?: boolean;
   /** Milliseconds since the folder was last known to be at the changelog's end. */
@@ -112,7 +123,7 @@ class TakeOver {
 
   constructor(private readonly situation: Situation = {}) {
     const { folder, committed = null, committedIn = -1, endOfEpoch = null, now = 0 } = situation;
-    const { decidingSettings = new Map(), mayChangeSettings = false } = situation;
+    const { decidingSettings = new Map(), mayChangeSettings = false, mayBeFirstStart = false } = situation;
     if (folder !== undefined) this.#fill(folder);
     const context: Partial<PipelineContext> = {
       applicationId: 'app',
@@ -121,6 +132,7 @@ class TakeOver {
       deleteRetentionMs: 0,
       decidingSettings,
       mayChangeSettings,
+      mayBeFirstStart,
       clock: { now: () => now, delay: () => new Promise<void>(() => undefined) },
       inputLogs: {
         reader: (_at, from) => this.#readerOfUnreadable(from),
@@ -135,8 +147,13 @@ class TakeOver {
       },
       changelogLogs: {
         ...UNUSED_LOGS,
-        reader: () => this.#readerOfNothing(),
-        bounds: ({ topic }) => (topic === TOPICS.changelog ? this.#bounds('changelog') : Promise.resolve(EMPTY)),
+        reader: ({ topic }) =>
+          topic === TOPICS.changelog ? this.#readerOfNothing() : readerOfAnnouncement(situation.announced ?? never()),
+        bounds: ({ topic }) => {
+          if (topic === TOPICS.changelog) return this.#bounds('changelog');
+          const isAnnounced = topic === TOPICS.synchronized && situation.announced !== undefined;
+          return Promise.resolve(isAnnounced ? logUpTo(9) : EMPTY);
+        },
         endOfEpoch: () => Promise.resolve(endOfEpoch),
       },
       transactions: {
@@ -192,11 +209,7 @@ class TakeOver {
   #readerOfUnreadable(from: number): LogReader {
     this.asked.push(`read the input from ${from}`);
     const { unreadable = never() } = this.situation;
-    const error = new UnreadableBatchError(
-      { topic: TOPICS.input, partition: PARTITION },
-      { ...unreadable, why: '' },
-      '',
-    );
+    const error = unreadableBatch(unreadable.firstOffset, unreadable.nextOffset);
     return { next: () => Promise.reject(error), close: () => void this.asked.push('close the reader') };
   }
 
@@ -251,6 +264,20 @@ class TakeOver {
       },
     };
   }
+}
+
+/** The last record of the log, before its marker. */
+function readerOfAnnouncement(announced: string | Error): LogReader {
+  if (announced instanceof Error) return { next: () => Promise.reject(announced), close: () => undefined };
+  const headers = [
+    { key: 'ce_id', value: Buffer.from('id') },
+    { key: 'ce_source', value: Buffer.from(announced) },
+  ];
+  const record = { offset: 7, timestamp: 0, key: Buffer.from('acme'), value: null, headers };
+  return {
+    next: () => Promise.resolve({ records: [record], nextOffset: 9, endOffset: 9, leaderEpoch: -1 }),
+    close: () => undefined,
+  };
 }
 
 async function begun(takingOver: TakeOver): Promise<TakeOver> {
@@ -340,17 +367,75 @@ test('a folder ahead of what a broker says of the changelog is kept if a write s
   owned.tail.mustFollow(22);
 });
 
+/** The changelog has lost the records that the folder has followed, and the group has lost its offset. */
+const LOST: Situation = {
+  folder: AT_10,
+  changelog: EMPTY,
+  input: logUpTo(15),
+  committed: null,
+  provedChangelog: logUpTo(2),
+  proof: { changelogEnd: 0, committed: null },
+};
+
 test('a folder ahead of the changelog is set aside once a write has proved it', async () => {
-  const { setAside, outcome } = await takenOver({
-    folder: AT_10,
-    changelog: EMPTY,
+  const { setAside } = await takenOver(LOST);
+  expect(setAside).toEqual([expect.stringContaining('up to 20, which ends at 2')]);
+});
+
+describe('a partition without state and offset', () => {
+  const WITHOUT: Situation = {
     input: logUpTo(15),
-    committed: null,
     provedChangelog: logUpTo(2),
     proof: { changelogEnd: 0, committed: null },
+  };
+
+  test('is stopped if a folder here shows that it had state, and the message has the command that consents', async () => {
+    const { outcome } = await takenOver(LOST);
+    await expect(outcome).rejects.toThrow(InconsistentPositionError);
+    await expect(outcome).rejects.toThrow(
+      /\(no state\).*has followed the changelog changelog\/3 up to offset 20, so.*had state.*--partition 3 --to log-start/,
+    );
   });
-  expect((await outcome).from).toBe(0);
-  expect(setAside).toEqual([expect.stringContaining('up to 20, which ends at 2')]);
+
+  test("is read from the input's start once an operator has consented, by offset 0 or for all partitions", async () => {
+    const input = logUpTo(15, { start: 4 });
+    const byOffset = { ...LOST, input, committed: 0, proof: { changelogEnd: 0, committed: at(0) } };
+    expect(await (await takenOver(byOffset)).outcome).toMatchObject({ from: 4, mustWriteOriginFirst: true });
+    expect((await (await takenOver({ ...LOST, input, mayBeFirstStart: true })).outcome).from).toBe(4);
+  });
+
+  test('is not read because of an old offset 0 that looks like consent', async () => {
+    const proof = { changelogEnd: 0, committed: at(9) };
+    const { outcome } = await takenOver({ ...WITHOUT, committed: 0, proof });
+    await expect(outcome).rejects.toThrow("(no state): the changelog has no state, the group's offset is 9");
+  });
+
+  test('is stopped if it has announced companies, once a write has proved that the state is gone', async () => {
+    const { asked, outcome } = await takenOver({ ...WITHOUT, announced: `/app/${TOPICS.input}/3` });
+    await expect(outcome).rejects.toThrow(`${TOPICS.synchronized}/3 has an announcement of it at offset 7`);
+    expect(asked).toContain('prove');
+  });
+
+  test.each<[string, Situation]>([
+    ['no folder shows a former state, and nothing was announced', {}],
+    ['only another partition has announced companies', { announced: `/app/${TOPICS.input}/30` }],
+    ['only another application has announced companies', { announced: `/other/${TOPICS.input}/3` }],
+    ['its outbound partition cannot be read', { announced: unreadableBatch(0, 9) }],
+  ])('begins without a question if %s', async (_, situation) => {
+    const { asked, outcome } = await takenOver({ input: logUpTo(15), ...situation });
+    expect((await outcome).from).toBe(0);
+    expect(asked).not.toContain('prove');
+  });
+
+  test('begins without a question if only the folder of a deleted changelog shows a former state', async () => {
+    const { outcome } = await takenOver({
+      ...LOST,
+      folder: { ...AT_10, log: { topicId: 'former', leaderEpoch: 0 } },
+      changelog: logUpTo(0, { topicId: 'present' }),
+      provedChangelog: logUpTo(2, { topicId: 'present' }),
+    });
+    expect((await outcome).from).toBe(0);
+  });
 });
 
 test('an input that a broker says ends below the position is not blocked while too few brokers answer', async () => {

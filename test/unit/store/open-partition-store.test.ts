@@ -257,3 +257,47 @@ describe('a store that has followed the leader of epoch 5 up to 50', () => {
     ]);
   });
 });
+
+describe('a folder that was set aside with rows of the present changelog', () => {
+  const formerOffset = async (options: Options) => {
+    const store = await open(directory(), { onSetAside: () => undefined, ...options });
+    const offset = store.formerOffset;
+    await store.close();
+    return offset;
+  };
+
+  test('is remembered by the new folder, also if that is set aside too', async () => {
+    await leaveStore();
+    expect(await formerOffset({ changelogEnd: 50 })).toBe(0);
+    expect(await formerOffset({ changelogEnd: 9 })).toBe(50);
+    expect(await formerOffset({ changelogEnd: 9 })).toBe(50);
+    const store = await open(directory(), { changelogEnd: 9 });
+    await store.replay([], 9);
+    await store.close();
+    expect(await formerOffset({ changelogEnd: 0 })).toBe(50);
+  });
+
+  test.each<[string, Options]>([
+    ['of another partition', { identity: { ...identity, partition: 4 } }],
+    ['of another changelog', { changelogLog: { topicId: 'present', leaderEpoch: 0 } }],
+  ])('is not remembered if it is %s', async (_, options) => {
+    const store = await open(directory(), { now: 0, changelogLog: { topicId: 'former', leaderEpoch: 0 } });
+    await store.replay([positionRecord(5)], 50);
+    await store.close();
+    expect(await formerOffset(options)).toBe(0);
+  });
+
+  test('is not remembered if it has followed only markers: then it had no state', async () => {
+    const store = await open(directory(), { now: 0 });
+    await store.replay([], 50);
+    await store.close();
+    expect(await formerOffset({ changelogEnd: 0 })).toBe(0);
+  });
+
+  test('is remembered if its restore had not come to the position row yet', async () => {
+    const store = await open(directory(), { now: 0 });
+    await store.replay([{ key: Buffer.from('Ca'), value: Buffer.from('1') }], 50);
+    await store.close();
+    expect(await formerOffset({ changelogEnd: 0 })).toBe(50);
+  });
+});

@@ -18,7 +18,9 @@ const memberInfo: fc.Arbitrary<MemberInfo> = fc.record({
     .uniqueArray(fc.tuple(fc.string(), fc.string({ maxLength: 20 })), { maxLength: 8, selector: ([name]) => name })
     .map((some) => new Map(some)),
   changelogId: fc.option(fc.constant('5b048a3acab748eb81b671f516e31838')),
-  statePositions: fc.uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p }).map((some) => new Map(some)),
+  statePositions: fc
+    .uniqueArray(fc.tuple(partition, fc.maxSafeNat()), { selector: ([p]) => p })
+    .map((some) => new Map(some)),
 });
 
 test('the info of a member is decoded as it was encoded, also with fields that a later release appends', () => {

@@ -194,7 +194,6 @@ describe('setting', () => {
       group: {
         members: () => Promise.resolve([]),
         setOffsets: (topic, offsets) => Promise.resolve(void done.push([topic, ...offsets])),
-        deleteOffsets: (topic, partitions) => Promise.resolve(void done.push([topic, partitions])),
       },
       report: (line) => said.push(line),
       consent: () => Promise.resolve(true),
@@ -234,8 +233,22 @@ describe('setting', () => {
     expect(done).toEqual([]);
   });
 
+  test('consents for a partition of which nothing is known only if that is asked for', async () => {
+    const sources = sourcesOf(10, [null]);
+    const { logs } = changelogOf([], 0);
+    const ports = portsOf({ ...sources, changelogLogs: logs });
+    expect(await setPositions(ports, [0], 'state')).toBe(true);
+    expect(said).toEqual([expect.stringContaining('nothing consumed yet: nothing to set')]);
+    expect(done).toEqual([]);
+    expect(await setPositions(ports, [0], 'log-start')).toBe(true);
+    expect(said[1]).toContain(
+      "--to log-start sets the group's offset, which is missing, to 0. The state is built again",
+    );
+    expect(done).toEqual([[TOPIC, [0, 0]]]);
+  });
+
   test('is refused while the group has members, and names them before it asks', async () => {
-    const group = { members: () => Promise.resolve(['a on host 10.0.0.7']), setOffsets: fail, deleteOffsets: fail };
+    const group = { members: () => Promise.resolve(['a on host 10.0.0.7']), setOffsets: fail };
     const refused = setPositions(portsOf(sourcesOf(10, [null]), { group, consent: fail }), [0], 'state');
     await expect(refused).rejects.toThrow(PositionsRefusedError);
     await expect(refused).rejects.toThrow(/has 1 member: stop all instances first.*a on host 10\.0\.0\.7/);

@@ -21,6 +21,10 @@ class Topic {
     log.push({ offset: log.length, timestamp: 0, key: bytes, value: Buffer.from(value), headers: [] });
   }
 
+  grow(count: number): void {
+    while (this.#partitions.length < count) this.#partitions.push([]);
+  }
+
   judged(isWitness: (record: LogRecord) => boolean = () => true) {
     return misplacedByDefault(this, 'topic', this.#partitions.length, isWitness);
   }
@@ -128,4 +132,32 @@ test('records that are not witnesses do not hide those that are', async () => {
   for (const company of companies(150)) topic.write(`seeded ${company}`, partitionOfKey, 'from the command');
   expect(await topic.judged()).toBeNull();
   expect(await topic.judged(({ value }) => value?.toString() !== 'from the command')).not.toBeNull();
+});
+
+describe('a topic that has got more partitions', () => {
+  const grown = (partitioner: Partitioner) => {
+    const topic = new Topic(3);
+    for (const company of companies(40)) topic.write(company, partitioner);
+    topic.grow(6);
+    for (const company of companies(40)) topic.write(`new ${company}`, partitioner);
+    return topic;
+  };
+
+  test('is accepted if the default partitioner has placed its older records too', async () => {
+    expect(await grown(partitionOfKey).judged()).toBeNull();
+  });
+
+  test('is refused if another partitioner has placed records, before or since', async () => {
+    expect(await grown(byMd5).judged()).not.toBeNull();
+    const changed = grown(partitionOfKey);
+    for (const company of companies(40)) changed.write(`later ${company}`, byMd5);
+    expect(await changed.judged()).not.toBeNull();
+  });
+
+  test('is refused if so few records fit the former partitions that it may be chance', async () => {
+    const topic = new Topic(2);
+    const ofSecond = companies(20).filter((key) => partitionOfKey(Buffer.from(key), 2) === 1);
+    for (const key of ofSecond.slice(0, 3)) topic.write(key, () => 0);
+    expect(await topic.judged()).not.toBeNull();
+  });
 });

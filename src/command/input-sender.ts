@@ -1,0 +1,71 @@
+/** Sends records to the input by their keys, as the producers of the platform do. */
+import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
+import { misplacedByDefault } from '../kafka/topics/keyed-by-default.js';
+import { RecordSender } from '../kafka/topics/record-sender.js';
+import { partitionsOf } from '../kafka/topics/topics.js';
+import type { LogRecord } from '../lib/record.js';
+import { systemClock } from '../lib/system-clock.js';
+import type { Logs } from '../pipeline/ports.js';
+import type { SyncEventRecords } from '../publish/sync-event-json.js';
+import type { CommandContext } from './command.js';
+import { commandLogs, LOGS_READ } from './command-logs.js';
+import { INPUT_SCHEMA_READS } from './schemas.js';
+
+/** The parts of the configuration that `withInputSender` reads. */
+export const INPUT_SENDER_READS = [...LOGS_READ, ...INPUT_SCHEMA_READS] as const;
+type Part = (typeof INPUT_SENDER_READS)[number];
+
+interface Sending {
+  /** The words of the command. */
+  readonly command: string;
+  /** Knows the values that this deployment's commands have written. */
+  readonly records: Pick<SyncEventRecords, 'payloadOf'>;
+}
+
+/**
+ * Lets `use` send records to the input. Checks first that their keys lead to the partitions of their companies.
+ * @throws Error if the platform uses another partitioner; BrokerError; what `use` throws
+ */
+export async function withInputSender<T>(
+  context: CommandContext<Part>,
+  { command, records }: Sending,
+  use: (sender: RecordSender) => Promise<T>,
+): Promise<T> {
+  const { config, logger } = context;
+  const kafka = kafkaConfigOf(config, logger);
+  const topic = config.topics.syncEvents;
+  const partitions = await partitionsOf(kafka, systemClock, topic);
+  const logs = commandLogs(command, context);
+  try {
+    await mustBeKeyedByDefault(logs, topic, partitions, records);
+  } finally {
+    await logs.close();
+  }
+  const sender = await RecordSender.connect(kafka);
+  try {
+    return await use(sender);
+  } finally {
+    await sender.close();
+  }
+}
+
+/**
+ * @throws Error if the platform writes records to other partitions: all records of a company must be in one partition
+ */
+export async function mustBeKeyedByDefault(
+  logs: Pick<Logs, 'bounds' | 'reader'>,
+  topic: string,
+  partitions: number,
+  records: Pick<SyncEventRecords, 'payloadOf'>,
+): Promise<void> {
+  // A command may have written many of these, and a command always uses the default partitioner.
+  const isPlatforms = ({ value }: LogRecord) => records.payloadOf(value) !== 'AnnouncedElsewhere';
+  const found = await misplacedByDefault(logs, topic, partitions, isPlatforms);
+  if (found === null) return;
+  const { partition, offset, defaultPartition } = found;
+  throw new Error(
+    `the platform does not use Kafka's default partitioner: record ${partition}/${offset} of ${topic} would be in ` +
+      `partition ${defaultPartition}. Nothing was sent, because the records would not reach the companies' state: ask ` +
+      `the platform team to write these records with their own producer`,
+  );
+}

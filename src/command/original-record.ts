@@ -1,0 +1,107 @@
+/**
+ * Compares dead letters with the input records that they name. Every client that can write to the dead-letter topic can
+ * write a dead letter with any bytes. The processor's own dead letters have the bytes of their records.
+ */
+import { REPAIRS_HEADER } from '../decode/sync-event-decoder.js';
+import { withReader } from '../lib/with-reader.js';
+import type { Header, LogRecord, TopicPartition } from '../lib/record.js';
+import type { Logs } from '../pipeline/ports.js';
+import { type DeadLetter, idOf } from '../publish/dead-letter.js';
+import type { RecordId } from './repair-attempts.js';
+
+/** `gone`: retention has deleted the record, or the input never had it. */
+export type Original = 'same' | 'differs' | 'gone';
+
+type Bytes = Pick<LogRecord, 'key' | 'value' | 'headers'>;
+
+/** Compares the dead letter with its record: key, value and `repairs` headers. Other headers change no company. */
+export function originalOf(deadLetter: Bytes, record: Bytes | null): Original {
+  if (record === null) return 'gone';
+  const same =
+    isEqual(deadLetter.key, record.key) &&
+    isEqual(deadLetter.value, record.value) &&
+    areEqual(repairsIn(deadLetter.headers), repairsIn(record.headers));
+  return same ? 'same' : 'differs';
+}
+
+/** Why the dead letter must not be sent; null if it has the bytes of its record. */
+export function refusalOfOriginal(original: Original, deadLetter: DeadLetter): string | null {
+  const id = idOf(deadLetter);
+  const pass = `look at it (company-sync dead-letters show ${id}), and pass --unverified to repair it anyway`;
+  switch (original) {
+    case 'same':
+      return null;
+    case 'differs':
+      return `the dead letter is not a copy of record ${id} of ${deadLetter.topic}, so another client may have written it: ${pass}`;
+    case 'gone':
+      return `${deadLetter.topic} does not have record ${id} now, so nobody can check that the dead letter is a copy of it: ${pass}`;
+  }
+}
+
+/** The input records that dead letters name, as a command finds them while it reads the input. */
+export class Originals {
+  readonly #deadLetters: ReadonlyMap<RecordId, DeadLetter>;
+  readonly #found = new Map<RecordId, Original>();
+
+  constructor(deadLetters: readonly DeadLetter[]) {
+    this.#deadLetters = new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), deadLetter]));
+  }
+
+  take(partition: number, records: readonly LogRecord[]): void {
+    for (const record of records) {
+      const id = idOf({ partition, offset: record.offset });
+      const deadLetter = this.#deadLetters.get(id);
+      if (deadLetter !== undefined) this.#found.set(id, originalOf(deadLetter, record));
+    }
+  }
+
+  of(id: RecordId): Original {
+    return this.#found.get(id) ?? 'gone';
+  }
+}
+
+/**
+ * Reads one record. Returns null if the log does not have it: it was deleted, it does not exist yet, or its transaction
+ * was aborted.
+ */
+export async function recordAt(
+  logs: Pick<Logs, 'bounds' | 'reader'>,
+  partition: TopicPartition,
+  offset: number,
+): Promise<LogRecord | null> {
+  const { start, end } = await logs.bounds(partition);
+  if (offset < start || offset >= end) return null;
+  return withReader(logs.reader(partition, offset), async (reader) => {
+    for (let position = offset; position <= offset;) {
+      const { records, nextOffset } = await reader.next(1);
+      const record = records.find((candidate) => candidate.offset === offset);
+      if (record !== undefined) return copied(record);
+      position = nextOffset;
+    }
+    return null;
+  });
+}
+
+/** The buffers of a record are valid only until the next call of `next`. */
+function copied({ offset, timestamp, key, value, headers }: LogRecord): LogRecord {
+  const copy = (bytes: Buffer | null) => (bytes === null ? null : Buffer.from(bytes));
+  return {
+    offset,
+    timestamp,
+    key: copy(key),
+    value: copy(value),
+    headers: headers.map((header) => ({ key: header.key, value: copy(header.value) })),
+  };
+}
+
+function repairsIn(headers: readonly Header[]): (Buffer | null)[] {
+  return headers.filter(({ key }) => key === REPAIRS_HEADER).map(({ value }) => value);
+}
+
+function areEqual(a: readonly (Buffer | null)[], b: readonly (Buffer | null)[]): boolean {
+  return a.length === b.length && a.every((bytes, i) => isEqual(bytes, b[i] ?? null));
+}
+
+function isEqual(a: Buffer | null, b: Buffer | null): boolean {
+  return a === null || b === null ? a === b : a.equals(b);
+}

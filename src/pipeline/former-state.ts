@@ -1,0 +1,70 @@
+/**
+ * Finds out whether a partition without state and without a group offset had state before. Then its first records are
+ * not the first ones that were judged: companies would be announced again.
+ *
+ * Other partitions prove nothing. In a first start some partitions have state before the others begin.
+ */
+import { announcementSource } from '../domain/announcement.js';
+import type { LogRecord, TopicPartition } from '../lib/record.js';
+import { withReader } from '../lib/with-reader.js';
+import type { PartitionStore } from '../store/partition-store.js';
+import type { PipelineContext } from './context.js';
+import { UnreadableBatchError } from './errors.js';
+
+/** How many of the newest offsets of each outbound partition to look at. */
+const LOOKED_AT = 1_000;
+
+/**
+ * @param signal aborts when the partition is taken away
+ * @returns what shows that the partition had state, as a clause. Null if nothing shows it, or if an operator has
+ *   consented to a first start
+ * @throws BrokerError, ReaderClosedError
+ */
+export async function formerState(
+  context: PipelineContext,
+  partition: number,
+  { formerOffset }: Pick<PartitionStore, 'formerOffset'>,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const { topics, partitioner, mayBeFirstStart } = context;
+  if (mayBeFirstStart) return null;
+  if (formerOffset > 0)
+    return `this instance has followed the changelog ${topics.changelog}/${partition} up to offset ${formerOffset}`;
+  for (const target of partitioner.targets(topics.synchronized, partition).partitions) {
+    const at = { topic: topics.synchronized, partition: target };
+    const offset = await announcedBy(context, partition, at, signal);
+    if (offset !== null) return `${at.topic}/${at.partition} has an announcement of it at offset ${offset}`;
+  }
+  return null;
+}
+
+/** The offset of an announcement that this partition has made; null if none is among the newest records. */
+async function announcedBy(
+  { applicationId, topics, changelogLogs }: PipelineContext,
+  partition: number,
+  log: TopicPartition,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const { start, end } = await changelogLogs.bounds(log);
+  const from = Math.max(start, end - LOOKED_AT);
+  if (from >= end) return null;
+  const source = Buffer.from(announcementSource(applicationId, topics.input, partition));
+  const isOurs = ({ headers }: LogRecord) =>
+    headers.some(({ key, value }) => key === 'ce_source' && value?.equals(source) === true);
+  const look = async (reader: ReturnType<PipelineContext['changelogLogs']['reader']>): Promise<number | null> => {
+    for (let position = from; position < end;) {
+      const { records, nextOffset } = await reader.next(LOOKED_AT);
+      const ours = records.find(isOurs);
+      if (ours !== undefined) return ours.offset;
+      position = nextOffset;
+    }
+    return null;
+  };
+  try {
+    return await withReader(changelogLogs.reader(log, from), look, signal);
+  } catch (error) {
+    // The batch belongs to no known writer. It must not keep a partition from its first start.
+    if (error instanceof UnreadableBatchError) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,54 @@
+/** Records that a command sends by their keys must reach the partitions of their companies. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { mustBeKeyedByDefault } from '../../../src/command/input-sender.js';
+import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
+import type { Logs } from '../../../src/pipeline/ports.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+
+const PARTITIONS = 3;
+
+/** An input with one record for each of 20 companies, each in the partition that is `away` after the default one. */
+function inputPlaced(away: number): Pick<Logs, 'bounds' | 'reader'> {
+  const recordsOf = (partition: number) =>
+    Array.from({ length: 20 }, (_, i) => Buffer.from(`company-${i}`))
+      .filter((key) => (partitionOfKey(key, PARTITIONS) + away) % PARTITIONS === partition)
+      .map((key, offset) => ({ offset, timestamp: 0, key, value: Buffer.from('event'), headers: [] }));
+  return {
+    bounds: ({ partition }) => {
+      const end = recordsOf(partition).length;
+      return Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
+    },
+    reader: ({ partition }) => {
+      const records = recordsOf(partition);
+      const end = records.length;
+      return {
+        next: () => Promise.resolve({ records, nextOffset: end, endOffset: end, leaderEpoch: -1 }),
+        close: () => undefined,
+      };
+    },
+  };
+}
+
+const checked = (away: number, payload: string | null) =>
+  mustBeKeyedByDefault(inputPlaced(away), 'sync-events', PARTITIONS, { payloadOf: () => payload });
+
+test('nothing is sent if the platform uses another partitioner', async () => {
+  await expect(checked(1, 'DatasetStatusChanged')).rejects.toThrow(
+    /does not use Kafka's default partitioner: record \d\/\d of sync-events would be in partition \d\. Nothing was sent/,
+  );
+});
+
+test('the default partitioner is accepted, and marks that a command has written prove nothing', async () => {
+  await expect(checked(0, 'DatasetStatusChanged')).resolves.toBeUndefined();
+  await expect(checked(1, 'AnnouncedElsewhere')).resolves.toBeUndefined();
+});
+
+test('every command that sends to the input by key makes this check', () => {
+  const folder = join(__dirname, '..', '..', '..', 'src', 'command');
+  const connecting = readdirSync(folder).filter((file) =>
+    readFileSync(join(folder, file), 'utf8').includes('RecordSender.connect('),
+  );
+  // Repairs and releases have their partition. `events resend` writes to the topic of announcements.
+  expect(connecting.sort()).toEqual(['events-resend.ts', 'input-sender.ts', 'repair-sender.ts']);
+});
