@@ -12,6 +12,7 @@ const OPTIONAL = new Set([
   'DescribeTransactions 0',
   'DescribeProducers 0',
   'ConsumerGroupDescribe 0',
+  'OffsetDelete 0',
   'OffsetForLeaderEpoch 2',
   'DescribeLogDirs 1',
   'Metadata 8',
@@ -27,7 +28,7 @@ test('each request that is made here by name and version is in the table', () =>
     for (const [, name, number] of text.matchAll(/protocolCall\([^,()]+,\s*'(\w+)',\s*(\d+|API_VERSION)/g))
       found.push(`${name} ${number === 'API_VERSION' ? version : number}`);
   }
-  expect(found).toEqual(expect.arrayContaining(['ListOffsets 4', 'OffsetFetch 7', 'EndTxn 1']));
+  expect(found).toEqual(expect.arrayContaining(['ListOffsets 4', 'OffsetFetch 7', 'EndTxn 1', 'OffsetDelete 0']));
   expect(found.filter((one) => !required.has(one) && !OPTIONAL.has(one))).toEqual([]);
 });
 
