@@ -150,9 +150,9 @@ test('an existing input decides partitions and limits of the other topics, and i
     outcome: 'existed',
     partitions: 5,
     differences: [
-      { what: 'partitions', is: '5', planned: '2' },
-      { what: 'cleanup.policy', is: 'compact', planned: 'delete' },
-      { what: 'retention.ms', is: '604800000', planned: '2592000000' },
+      { property: 'partitions', is: '5', planned: '2' },
+      { property: 'cleanup.policy', is: 'compact', planned: 'delete' },
+      { property: 'retention.ms', is: '604800000', planned: '2592000000' },
     ],
   });
   expect(outcomes.map(({ partitions }) => partitions)).toEqual([5, 2, 5, 5, 1, 2]);
