@@ -218,7 +218,7 @@ export class CheckedTap {
     return start;
   }
 
-  /** A zigzag varint. Not exact from EXACT_BELOW on, but such a number is far too large to be a length anyway. */
+  /** A zigzag varint. Not exact for numbers of EXACT_BELOW or more, but such a number is far too large to be a length anyway. */
   #readVarint(): number {
     const buf = this.#buf;
     const first = buf[this.#pos] as number;

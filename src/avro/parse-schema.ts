@@ -155,7 +155,9 @@ class SchemaParser {
     const { name, namespace } = nameOf(schema, enclosing);
     const { size } = schema;
     if (!Number.isSafeInteger(size) || (size as number) < 0)
-      throw new SchemaError(`fixed ${quoted(name)} has the size ${quoted(size)}`);
+      throw new SchemaError(
+        `the size of fixed type ${quoted(name)} is ${quoted(size)}, but it must be a whole number, 0 or more`,
+      );
     return { kind: 'fixed', name, aliases: this.#aliasesOf(schema, namespace), size: size as number };
   }
 

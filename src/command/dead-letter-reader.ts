@@ -102,7 +102,7 @@ export class DeadLetterReader {
       readPartitions(this.#logs, topic, from, (_partition, records) => collector.take(records));
 
     if (partitions.includes(expected)) await readFrom(new Map([[expected, 0]]));
-    // If the dead letter was sent as a repair, the records that it should have replaced may have another key.
+    // A dead letter that was sent as a repair names other records. They may have another key, so another partition.
     if (found === null || found.original === 'differs' || collector.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
     else if (mayContinueElsewhere(found.deadLetter, await this.#countPartitions(syncEvents))) {

@@ -29,7 +29,7 @@ export const SUSPECT_COMPANIES = 20;
  * them.
  */
 export const SUSPECT_RECORDS = 1_000;
-/** Number of recently decoded ids for which a suspect registry is asked. */
+/** How many recently decoded ids are kept. If the registry is suspect, it is asked for them. */
 const MAX_KNOWN_IDS = 10;
 /** Milliseconds for which ids found in the input stay valid. A suspect registry is asked for them every few seconds. */
 export const SAMPLE_AGAIN_MS = 60_000;
@@ -119,7 +119,10 @@ export class RegistryBrake {
     }
   }
 
-  /** Asks for the proof. If it fails or gets no answer, the denials so far are those of a suspect registry. */
+  /**
+   * Asks whether the registry has most of the ids that this deployment has used. If not, or without an answer, the denials
+   * so far are those of a suspect registry.
+   */
   async #proves(signal: AbortSignal): Promise<boolean> {
     let isProved = false;
     try {

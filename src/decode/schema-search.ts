@@ -253,8 +253,9 @@ export class SchemaSearch<T> {
   #forgetfulRegistry(): RegistryUnavailableError {
     const { knownId } = this.shared;
     return new RegistryUnavailableError(
-      `the schema registry denies ids ${namesOf([...this.#open.values()])}, but also id ${knownId}, which it had before: it ` +
-        `may be another registry or have lost its data; no record counts as bad until it has that id again`,
+      `the schema registry denies ids ${namesOf([...this.#open.values()])}, but also id ${knownId}, which it had before: ` +
+        'SCHEMA_REGISTRY_URL may name another registry, or the registry has lost its data. Until it has ' +
+        `id ${knownId} again, no record counts as bad`,
     );
   }
 }

@@ -66,8 +66,8 @@ export class ClientChoices {
 
   #tooMany(clients: number, bytes: number, whatToDo: string): TooManyChoicesError {
     return new TooManyChoicesError(
-      `${clients} clients have chosen ALL_DATASETS, which takes ${bytes} bytes of memory; at most ${this.maxBytes} are ` +
-        `allowed. ${whatToDo}`,
+      `${clients} clients have chosen ALL_DATASETS, which takes ${bytes} bytes of memory; the limit is ${this.maxBytes} ` +
+        `bytes. ${whatToDo}`,
     );
   }
 }

@@ -18,7 +18,7 @@ export type Completing = Pick<InputEvent, 'offset' | 'timestamp' | 'clientId'> &
 };
 
 /**
- * Marks the stored counts as untrusted: an older release may have counted under fewer words, and without the size. The
+ * Marks the stored counts as untrusted: an older release may know fewer status words, and does not store the size. The
  * company is then counted again before anything is decided.
  */
 export function markCountsUntrusted(rows: CompanyRows): void {
@@ -42,7 +42,8 @@ export function countAgain(rows: CompanyRows): void {
 }
 
 /**
- * The step that a company needs before one of its records is applied or holds it; null if it needs none.
+ * The step that a company needs before one of its records is applied, or holds the company if the record is bad. Null if
+ * it needs none.
  *
  * `needs-all-rows`: load all of its rows; loading counts them. `overdue`: announce it with `completingOf`.
  */

@@ -35,7 +35,7 @@ export function guard(server: FastifyInstance, access: Access, advertised: () =>
 /**
  * Prevents DNS rebinding: a web page whose name resolves to this machine could read everything through the browser of a
  * user in this network. Such a page has a name, so an IP address in the Host header cannot belong to it. Probes and
- * metrics are answered under any name, except on loopback: there only this machine itself needs them.
+ * metrics accept any name, unless the server listens on loopback: then only this machine needs them.
  */
 function requireKnownHost(server: FastifyInstance, { host, allowedHosts }: Access): void {
   const allowed = new Set(['localhost', host.toLowerCase(), ...allowedHosts]);
@@ -68,7 +68,7 @@ function requireToken(server: FastifyInstance, access: Access, advertised: () =>
     const { authorization = '' } = request.headers;
     const asked = { method: request.method, address: advertised(), target: request.raw.url ?? '' };
     const verdict = proofs.judge(authorization, asked);
-    // A proof cannot be guessed, so members are accepted whatever others at the same address do.
+    // A proof cannot be guessed, so members are accepted even while others at the same address send wrong tokens.
     if (verdict === 'accepted') return;
     const waitSeconds = wrongTokens.waitSeconds(request.ip);
     if (waitSeconds > 0) return await refuseForAWhile(reply, waitSeconds);

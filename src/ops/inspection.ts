@@ -26,7 +26,7 @@ export interface InspectionParts {
   /** The schema of `CompanySynchronized`. */
   readonly schema: object;
   readonly schemas: SchemaSource;
-  /** Made of HTTP_TOKEN, which all instances of a deployment share. */
+  /** Derived from HTTP_TOKEN, which all instances of a deployment share. */
   readonly proofs: MemberProofs;
   readonly figures: PartitionFigures;
   readonly failures: FailureWatch;

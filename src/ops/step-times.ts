@@ -19,12 +19,12 @@ export class StepTimes {
     private readonly report: (step: BatchStep, durationMs: number) => void,
   ) {}
 
-  /** A step without a known step before it, as after an error, is not timed. */
+  /** A step is not timed if the step before it is unknown, for example after an error. */
   note(partition: number, step: BatchStep): void {
     const now = this.nowMs();
     let ended = this.#ended.get(partition);
     if (ended === undefined) this.#ended.set(partition, (ended = new Map<BatchStep, number>()));
-    // A failed batch leaves steps behind. Steps of a confirmed batch do not matter for the next one.
+    // Steps of a failed batch are still noted here, and say nothing about this one. Nor do those of a confirmed batch.
     if (step === 'fetched' || step === 'confirmed') ended.clear();
     if (step === 'confirmed') return;
     ended.set(step, now);

@@ -46,7 +46,7 @@ const SLOW_MS = 4_000;
 /** A batch faster than this would not be slow at twice the size. */
 const FAST_MS = SLOW_MS / 2;
 /**
- * The most that one failure reduces the limits. For example, the duration of a batch says nothing about sizes if the
+ * One failure divides the limits by at most this number. For example, the duration of a batch says nothing about sizes if the
  * process was frozen for an hour.
  */
 const LARGEST_CUT = 16;
@@ -80,7 +80,7 @@ export class BatchLimits {
     return this.#limits.rows;
   }
 
-  /** Null unless trouble keeps the limits below the usual ones. */
+  /** Why the limits are below the usual ones; null if they are not. */
   get reduction(): Reduction | null {
     return this.#reduction;
   }

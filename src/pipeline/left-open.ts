@@ -83,7 +83,9 @@ function tooFewAnswerFor({ topic, partition }: TopicPartition): never {
 }
 
 export function tooFewKnow(fact: string): StaleViewError {
-  return new StaleViewError(`too few brokers answer to know ${fact}: the partition waits until more than half do`);
+  return new StaleViewError(
+    `too few brokers answer to know ${fact}: the partition waits until more than half of the brokers answer`,
+  );
 }
 
 /** Whether only the offset is open, with an unknown outcome: the position check then tells an operator what to do. */

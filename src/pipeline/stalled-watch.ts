@@ -50,7 +50,7 @@ interface Pass {
   stalled: number;
 }
 
-/** Belongs to one ownership of a partition. */
+/** Each take-over of a partition makes a new one. */
 export class StalledWatch {
   readonly #passIntervalMs: number;
   readonly #recount: RecountPass;

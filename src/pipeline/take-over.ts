@@ -172,8 +172,8 @@ async function restoreAndCheck(
     const from = startOffset(positions);
     if (store.position() === null) context.known.mustBeFirstStart(topics, partition, changelog);
     const mustWriteOriginFirst = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
-    // No stored position confirms the first one. A broker that is cut off may still know only a deleted topic of the
-    // same name.
+    // Nothing stored confirms a first position. So most brokers must know this topic: a broker that is cut off may still
+    // know only a deleted topic of the same name.
     if (store.position() === null) mustBeKnownToMost(`${topics.input}/${partition}`, view.input);
     const tail = new ChangelogTail(changelog.end);
     const counted = new CountedCompanies(store.position());
@@ -183,8 +183,8 @@ async function restoreAndCheck(
     return { producer, store, tail, counted, origin, from, inputLog, notes, mustWriteOriginFirst };
   } catch (error) {
     await opening.discard();
-    // The proof writes to the changelog. So the store of a partition that stays `blocked` for days must note that it
-    // misses nothing.
+    // A blocked partition writes a proof to the changelog at each retry. The flush notes that the folder has followed the
+    // changelog so far. Without it, the folder would be set aside after days.
     if (isContradiction(error)) await store?.flush().catch(() => undefined);
     await store?.close();
     throw error;

@@ -45,7 +45,7 @@ export async function firstRun(
 
 function countIsMissing({ applicationId }: RepartitionPorts): RepartitionRefusedError {
   return new RepartitionRefusedError(
-    `a repartitioning was begun, but the group ${applicationId} does not have its number of rows. If an earlier release has ` +
+    `a repartitioning was begun, but the number of rows that it noted in group ${applicationId} is missing. If an earlier release has ` +
       'begun it, finish it with the command of that release. Otherwise somebody has changed offsets of the group: then ' +
       BEGIN_AGAIN,
   );

@@ -1,5 +1,6 @@
 /**
- * Hold rows.
+ * The value of a hold row. `row-keys.ts` has its key, and `state-changes.ts` writes both to changelog and store. `hold` in
+ * `domain/transition.ts` creates the hold, and the company row counts it.
  *
  * `too-large` is written as `too-many-datasets` with one byte of padding in the timestamp. A release that does not know
  * the code reads the row as `too-many-datasets`, and keeps holding the company.

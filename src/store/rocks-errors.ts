@@ -27,7 +27,7 @@ const CORRUPTION_PHRASES = [
   'exists but is not a directory',
 ];
 
-/** A missing file of the database that its other files name, so it existed before. */
+/** Other files of the database name the missing file. So it existed before, and the store is corrupt. */
 const MISSING_FILE = /(CURRENT|MANIFEST-\d+|\d+\.(sst|log)): No such file or directory/;
 /**
  * While opening a database, RocksDB reports some disk failures as corruption. But its message contains the disk's error

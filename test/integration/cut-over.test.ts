@@ -161,7 +161,9 @@ describe('run --shadow', () => {
     const file = join(folder, 'event.json');
     writeFileSync(file, '{"companyId": "mended", "clientId": "client-1", "payload": {"CompanyDeleted": {}}}');
     const letter = [`${mended?.partition}/${mended?.offset}`, '--topic-dead-letter', shadow.topics.deadLetters];
-    expect(await command(['dead-letters', 'repair', ...letter, '--file', file, '--yes'])).toMatchObject({ exitCode: 0 });
+    expect(await command(['dead-letters', 'repair', ...letter, '--file', file, '--yes'])).toMatchObject({
+      exitCode: 0,
+    });
     await Promise.all([consumedToEnd(deployment), consumedToEnd(shadow)]);
     for (const words of [
       ['explain', 'mended'],

@@ -58,7 +58,7 @@ test('a reader ends after a loss, and the leader reports where the epoch of the 
   expect(await logs.endOfEpoch(partition, before.leaderEpoch)).toBe(2 * RECORDS);
 
   const next = reader.next(10);
-  const ended = expect(next).rejects.toThrow(`that epoch ends at ${RECORDS} now`);
+  const ended = expect(next).rejects.toThrow(`that epoch now ends at ${RECORDS}`);
   await leader.kill();
   await follower.start();
   await write(topic, 3 * RECORDS);

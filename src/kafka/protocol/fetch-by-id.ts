@@ -22,7 +22,7 @@ import {
   type FetchLimits,
   type FetchResponse,
   type PartitionToFetch,
-} from './fetch-parts.js';
+} from './fetch-shared.js';
 import { WireReader } from './wire-format.js';
 
 interface PartitionById extends PartitionToFetch {

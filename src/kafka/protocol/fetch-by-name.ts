@@ -20,7 +20,7 @@ import {
   type FetchLimits,
   type FetchResponse,
   type PartitionToFetch,
-} from './fetch-parts.js';
+} from './fetch-shared.js';
 import type { ProtocolCall } from './protocol-call.js';
 import { WireReader } from './wire-format.js';
 

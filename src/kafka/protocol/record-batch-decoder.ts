@@ -7,7 +7,7 @@
  */
 import type { LogRecord } from '../../lib/record.js';
 import { decompress, decompressAside, TooManyBytesError } from './compression.js';
-import type { AbortedTransaction } from './fetch-parts.js';
+import type { AbortedTransaction } from './fetch-shared.js';
 import { BrokenBatchError, extentOf, headerAt, type BatchHeader } from './record-batch-header.js';
 import { RecordBytes } from './record-bytes.js';
 import { reasonOf } from '../../lib/reason-of.js';

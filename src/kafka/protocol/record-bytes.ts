@@ -4,7 +4,7 @@ import { NO_HEADERS } from '../../lib/record.js';
 import type { BatchHeader } from './record-batch-header.js';
 
 /**
- * The highest timestamp: the year 144,683. It is the largest signed number in the store. A producer may write any int64
+ * The highest timestamp: the year 144,683. It is the largest signed number that the store's format can write. A producer may write any int64
  * as a timestamp, for example nanoseconds, and no timestamp may stop its partition. So higher timestamps become this
  * one.
  */
@@ -38,7 +38,7 @@ export class RecordBytes {
 
   /**
    * Reads the record at the cursor, and moves the cursor after it. Null if its offset is below `from`.
-   * @param least the lowest offset that it can have: those of earlier records in the batch are lower
+   * @param least the lowest offset that the record may have: earlier records of the batch have lower ones
    * @throws RangeError if its fields do not fill its length exactly, or if its offset is impossible
    */
   next(batch: OfBatch, from: number, least: number): LogRecord | null {

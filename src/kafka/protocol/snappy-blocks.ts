@@ -65,7 +65,7 @@ function decompressBlock(source: Buffer, from: number, end: number, output: Deco
     else output.match(little(kind === 2 ? 2 : 4), (tag >> 2) + 1);
   }
   if (output.length - start !== claimed)
-    throw new RangeError(`a snappy block that claims to hold ${claimed} bytes and holds ${output.length - start}`);
+    throw new RangeError(`a snappy block claims to hold ${claimed} bytes but holds ${output.length - start}`);
 }
 
 function lengthAt(source: Buffer, from: number, end: number): { at: number; value: number } {

@@ -26,7 +26,7 @@ import { BrokerError } from '../../pipeline/errors.js';
 import type { LogIdentity } from '../../pipeline/ports.js';
 import type { BrokerConnections } from '../connection/broker-connections.js';
 import { fetchFrom } from '../protocol/fetch-by-id.js';
-import { type FetchedPartition, type FetchLimits, type FetchResponse } from '../protocol/fetch-parts.js';
+import { type FetchedPartition, type FetchLimits, type FetchResponse } from '../protocol/fetch-shared.js';
 import {
   nameOf,
   TopicRecreatedError,

@@ -2,7 +2,7 @@
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../../pipeline/ports.js';
-import type { FetchedPartition } from '../protocol/fetch-parts.js';
+import type { FetchedPartition } from '../protocol/fetch-shared.js';
 import type { LargeBatches, LargeBatchHolder } from './large-batches.js';
 import { FetchedRecords } from '../protocol/record-batch-decoder.js';
 import { nameOf } from '../connection/leader-directory.js';

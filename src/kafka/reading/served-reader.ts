@@ -45,8 +45,8 @@ export function newlyServed(reader: PartitionReader, { topicId, leaderEpoch }: L
 export class RecordsLostError extends BrokerError {
   constructor(partition: TopicPartition, position: number, epoch: number, end: number) {
     super(
-      `${nameOf(partition)} has lost records that were read: everything below offset ${position} was read from the leader of ` +
-        `epoch ${epoch}, and that epoch ${end < 0 ? 'is not in the log now' : `ends at ${end} now`}`,
+      `${nameOf(partition)} has lost records that were read (unclean leader election): everything below offset ${position} was read from the leader of ` +
+        `epoch ${epoch}, but that epoch now ${end < 0 ? 'is not in the log' : `ends at ${end}`}`,
     );
   }
 }

@@ -162,6 +162,10 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     });
   }
 
+  /**
+   * If no answer arrives, for example because the broker has closed the connection, the outcome is unknown: the session is
+   * over, and nothing is aborted. The next take-over asks how the transaction has ended (pipeline/fence.ts).
+   */
   commit(): Promise<void> {
     return this.#call('open', async () => {
       this.#state = 'committing';

@@ -3,7 +3,7 @@
  */
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { decodeResponse, fetchFrom } from '../../../../src/kafka/protocol/fetch-by-id.js';
-import type { PartitionToFetch } from '../../../../src/kafka/protocol/fetch-parts.js';
+import type { PartitionToFetch } from '../../../../src/kafka/protocol/fetch-shared.js';
 import { WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 
 const ID = '0123456789abcdef0123456789abcdef';

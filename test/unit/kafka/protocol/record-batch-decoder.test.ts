@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { AbortedTransaction } from '../../../../src/kafka/protocol/fetch-parts.js';
+import type { AbortedTransaction } from '../../../../src/kafka/protocol/fetch-shared.js';
 import { FetchedRecords } from '../../../../src/kafka/protocol/record-batch-decoder.js';
 import { NO_HEADERS, type LogRecord } from '../../../../src/lib/record.js';
 import { BrokenBatchError } from '../../../../src/kafka/protocol/record-batch-header.js';

@@ -1,7 +1,7 @@
 /** Which fetch is sent when, with brokers that answer only when the test says so. */
 import { setImmediate as turnOfEventLoop } from 'node:timers/promises';
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
-import type { FetchedPartition, FetchResponse } from '../../../../src/kafka/protocol/fetch-parts.js';
+import type { FetchedPartition, FetchResponse } from '../../../../src/kafka/protocol/fetch-shared.js';
 import {
   TopicRecreatedError,
   UnknownPartitionError,
@@ -470,7 +470,7 @@ test('a request has the known leader epoch, so that a leader that is cut off ref
   expect((await world.fetch('catchUp')).leaderEpoch).toBe(LEADER_EPOCH);
 });
 
-const LOST = (end: number): string => `that epoch ends at ${end} now`;
+const LOST = (end: number): string => `that epoch now ends at ${end}`;
 
 test('a reader continues with a leader of a later epoch that has all records that were read', async () => {
   const world = worldOf(0);
