@@ -94,6 +94,7 @@ export async function runProcessor(
   const exitCode = await ended;
   const deadline = setTimeout(() => {
     logger.warn({ deadlineMs: STOP_DEADLINE_MS }, 'part of the stop hangs; ending the process without it');
+    logger.flush();
     endProcess(host, exitCode, service.hangsOnVolume);
   }, STOP_DEADLINE_MS);
   await service.stop();
@@ -101,6 +102,7 @@ export async function runProcessor(
   clearTimeout(deadline);
   logger.info({ exitCode }, 'stopped');
   // The process is ended and not left to end, because a library may have left a connection open.
+  logger.flush();
   return endProcess(host, exitCode, service.hangsOnVolume);
 }
 

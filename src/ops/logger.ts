@@ -3,10 +3,11 @@
  * warning or an error is logged at most once a minute for one cause. Field `leftOut` of a line has the number of
  * similar lines before it that were not logged.
  */
-import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino';
+import { pino, type LevelWithSilent, type Logger } from 'pino';
 import type { HideSecrets } from '../lib/hide-secrets.js';
 import { printable } from '../lib/printable.js';
-import { REPEAT_AFTER_MS, RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
+import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
+import { LogOutput } from './log-output.js';
 
 /** pino's level of a warning. A fatal line is the last one, and always logged. */
 const WARN = 40;
@@ -22,15 +23,10 @@ export const COMPANY_LINES_A_MINUTE = 100;
 const SECRET_FIELDS = ['password', 'passphrase', 'authorization', 'sasl', 'auth'];
 const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
 const STANDARD_OUTPUT = 1;
-/** Characters of lines that wait until standard output is read, at most. Lines beyond them are dropped and counted. */
-export const MAX_WAITING_CHARACTERS = 1024 * 1024;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** `drop` and `drain` are emitted by pino's own destinations. */
-interface LogDestination extends DestinationStream {
-  on?(event: 'drop' | 'drain', listener: () => void): unknown;
-}
+type LogDestination = Pick<LogOutput, 'write'> & Partial<LogOutput>;
 
 export interface LoggerOptions {
   readonly level: LevelWithSilent;
@@ -41,7 +37,7 @@ export interface LoggerOptions {
 }
 
 /** @param destination standard output by default */
-export function createLogger(options: LoggerOptions, destination: LogDestination = openLog(STANDARD_OUTPUT)): Logger {
+export function createLogger(options: LoggerOptions, destination?: LogDestination): Logger {
   const { level, pid, hide, now } = options;
   const repeats = new RepeatedLines(now);
   const hooks = {
@@ -51,31 +47,32 @@ export function createLogger(options: LoggerOptions, destination: LogDestination
       const leftOut = repeats.take(causeOf(fields, message), isAboutRecord(fields) ? COMPANY_LINES_A_MINUTE : 1);
       if (leftOut === null) return;
       log.apply(this, leftOut === 0 ? args : [{ ...fields, leftOut }, message]);
+      output.flush?.();
     },
   };
-  const safe = { write: (line: string) => destination.write(logLine(line, hide)) };
-  const logger = pino({ level, base: { pid }, redact: REDACTED, hooks }, safe);
-  reportDropped(logger, destination, now);
+  const output =
+    destination ??
+    standardOutput(now, (lines) => {
+      logger.warn(
+        { lines },
+        'log lines were dropped, because the standard output was not read or could not be written',
+      );
+    });
+  const safe = {
+    write: (line: string) => output.write(logLine(line, hide)),
+    /** For `logger.flush`. */
+    flush: () => output.lastFlush?.(),
+    /** pino calls it after a fatal line. */
+    flushSync: () => output.lastFlush?.(),
+  };
+  const logger: Logger = pino({ level, base: { pid }, redact: REDACTED, hooks }, safe);
   return logger;
 }
 
-/** Once the log is read again. At most once a minute, as the hook above would leave out the second line. */
-function reportDropped(logger: Logger, destination: LogDestination, now: () => number): void {
-  let [lines, reportAt] = [0, -Infinity];
-  destination.on?.('drop', () => lines++);
-  destination.on?.('drain', () => {
-    if (lines === 0 || now() < reportAt) return;
-    logger.warn({ lines }, 'log lines were dropped, because nothing read the standard output');
-    [lines, reportAt] = [0, now() + REPEAT_AFTER_MS];
-  });
-}
-
-/**
- * Writes lines outside the event loop: a hanging reader of the log stops nothing. When the process exits, it first
- * writes what waits.
- */
-export function openLog(file: number): ReturnType<typeof pino.destination> {
-  return pino.destination({ dest: file, sync: false, maxLength: MAX_WAITING_CHARACTERS });
+function standardOutput(now: () => number, onDropped: (lines: number) => void): LogOutput {
+  const output = new LogOutput(STANDARD_OUTPUT, now, onDropped);
+  process.once('exit', () => output.lastFlush());
+  return output;
 }
 
 /** A line of JSON with its line break. C1 and bidi controls are escaped, because JSON leaves them as they are. */

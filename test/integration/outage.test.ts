@@ -112,7 +112,8 @@ test('partitions that fail during their work report what they wait for now', asy
     (await inspected(processor)).partitions.some(({ reason }) =>
       reason?.includes('until the group confirms this member'),
     );
-  await processor.poll(waits, 'a partition says what it waits for', 30_000);
+  // A partition that looks for open transactions asks for 30 s before it fails.
+  await processor.poll(waits, 'a partition says what it waits for', 60_000);
   await delay(Math.max(0, beganAt + OUTAGE_MS - Date.now()));
   const bytes = bytesOf(processor.log.slice(linesBefore).filter(({ companyId }) => companyId === undefined));
   console.info(`log of ${OUTAGE_MS / 1000} s without brokers, busy: ${bytes} bytes`);

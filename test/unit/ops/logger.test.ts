@@ -1,15 +1,9 @@
 /** The log of the processor stays small, whatever fails again and again. */
-import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
-import { constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import type { Logger } from 'pino';
-import { pollUntil } from '../../../testkit/cluster/poll-until.js';
 import { hiderOf } from '../../../src/lib/hide-secrets.js';
 import { MAX_CAUSES, REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
-import { COMPANY_LINES_A_MINUTE, createLogger, MAX_WAITING_CHARACTERS, openLog } from '../../../src/ops/logger.js';
+import { COMPANY_LINES_A_MINUTE, createLogger } from '../../../src/ops/logger.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
 
 interface Line {
@@ -113,43 +107,14 @@ test('a line has no secret in any field, and no character that moves a cursor', 
   expect(JSON.parse(line)).toMatchObject({ msg: 'refused *** \u009b2J\u202e', passphrase: '[Redacted]' });
 });
 
-test('a reader of the log that hangs stops nothing: lines beyond a limit are dropped, and counted once it reads', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'company-sync-log-'));
-  execFileSync('mkfifo', [join(folder, 'log')]);
-  const pipe = openSync(join(folder, 'log'), constants.O_RDWR | constants.O_NONBLOCK);
-  const read = (): string => {
-    const chunk = Buffer.alloc(64 * 1024);
-    try {
-      return chunk.toString('utf8', 0, readSync(pipe, chunk));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return '';
-      throw error;
-    }
-  };
-  try {
-    const destination = openLog(pipe);
-    const piped = createLogger({ level: 'info', pid: 1, hide: (text) => text, now: () => nowMs }, destination);
-    const text = 'x'.repeat(10_000);
-    const written = 4 * Math.ceil(MAX_WAITING_CHARACTERS / text.length);
-    for (let n = 0; n < written; n++) piped.info({ n }, text);
-    let log = '';
-    await pollUntil(() => Promise.resolve((log += read()).includes('log lines were dropped')), {
-      awaited: 'a line that says how many were dropped',
-      timeoutMs: 20_000,
-      intervalMs: 5,
-    });
-    const got = log
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { n?: number; lines?: number });
-    const kept = got.filter(({ n }) => n !== undefined);
-    expect(kept.map(({ n }) => n)).toEqual(kept.map((_, n) => n));
-    expect(got.at(-1)?.lines).toBe(written - kept.length);
-    expect(kept.length * text.length).toBeLessThan(1.1 * MAX_WAITING_CHARACTERS);
-    const closed = once(destination, 'close');
-    destination.end();
-    await closed;
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+test('a warning and a fatal line are written at once, other lines with those of their turn', () => {
+  const calls: string[] = [];
+  const note = (call: string) => () => void calls.push(call);
+  const destination = { write: note('write'), flush: note('flush'), lastFlush: note('last flush') };
+  const observed = createLogger({ level: 'info', pid: 1, hide: (text) => text, now: () => nowMs }, destination);
+  observed.info('a');
+  observed.warn('b');
+  observed.fatal('c');
+  observed.flush();
+  expect(calls).toEqual(['write', 'write', 'flush', 'write', 'last flush', 'last flush']);
 });
