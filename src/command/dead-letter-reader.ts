@@ -10,7 +10,7 @@ import { copyOf, idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { LOGS_READ, troublePrinter } from './command-logs.js';
 import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
 import { InputAfterwards, type Decode, type RecordIds } from './input-afterwards.js';
-import { mayContinueElsewhere, startsAfter, startsAfterOne, startsSince } from './later-records.js';
+import { mayContinueElsewhere, repairsSinceMs, startsAfter, startsAfterOne, startsSince } from './later-records.js';
 import { originalOf, recordAt, type Original, type Originals } from './original-record.js';
 import { readPartitions } from './read-partitions.js';
 import type { RecordId } from './repair-attempts.js';
@@ -106,7 +106,7 @@ export class DeadLetterReader {
     if (found === null || found.original === 'differs' || collector.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
     else if (mayContinueElsewhere(found.deadLetter, await this.#countPartitions(syncEvents))) {
-      const starts = await startsSince(this.#logs, topic, partitions.length, found.deadLetter.writtenAt);
+      const starts = await startsSince(this.#logs, topic, partitions.length, repairsSinceMs(found.deadLetter));
       starts.delete(expected);
       await readFrom(starts);
     }
@@ -127,7 +127,8 @@ export class DeadLetterReader {
     originals?: Originals,
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
-    const starts = await startsAfter(this.#logs, topic, await this.#countPartitions(topic), deadLetters);
+    const partitions = await this.#countPartitions(topic);
+    const starts = await startsAfter(this.#logs, topic, partitions, deadLetters, watched.companies);
     return this.#readInput(starts, badRecords, watched, originals);
   }
 
