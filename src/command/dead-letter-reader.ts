@@ -30,6 +30,14 @@ export interface ReadDeadLetter extends ReadDeadLetters {
   readonly original: Original;
 }
 
+/** What `repair --all` knows while it reads the input for a portion of the dead letters. */
+export interface OfRepairAll {
+  /** Gets all records that are read. */
+  readonly originals?: Originals;
+  /** As in `InputAfterwards`. */
+  readonly repairedNow?: RecordIds;
+}
+
 const NOTHING_WATCHED: Watched = { companies: new Set(), decode: () => Promise.resolve([]) };
 
 export class DeadLetterReader {
@@ -118,18 +126,17 @@ export class DeadLetterReader {
   /**
    * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
    * or if the input has got more partitions since, its repair may be in any partition, so all partitions are read.
-   * @param originals gets all records that are read
    */
   async afterwards(
     deadLetters: readonly DeadLetter[],
     badRecords: RecordIds,
     watched = NOTHING_WATCHED,
-    originals?: Originals,
+    ofRepairAll: OfRepairAll = {},
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
     const partitions = await this.#countPartitions(topic);
     const starts = await startsAfter(this.#logs, topic, partitions, deadLetters, watched.companies);
-    return this.#readInput(starts, badRecords, watched, originals);
+    return this.#readInput(starts, badRecords, watched, ofRepairAll);
   }
 
   /**
@@ -174,9 +181,9 @@ export class DeadLetterReader {
     from: ReadonlyMap<number, number>,
     badRecords: RecordIds,
     { companies, decode }: Watched,
-    originals?: Originals,
+    { originals, repairedNow = new Set() }: OfRepairAll = {},
   ): Promise<InputAfterwards> {
-    const afterwards = new InputAfterwards(badRecords, companies, decode);
+    const afterwards = new InputAfterwards(badRecords, companies, decode, { repairedNow });
     await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) => {
       originals?.take(partition, records);
       return afterwards.take(partition, records);
