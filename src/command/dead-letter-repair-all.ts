@@ -39,15 +39,20 @@ interface RepairAllFlags {
 export async function repairAll(tools: Repairs, flags: RepairAllFlags): Promise<number> {
   const { desk, print } = tools;
   const { code, since } = flags;
+  const isWanted = (deadLetter: DeadLetter) => code === null || deadLetter.code === code;
   const sizes = new Map<RecordId, number>();
   const read = await desk.readAll(since, (deadLetter) => {
-    if (code !== null && deadLetter.code !== code) return null;
-    sizes.set(idOf(deadLetter), sizeOf(deadLetter));
+    if (!isWanted(deadLetter)) return null;
+    // Anyone may write several dead letters of one record, and each of them may be the first that is read next time.
+    const id = idOf(deadLetter);
+    sizes.set(id, Math.max(sizeOf(deadLetter), sizes.get(id) ?? 0));
     return withoutBytes(deadLetter);
   });
   const repairs = new RepairOfAll(tools, read, flags);
   for (const ids of portionsOf(read, sizes)) {
-    const portion = await desk.readAll(since, (deadLetter) => (ids.has(idOf(deadLetter)) ? deadLetter : null));
+    const portion = await desk.readAll(since, (deadLetter) =>
+      isWanted(deadLetter) && ids.has(idOf(deadLetter)) ? deadLetter : null,
+    );
     await repairs.repair(portion.deadLetters);
   }
   const what = flags['dry-run'] ? 'would be sent again: nothing was sent' : 'were sent again';

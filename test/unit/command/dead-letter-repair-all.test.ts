@@ -17,6 +17,8 @@ import { type DeadLetter, idOf } from '../../../src/publish/dead-letter.js';
 
 const PARTITIONS = 1;
 const KEY = Buffer.from('acme');
+/** The values of two dead letters with this value fill a portion. */
+const LARGE = Buffer.alloc(16 * 1_024 * 1_024);
 
 function deadLetterAt(offset: number, repairs: readonly RecordId[] = []): DeadLetter {
   return {
@@ -105,7 +107,11 @@ class CountingDesk {
   ) {}
 
   readAll(_sinceMs: number | null, wanted: (deadLetter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
-    const deadLetters = this.stored.map(wanted).filter((deadLetter) => deadLetter !== null);
+    const kept = new Set<RecordId>();
+    const deadLetters = this.stored
+      .map(wanted)
+      .filter((deadLetter) => deadLetter !== null)
+      .filter((deadLetter) => !kept.has(idOf(deadLetter)) && kept.add(idOf(deadLetter)));
     this.mostHeld = Math.max(this.mostHeld, deadLetters.filter(({ value }) => value !== null).length);
     const companies = new Map(this.stored.map((deadLetter) => [idOf(deadLetter), 'acme']));
     return Promise.resolve({
@@ -153,6 +159,7 @@ class CountingDesk {
 
 interface Run {
   readonly input?: readonly LogRecord[];
+  readonly code?: string;
   readonly unverified?: true;
   readonly 'dry-run'?: true;
   readonly print?: (line: string) => void;
@@ -185,6 +192,20 @@ test('all are sent again, each once and in order, and only a portion of them is 
   expect(desk.sent.map(({ value }) => Number(value))).toEqual(stored.map(({ offset }) => offset));
   expect(desk.mostHeld).toBe(1_000);
   expect(lines.at(-1)).toBe('2500 of 2500 dead letters without a repair were sent again');
+});
+
+test('small duplicates of large dead letters do not make a portion too large for memory', async () => {
+  const large = Array.from({ length: 6 }, (_, offset) => ({ ...deadLetterAt(offset), value: LARGE }));
+  const small = large.map(({ offset }) => deadLetterAt(offset));
+  const { desk } = await repaired([...large, ...small], { input: large });
+  expect(desk.sent).toHaveLength(6);
+  expect(desk.mostHeld).toBe(2);
+});
+
+test('with --code, a dead letter of the same record with another code is not sent', async () => {
+  const other = { ...deadLetterAt(1), code: 'undecodable', value: Buffer.from('other') };
+  const { desk } = await repaired([other, deadLetterAt(1)], { code: 'unknown-schema', unverified: true });
+  expect(desk.sent.map(({ value }) => value)).toEqual(['1']);
 });
 
 test('a dead letter of a later portion that was replaced before is counted, and not sent again', async () => {
