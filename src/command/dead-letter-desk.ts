@@ -10,11 +10,16 @@ import { systemClock } from '../lib/system-clock.js';
 import type { DeadLetter } from '../publish/dead-letter.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
-import { DeadLetterReader, READER_READS, type ReadDeadLetter, type Watched } from './dead-letter-reader.js';
+import {
+  DeadLetterReader,
+  READER_READS,
+  type OfRepairAll,
+  type ReadDeadLetter,
+  type Watched,
+} from './dead-letter-reader.js';
 import { decodeAgain } from './decode-again.js';
 import type { InputAfterwards, RecordIds } from './input-afterwards.js';
 import { mustBeReadable } from './input-file.js';
-import type { Originals } from './original-record.js';
 import type { RecordId } from './repair-attempts.js';
 import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
 
@@ -56,9 +61,9 @@ export class DeadLetterDesk {
     deadLetters: readonly DeadLetter[],
     badRecords: RecordIds,
     companies: ReadonlySet<string>,
-    originals?: Originals,
+    ofRepairAll?: OfRepairAll,
   ): Promise<InputAfterwards> {
-    return this.#reader.afterwards(deadLetters, badRecords, this.#watching(companies), originals);
+    return this.#reader.afterwards(deadLetters, badRecords, this.#watching(companies), ofRepairAll);
   }
 
   /**

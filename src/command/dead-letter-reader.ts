@@ -10,7 +10,7 @@ import { copyOf, idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { LOGS_READ, troublePrinter } from './command-logs.js';
 import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
 import { InputAfterwards, type Decode, type RecordIds } from './input-afterwards.js';
-import { mayContinueElsewhere, startsAfter, startsAfterOne, startsSince } from './later-records.js';
+import { mayContinueElsewhere, repairsSinceMs, startsAfter, startsAfterOne, startsSince } from './later-records.js';
 import { originalOf, recordAt, type Original, type Originals } from './original-record.js';
 import { readPartitions } from './read-partitions.js';
 import type { RecordId } from './repair-attempts.js';
@@ -28,6 +28,14 @@ export interface Watched {
 export interface ReadDeadLetter extends ReadDeadLetters {
   readonly deadLetter: DeadLetter;
   readonly original: Original;
+}
+
+/** What `repair --all` knows while it reads the input for a portion of the dead letters. */
+export interface OfRepairAll {
+  /** Gets all records that are read. */
+  readonly originals?: Originals;
+  /** As in `InputAfterwards`. */
+  readonly repairedNow?: RecordIds;
 }
 
 const NOTHING_WATCHED: Watched = { companies: new Set(), decode: () => Promise.resolve([]) };
@@ -106,7 +114,7 @@ export class DeadLetterReader {
     if (found === null || found.original === 'differs' || collector.result().attempts.targetsOf(id).length > 0)
       await readFrom(new Map(others.map((partition) => [partition, 0])));
     else if (mayContinueElsewhere(found.deadLetter, await this.#countPartitions(syncEvents))) {
-      const starts = await startsSince(this.#logs, topic, partitions.length, found.deadLetter.writtenAt);
+      const starts = await startsSince(this.#logs, topic, partitions.length, repairsSinceMs(found.deadLetter));
       starts.delete(expected);
       await readFrom(starts);
     }
@@ -118,17 +126,17 @@ export class DeadLetterReader {
   /**
    * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
    * or if the input has got more partitions since, its repair may be in any partition, so all partitions are read.
-   * @param originals gets all records that are read
    */
   async afterwards(
     deadLetters: readonly DeadLetter[],
     badRecords: RecordIds,
     watched = NOTHING_WATCHED,
-    originals?: Originals,
+    ofRepairAll: OfRepairAll = {},
   ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
-    const starts = await startsAfter(this.#logs, topic, await this.#countPartitions(topic), deadLetters);
-    return this.#readInput(starts, badRecords, watched, originals);
+    const partitions = await this.#countPartitions(topic);
+    const starts = await startsAfter(this.#logs, topic, partitions, deadLetters, watched.companies);
+    return this.#readInput(starts, badRecords, watched, ofRepairAll);
   }
 
   /**
@@ -173,9 +181,9 @@ export class DeadLetterReader {
     from: ReadonlyMap<number, number>,
     badRecords: RecordIds,
     { companies, decode }: Watched,
-    originals?: Originals,
+    { originals, repairedNow = new Set() }: OfRepairAll = {},
   ): Promise<InputAfterwards> {
-    const afterwards = new InputAfterwards(badRecords, companies, decode);
+    const afterwards = new InputAfterwards(badRecords, companies, decode, { repairedNow });
     await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) => {
       originals?.take(partition, records);
       return afterwards.take(partition, records);

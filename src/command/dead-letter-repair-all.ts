@@ -39,15 +39,20 @@ interface RepairAllFlags {
 export async function repairAll(tools: Repairs, flags: RepairAllFlags): Promise<number> {
   const { desk, print } = tools;
   const { code, since } = flags;
+  const isWanted = (deadLetter: DeadLetter) => code === null || deadLetter.code === code;
   const sizes = new Map<RecordId, number>();
   const read = await desk.readAll(since, (deadLetter) => {
-    if (code !== null && deadLetter.code !== code) return null;
-    sizes.set(idOf(deadLetter), sizeOf(deadLetter));
+    if (!isWanted(deadLetter)) return null;
+    // Anyone may write several dead letters of one record, and each of them may be the first that is read next time.
+    const id = idOf(deadLetter);
+    sizes.set(id, Math.max(sizeOf(deadLetter), sizes.get(id) ?? 0));
     return withoutBytes(deadLetter);
   });
   const repairs = new RepairOfAll(tools, read, flags);
   for (const ids of portionsOf(read, sizes)) {
-    const portion = await desk.readAll(since, (deadLetter) => (ids.has(idOf(deadLetter)) ? deadLetter : null));
+    const portion = await desk.readAll(since, (deadLetter) =>
+      isWanted(deadLetter) && ids.has(idOf(deadLetter)) ? deadLetter : null,
+    );
     await repairs.repair(portion.deadLetters);
   }
   const what = flags['dry-run'] ? 'would be sent again: nothing was sent' : 'were sent again';
@@ -62,6 +67,11 @@ class RepairOfAll {
   repaired = 0;
   /** Dead letters that repairs in this run replace. */
   readonly #replaced = new Set<RecordId>();
+  /**
+   * Dead letters of earlier portions whose repairs this run has sent. These repairs are at the end of the input, but they
+   * stand for records before the dead letters of this portion.
+   */
+  readonly #repairedNow = new Set<RecordId>();
   /** The place of each dead letter in the order of all. */
   readonly #places: ReadonlyMap<RecordId, number>;
 
@@ -79,7 +89,10 @@ class RepairOfAll {
     for (const repair of repairs.sort((a, b) => this.#placeOf(a) - this.#placeOf(b))) {
       try {
         if (this.flags['dry-run']) print(wouldSend(repair));
-        else await send(this.tools, repair, null);
+        else {
+          await send(this.tools, repair, null);
+          this.#repairedNow.add(idOf(repair.deadLetter));
+        }
       } catch (error) {
         if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
         print(`${idOf(repair.deadLetter)}: not repaired: ${error.message}`);
@@ -100,7 +113,10 @@ class RepairOfAll {
     );
     const cameFirst = deadLetters.map((deadLetter) => withOffsetOfFirstFailure(deadLetter, this.read));
     const originals = new Originals(deadLetters);
-    const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched, originals);
+    const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched, {
+      originals,
+      repairedNow: this.#repairedNow,
+    });
     const repairs: Repair[] = [];
     const notRepaired: string[] = [];
     // Begins with the latest dead letter. A dead letter may itself be a failed repair. Then one new repair replaces it

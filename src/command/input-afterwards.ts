@@ -2,7 +2,7 @@
 import type { InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
-import type { LogRecord } from '../lib/record.js';
+import type { Header, LogRecord } from '../lib/record.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { RecordId } from './repair-attempts.js';
 
@@ -15,6 +15,12 @@ export type RecordIds = Pick<ReadonlySet<RecordId>, 'has'>;
 export const MAX_AFTERWARDS_BYTES = 256 * 1_024 * 1_024;
 /** Bytes of one entry, without its ids. */
 const ENTRY_BYTES = 200;
+
+interface Options {
+  readonly maxBytes?: number;
+  /** Dead letters that this command has repaired. Its repairs of them are not events that another repair may undo. */
+  readonly repairedNow?: RecordIds;
+}
 
 interface Place {
   readonly partition: number;
@@ -59,6 +65,8 @@ export class InputAfterwards {
   readonly #unlinks = new Map<string, Place>();
   readonly #firstOfLinks = new Map<string, Place>();
   #bytes = 0;
+  readonly #maxBytes: number;
+  readonly #repairedNow: RecordIds;
 
   /**
    * @param badRecords ids of bad records: they have lifted no hold and changed nothing
@@ -68,8 +76,11 @@ export class InputAfterwards {
     private readonly badRecords: RecordIds,
     private readonly watched: ReadonlySet<string>,
     private readonly decode: Decode,
-    private readonly maxBytes = MAX_AFTERWARDS_BYTES,
-  ) {}
+    { maxBytes = MAX_AFTERWARDS_BYTES, repairedNow = new Set() }: Options = {},
+  ) {
+    this.#maxBytes = maxBytes;
+    this.#repairedNow = repairedNow;
+  }
 
   /** Takes records of one partition, in the order of their offsets. */
   async take(partition: number, records: readonly LogRecord[]): Promise<void> {
@@ -79,7 +90,9 @@ export class InputAfterwards {
         for (const id of repairsOf(headers))
           if (this.badRecords.has(id)) this.#repairs.set(id, idOf({ partition, offset }));
     if (this.watched.size === 0) return;
-    const ofWatched = read.filter(({ key }) => key !== null && this.watched.has(key.toString()));
+    const ofWatched = read.filter(
+      ({ key, headers }) => key !== null && this.watched.has(key.toString()) && !this.#isRepairedNow(headers),
+    );
     for (const event of await this.decode(ofWatched))
       if (typeof event !== 'string') this.#note(event, { partition, offset: event.offset, timestamp: event.timestamp });
   }
@@ -142,6 +155,10 @@ export class InputAfterwards {
     return first !== undefined && isLater(unlink, first);
   }
 
+  #isRepairedNow(headers: readonly Header[]): boolean {
+    return headers.length > 0 && repairsOf(headers).some((id) => this.#repairedNow.has(id));
+  }
+
   #note({ companyId, payload }: InputEvent, place: Place): void {
     switch (payload.kind) {
       case 'status':
@@ -170,9 +187,9 @@ export class InputAfterwards {
   /** @throws Error if the later records take more than `maxBytes` */
   #keep<T extends Place>(places: Map<string, T>, key: string, place: T): void {
     if (!places.has(key)) this.#bytes += ENTRY_BYTES + key.length;
-    if (this.#bytes > this.maxBytes)
+    if (this.#bytes > this.#maxBytes)
       throw new Error(
-        `the records after the dead letters take more than ${this.maxBytes} bytes of memory: repair the dead letters one ` +
+        `the records after the dead letters take more than ${this.#maxBytes} bytes of memory: repair the dead letters one ` +
           'by one, or pass --force to repair them without checking later records',
       );
     places.set(key, place);

@@ -28,19 +28,37 @@ export function mayContinueElsewhere(
   return CODES_OF_WRONG_KEYS.includes(code) || (key !== null && partitionOfKey(key, partitions) !== partition);
 }
 
+/** A repair is sent after its dead letter was written. The clocks of producers may differ. */
+export function repairsSinceMs({ writtenAt }: Pick<DeadLetter, 'writtenAt'>): number {
+  return writtenAt - CLOCK_SKEW_MS;
+}
+
+/**
+ * An event of another partition counts as later from the timestamp of the bad record on. If the processor was behind,
+ * that is long before the dead letter was written.
+ */
+function eventsSinceMs({ timestamp }: Pick<DeadLetter, 'timestamp'>): number {
+  return isDate(timestamp) ? timestamp : 0;
+}
+
 /**
  * The first offset to read in each partition of the input, to see what came after the dead letters. A partition that
  * can have no such record is left out.
+ *
+ * @param watched the companies whose later events matter; if there are none, only repairs matter
  */
 export async function startsAfter(
   logs: Logs,
   topic: string,
   partitions: number,
   deadLetters: readonly DeadLetter[],
+  watched: ReadonlySet<string>,
 ): Promise<Map<number, number>> {
+  const sinceMs = (deadLetter: DeadLetter) =>
+    watched.size === 0 ? repairsSinceMs(deadLetter) : Math.min(repairsSinceMs(deadLetter), eventsSinceMs(deadLetter));
   let elsewhereMs = Infinity;
   for (const deadLetter of deadLetters)
-    if (mayContinueElsewhere(deadLetter, partitions)) elsewhereMs = Math.min(elsewhereMs, deadLetter.writtenAt);
+    if (mayContinueElsewhere(deadLetter, partitions)) elsewhereMs = Math.min(elsewhereMs, sinceMs(deadLetter));
   const starts =
     elsewhereMs === Infinity ? new Map<number, number>() : await startsSince(logs, topic, partitions, elsewhereMs);
   for (const { partition, offset } of deadLetters)
@@ -62,25 +80,20 @@ export async function startsAfterOne(
   home: number,
 ): Promise<Map<number, number>> {
   if (home === own) return new Map([[own, offset + 1]]);
-  // -1 would ask for the end, and records after the dead letter would not be seen.
-  const since = async (partition: number) =>
-    isDate(timestamp) ? await logs.offsetSince({ topic, partition }, timestamp) : 0;
-  const starts = await Promise.all(Array.from({ length: partitions }, (_, partition) => since(partition)));
-  if (own < partitions) starts[own] = offset + 1;
-  return new Map(starts.entries());
+  const starts = await startsSince(logs, topic, partitions, eventsSinceMs({ timestamp }));
+  if (own < partitions) starts.set(own, offset + 1);
+  return starts;
 }
 
-/**
- * For each partition, an offset: all records that are stamped at or after a time have this offset or a higher one.
- * Allows for clocks of producers that differ.
- */
+/** For each partition, an offset: all records that are stamped at or after a time have this offset or a higher one. */
 export async function startsSince(
   logs: Logs,
   topic: string,
   partitions: number,
   timeMs: number,
 ): Promise<Map<number, number>> {
-  const since = (partition: number) => logs.offsetSince({ topic, partition }, timeMs - CLOCK_SKEW_MS);
+  // -1 would ask for the end, and no record would be seen.
+  const since = async (partition: number) => (timeMs > 0 ? await logs.offsetSince({ topic, partition }, timeMs) : 0);
   const starts = await Promise.all(Array.from({ length: partitions }, (_, partition) => since(partition)));
   return new Map(starts.entries());
 }

@@ -1,15 +1,15 @@
 /** `dead-letters repair --all` over more dead letters than memory may hold. */
 import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
+import type { OfRepairAll } from '../../../src/command/dead-letter-reader.js';
 import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { portionsOf } from '../../../src/command/dead-letter-portions.js';
 import { repairAll } from '../../../src/command/dead-letter-repair-all.js';
 import type { Repairs } from '../../../src/command/dead-letter-repair.js';
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
-import type { Originals } from '../../../src/command/original-record.js';
 import { OutputError } from '../../../src/command/print.js';
 import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
 import type { RepairSender } from '../../../src/command/repair-sender.js';
-import type { InputEvent } from '../../../src/domain/events.js';
+import type { InputEvent, Payload } from '../../../src/domain/events.js';
 import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
 import type { LogRecord } from '../../../src/lib/record.js';
@@ -17,6 +17,8 @@ import { type DeadLetter, idOf } from '../../../src/publish/dead-letter.js';
 
 const PARTITIONS = 1;
 const KEY = Buffer.from('acme');
+/** The values of two dead letters with this value fill a portion. */
+const LARGE = Buffer.alloc(16 * 1_024 * 1_024);
 
 function deadLetterAt(offset: number, repairs: readonly RecordId[] = []): DeadLetter {
   return {
@@ -81,6 +83,18 @@ test('dead letters that claim to be failed repairs of one record do not make a p
 
 const REFRESHED = { kind: 'status', datasetId: 'd', status: 'Complete', trigger: 'REFRESH', revision: 1 } as const;
 
+function eventOf({ offset, timestamp, value }: Pick<LogRecord, 'offset' | 'timestamp' | 'value'>): InputEvent | string {
+  const text = String(value);
+  if (text === 'unreadable') return 'undecodable';
+  const payload: Payload =
+    text === 'deletion'
+      ? { kind: 'deleted' }
+      : text.startsWith('unrevised')
+        ? { ...REFRESHED, trigger: 'LINK', revision: null }
+        : REFRESHED;
+  return { companyId: 'acme', clientId: 'c', offset, timestamp, repairs: [], payload };
+}
+
 /** A topic of dead letters in memory, which counts the dead letters that are kept with their values. */
 class CountingDesk {
   readonly sent: { readonly value: string; readonly repairs: readonly string[] }[] = [];
@@ -93,7 +107,11 @@ class CountingDesk {
   ) {}
 
   readAll(_sinceMs: number | null, wanted: (deadLetter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
-    const deadLetters = this.stored.map(wanted).filter((deadLetter) => deadLetter !== null);
+    const kept = new Set<RecordId>();
+    const deadLetters = this.stored
+      .map(wanted)
+      .filter((deadLetter) => deadLetter !== null)
+      .filter((deadLetter) => !kept.has(idOf(deadLetter)) && kept.add(idOf(deadLetter)));
     this.mostHeld = Math.max(this.mostHeld, deadLetters.filter(({ value }) => value !== null).length);
     const companies = new Map(this.stored.map((deadLetter) => [idOf(deadLetter), 'acme']));
     return Promise.resolve({
@@ -106,35 +124,23 @@ class CountingDesk {
   }
 
   readAgain(deadLetters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
-    return Promise.resolve(
-      deadLetters.map(({ offset, timestamp, value }) =>
-        String(value) === 'unreadable'
-          ? 'undecodable'
-          : {
-              companyId: 'acme',
-              clientId: 'c',
-              offset,
-              timestamp,
-              repairs: [],
-              payload: String(value) === 'deletion' ? { kind: 'deleted' } : REFRESHED,
-            },
-      ),
-    );
+    return Promise.resolve(deadLetters.map(eventOf));
   }
 
   async afterwards(
     _letters: unknown,
     badRecords: ReadonlyMap<RecordId, unknown>,
-    _watched: unknown,
-    originals: Originals,
+    watched: ReadonlySet<string>,
+    { originals, repairedNow = new Set() }: OfRepairAll,
   ): Promise<InputAfterwards> {
-    originals.take(0, this.input);
-    const afterwards = new InputAfterwards(badRecords, new Set(), () => Promise.resolve([]));
-    const records = this.sent.map(({ repairs }, i) => ({
+    originals?.take(0, this.input);
+    const decode = (records: readonly LogRecord[]) => Promise.resolve(records.map(eventOf));
+    const afterwards = new InputAfterwards(badRecords, watched, decode, { repairedNow });
+    const records = this.sent.map(({ value, repairs }, i) => ({
       offset: 100_000 + i,
       timestamp: 0,
       key: KEY,
-      value: null,
+      value: Buffer.from(value),
       headers: repairs.map((id) => ({ key: 'repairs', value: Buffer.from(id) })),
     }));
     await afterwards.take(0, records);
@@ -153,6 +159,7 @@ class CountingDesk {
 
 interface Run {
   readonly input?: readonly LogRecord[];
+  readonly code?: string;
   readonly unverified?: true;
   readonly 'dry-run'?: true;
   readonly print?: (line: string) => void;
@@ -187,6 +194,20 @@ test('all are sent again, each once and in order, and only a portion of them is 
   expect(lines.at(-1)).toBe('2500 of 2500 dead letters without a repair were sent again');
 });
 
+test('small duplicates of large dead letters do not make a portion too large for memory', async () => {
+  const large = Array.from({ length: 6 }, (_, offset) => ({ ...deadLetterAt(offset), value: LARGE }));
+  const small = large.map(({ offset }) => deadLetterAt(offset));
+  const { desk } = await repaired([...large, ...small], { input: large });
+  expect(desk.sent).toHaveLength(6);
+  expect(desk.mostHeld).toBe(2);
+});
+
+test('with --code, a dead letter of the same record with another code is not sent', async () => {
+  const other = { ...deadLetterAt(1), code: 'undecodable', value: Buffer.from('other') };
+  const { desk } = await repaired([other, deadLetterAt(1)], { code: 'unknown-schema', unverified: true });
+  expect(desk.sent.map(({ value }) => value)).toEqual(['1']);
+});
+
 test('a dead letter of a later portion that was replaced before is counted, and not sent again', async () => {
   // The last one failed to repair the first and the one before it.
   const stored = Array.from({ length: 1_200 }, (_, offset) => deadLetterAt(offset));
@@ -196,6 +217,15 @@ test('a dead letter of a later portion that was replaced before is counted, and 
   expect(desk.sent.map(({ value }) => value)).not.toContain('1199');
   expect(desk.sent).toHaveLength(1_199);
   expect(lines.at(-1)).toBe('1201 of 1201 dead letters without a repair were sent again');
+});
+
+test('a repair that was sent for an earlier portion does not refuse a later status of the same dataset', async () => {
+  const stored = Array.from({ length: 1_001 }, (_, offset) => deadLetterAt(offset));
+  for (const offset of [0, 1_000])
+    stored[offset] = { ...deadLetterAt(offset), value: Buffer.from(`unrevised ${offset}`) };
+  const { desk, lines } = await repaired(stored);
+  expect([desk.sent[0]?.value, desk.sent[1_000]?.value]).toEqual(['unrevised 0', 'unrevised 1000']);
+  expect(lines.at(-1)).toBe('1001 of 1001 dead letters without a repair were sent again');
 });
 
 test('a dead letter that cannot be read is not repaired, whichever portion it is in', async () => {

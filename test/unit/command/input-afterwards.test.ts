@@ -94,6 +94,26 @@ test('a status with a revision undoes nothing', async () => {
   expect(afterwards.refusalOf(eventOf(status('invoices', { revision: 1 })), LETTER)).toBeNull();
 });
 
+test('a repair that this command has sent itself is not a later status, and still counts as a repair', async () => {
+  const records = [record(11, repairs('1/10')), record(12, repairs('1/9'))];
+  const badRecords = new Set(['1/9', '1/10', '1/20']);
+  const refusals = ['1/10', '1/9'].map(async (repaired) => {
+    const options = { repairedNow: new Set([repaired]) };
+    const afterwards = new InputAfterwards(badRecords, new Set(['acme']), decode, options);
+    await afterwards.take(1, records);
+    expect(afterwards.repairOf('1/10')).toBe('1/11');
+    return afterwards.refusalOf(eventOf(status('invoices')), LETTER);
+  });
+  expect(await Promise.all(refusals)).toEqual([
+    expect.stringContaining('later status (1/12)'),
+    expect.stringContaining('later status (1/11)'),
+  ]);
+  const both = { repairedNow: new Set(['1/9', '1/10']) };
+  const afterwards = new InputAfterwards(badRecords, new Set(['acme']), decode, both);
+  await afterwards.take(1, records);
+  expect(afterwards.refusalOf(eventOf(status('invoices')), LETTER)).toBeNull();
+});
+
 const MANIFEST = { value: Buffer.from('L2/c1:invoices,bills') };
 
 test.each([
@@ -141,7 +161,7 @@ test.each<[string, number, LogRecord[], string | null]>([
 });
 
 test('more data than the memory limit is refused; repeated data takes no more memory', async () => {
-  const afterwards = new InputAfterwards(new Set(), new Set(['acme']), decode, 3_000);
+  const afterwards = new InputAfterwards(new Set(), new Set(['acme']), decode, { maxBytes: 3_000 });
   const datasets = (name: string, count: number) =>
     Array.from({ length: count }, (_, i) => record(20 + i, { value: Buffer.from(`${name}${i % 10}`) }));
   await afterwards.take(1, datasets('a', 1_000));

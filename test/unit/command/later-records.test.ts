@@ -22,7 +22,7 @@ function deadLetterOf(key: Buffer | null, more: Partial<DeadLetter> = {}): DeadL
 
 /** The offset of a time is that time, so a result shows what was asked. */
 const logs = { offsetSince: ({ partition }: TopicPartition, timeMs: number) => Promise.resolve(timeMs + partition) };
-const after = (...deadLetters: DeadLetter[]) => startsAfter(logs, 'sync-events', NOW, deadLetters);
+const after = (...deadLetters: DeadLetter[]) => startsAfter(logs, 'sync-events', NOW, deadLetters, new Set());
 
 test('a company whose partition has changed may continue elsewhere, and so may a record with a wrong key', () => {
   expect(mayContinueElsewhere(deadLetterOf(MOVED), NOW)).toBe(true);
@@ -44,6 +44,23 @@ test('all partitions are read if the company may have moved, from an hour before
   const since = WRITTEN_AT - HOUR_MS;
   const expected = [0, 1, 2, 3].map((partition) => [partition, own.has(partition) ? 10 : since + partition]);
   expect([...starts].sort()).toEqual(expected);
+});
+
+test('for later events, other partitions are read from the timestamp of the bad record, however late its dead letter was written', async () => {
+  const own = deadLetterOf(MOVED).partition;
+  const startsFor = async (timestamp: number) => {
+    const starts = await startsAfter(logs, 'sync-events', NOW, [deadLetterOf(MOVED, { timestamp })], new Set(['acme']));
+    return starts.get(3 - own);
+  };
+  const processorBehind = WRITTEN_AT - 5 * HOUR_MS;
+  expect(await startsFor(processorBehind)).toBe(processorBehind + 3 - own);
+  expect(await startsFor(WRITTEN_AT - 5)).toBe(WRITTEN_AT - HOUR_MS + 3 - own);
+  expect(await startsFor(-1)).toBe(0);
+});
+
+test('a dead letter with a timestamp that the broker would take for the end has the other partitions read from their start', async () => {
+  const deadLetter = deadLetterOf(MOVED, { writtenAt: HOUR_MS - 1 });
+  expect((await after(deadLetter)).get(3 - deadLetter.partition)).toBe(0);
 });
 
 test('a partition that the input does not have is not read', async () => {
