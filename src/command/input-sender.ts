@@ -50,7 +50,8 @@ export async function withInputSender<T>(
 }
 
 /**
- * @throws Error if the platform writes records to other partitions: all records of a company must be in one partition
+ * @throws Error if the platform writes records to other partitions: all records of a company must be in one partition.
+ *   Also if it may do so
  */
 export async function mustBeKeyedByDefault(
   logs: Pick<Logs, 'bounds' | 'reader'>,
@@ -62,10 +63,17 @@ export async function mustBeKeyedByDefault(
   const isPlatforms = ({ value }: LogRecord) => records.payloadOf(value) !== 'AnnouncedElsewhere';
   const found = await misplacedByDefault(logs, topic, partitions, isPlatforms);
   if (found === null) return;
-  const { partition, offset, defaultPartition } = found;
+  const { partition, offset, defaultPartition, mayBeOlder } = found;
+  const where = `record ${partition}/${offset} of ${topic} would be in partition ${defaultPartition}`;
+  if (mayBeOlder)
+    throw new Error(
+      `the platform may not use Kafka's default partitioner: ${where}. This record and others may also be from before a ` +
+        `repartition, but too few companies have such records to tell. Nothing was sent, because the records may not ` +
+        `reach the companies' state. If the producers use the default partitioner, run this command again when they have ` +
+        `written records of more companies. Otherwise ask the platform team to write these records with their own producer`,
+    );
   throw new Error(
-    `the platform does not use Kafka's default partitioner: record ${partition}/${offset} of ${topic} would be in ` +
-      `partition ${defaultPartition}. Nothing was sent, because the records would not reach the companies' state: ask ` +
-      `the platform team to write these records with their own producer`,
+    `the platform does not use Kafka's default partitioner: ${where}. Nothing was sent, because the records would not ` +
+      `reach the companies' state: ask the platform team to write these records with their own producer`,
   );
 }

@@ -51,12 +51,14 @@ export class BatchDecoding<I, S, R> {
       else this.#wait(id, i);
     }
     const ids = [...this.#waiting.keys()];
-    this.#search = ids.length === 0 ? null : schemas.search(ids, this.#idsOfRepairs());
+    const isUsed = (id: number) => (this.#waiting.get(id)?.at(-1) ?? -1) >= this.#taken;
+    this.#search = ids.length === 0 ? null : schemas.search(ids, this.#idsOfRepairs(), isUsed);
   }
 
   /**
    * Returns the next results, at least one unless all were taken. Until `take`, another call returns them again: with
-   * those that became known meanwhile, and without those whose ids were forgotten to be unknown.
+   * those that became known meanwhile, and without those whose ids were forgotten to be unknown. After a minute, unknown
+   * ids are asked for again.
    *
    * @param onWait called before each pause in which nothing is known about the next item
    * @throws RegistryUnavailableError if the registry gave no usable answer about the next item: call it again later

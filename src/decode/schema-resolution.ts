@@ -47,8 +47,8 @@ export class SchemaResolution<T> implements SharedSchemas<T> {
   }
 
   /** Prepares finding out which of the ids of a batch the registry has. The parameters are those of SchemaSearch. */
-  search(ids: Iterable<number>, ofRepairs?: ReadonlySet<number>): SchemaSearch<T> {
-    return new SchemaSearch(this, ids, ofRepairs);
+  search(ids: Iterable<number>, ofRepairs?: ReadonlySet<number>, isUsed?: (id: number) => boolean): SchemaSearch<T> {
+    return new SchemaSearch(this, ids, ofRepairs, isUsed);
   }
 
   /** Discards all denials so far: another registry gave them. */

@@ -2,8 +2,11 @@
  * Finds out about the schema ids of one batch: which of them the registry has, and which of them count as unknown.
  *
  * The ids are requested in the order of their first use, a limited number in each try. So the first records of a batch
- * are decided first, however many ids follow. A search keeps its findings until it ends, also if a try fails. A failed
- * request says nothing about other ids, so one failure among many answers does not undo them.
+ * are decided first, however many ids follow. A search keeps its findings if a try fails. A failed request says nothing
+ * about other ids, so one failure among many answers does not undo them.
+ *
+ * A batch may wait for hours because the registry fails for one id. Meanwhile, ids that it denied may be registered. So
+ * `advance` opens the ids again that were found unknown more than a minute ago.
  */
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
@@ -20,6 +23,11 @@ export const MAX_IDS_OF_TRY = 1_000;
 const MAX_EARLY_IDS = 20;
 /** The number of unknown ids that are requested again because repairs use them. */
 const MAX_REPAIRED_IDS = 100;
+/**
+ * The least time between two openings of unknown ids is this, multiplied by the number of ids of the batch. Without it, a
+ * registry that answers 25 requests a second could never decide a batch of more than 1,500 unknown ids.
+ */
+const REOPEN_MS_AN_ID = 100;
 /** The number of ids that a message names. */
 const MAX_NAMED_IDS = 10;
 
@@ -53,10 +61,13 @@ type OnFound<T> = (id: number, compiled: T) => void;
 
 export class SchemaSearch<T> {
   /** The ids that are not decided, in the order of their first use. */
-  readonly #open = new Map<number, Denial>();
-  readonly #unknown = new Set<number>();
+  #open = new Map<number, Denial>();
+  /** With their denials: these may no longer be remembered elsewhere. Null for an id that no registry has. */
+  readonly #unknown = new Map<number, Denial | null>();
   /** Unknown ids that are requested again. */
   readonly #repaired = new Set<number>();
+  readonly #ids: readonly number[];
+  #reopenedAt = -Infinity;
   #forgotten: number;
   /** Whether the last try left ids for the next one, and whether it continued after a failure. */
   #isCutShort = false;
@@ -65,17 +76,20 @@ export class SchemaSearch<T> {
   /**
    * @param ids in the order of their first use
    * @param ofRepairs the ids that repairs use: asked for again even if they are known to be unknown
+   * @param isUsed false for an id that the caller will not use again: its findings need not be asked for again
    */
   constructor(
     private readonly shared: SharedSchemas<T>,
     ids: Iterable<number>,
     ofRepairs: ReadonlySet<number> = new Set(),
+    private readonly isUsed: (id: number) => boolean = () => true,
   ) {
+    this.#ids = [...ids];
     this.#forgotten = shared.forgotten;
     const now = shared.clock.now();
-    for (const id of ids) {
+    for (const id of this.#ids) {
       // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
-      if (id < 1) this.#unknown.add(id);
+      if (id < 1) this.#unknown.set(id, null);
       else this.#add(id, now, ofRepairs.has(id));
     }
   }
@@ -109,6 +123,7 @@ export class SchemaSearch<T> {
     const { clock } = this.shared;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     this.#restartIfForgotten();
+    this.#reopenExpired(clock.now());
     while (this.#open.size > 0) {
       try {
         await this.#try(signal, isEnough, onFound);
@@ -131,20 +146,36 @@ export class SchemaSearch<T> {
     else if (isRepaired && now - denial.lastAt >= ASK_FOR_REPAIR_MS && this.#repaired.size < MAX_REPAIRED_IDS) {
       this.#repaired.add(id);
       this.#open.set(id, denial);
-    } else this.#unknown.add(id);
+    } else this.#unknown.set(id, denial);
   }
 
   #restartIfForgotten(): void {
     if (this.#forgotten === this.shared.forgotten) return;
     this.#forgotten = this.shared.forgotten;
-    const ids = [...this.#unknown, ...this.#open.keys()];
+    const ids = [...this.#unknown.keys(), ...this.#open.keys()];
     this.#unknown.clear();
     this.#open.clear();
     this.#repaired.clear();
     for (const id of ids) {
-      if (id < 1) this.#unknown.add(id);
+      if (id < 1) this.#unknown.set(id, null);
       else this.#open.set(id, this.shared.denialsOf(id));
     }
+  }
+
+  /** Opens the ids again that were found unknown too long ago. All open ids stay in the order of their first use. */
+  #reopenExpired(now: number): void {
+    const isExpired = (denial: Denial | null) => denial !== null && !denial.isUnknown(now) && this.isUsed(denial.id);
+    const expired = new Map([...this.#unknown].filter(([, denial]) => isExpired(denial)));
+    const isTooEarly = now >= this.#reopenedAt && now - this.#reopenedAt < this.#ids.length * REOPEN_MS_AN_ID;
+    if (expired.size === 0 || isTooEarly) return;
+    this.#reopenedAt = now;
+    const before = this.#open;
+    this.#open = new Map();
+    for (const id of this.#ids) {
+      const denial = before.get(id) ?? expired.get(id);
+      if (denial) this.#open.set(id, denial);
+    }
+    for (const id of expired.keys()) this.#unknown.delete(id);
   }
 
   async #try(signal: AbortSignal, isEnough: () => boolean, onFound: OnFound<T>): Promise<void> {
@@ -168,7 +199,7 @@ export class SchemaSearch<T> {
     for (const [id, denial] of this.#open) {
       const compiled = this.shared.get(id);
       if (compiled !== undefined) this.#found(id, compiled, onFound);
-      else if (denial.isUnknown(now) && !this.#repaired.has(id)) this.#isUnknownNow(id);
+      else if (denial.isUnknown(now) && !this.#repaired.has(id)) this.#isUnknownNow(denial);
     }
   }
 
@@ -177,9 +208,9 @@ export class SchemaSearch<T> {
     onFound(id, compiled);
   }
 
-  #isUnknownNow(id: number): void {
-    this.#open.delete(id);
-    this.#unknown.add(id);
+  #isUnknownNow(denial: Denial): void {
+    this.#open.delete(denial.id);
+    this.#unknown.set(denial.id, denial);
   }
 
   /** The first ids that this try can decide, and a few of the others: those requested longest ago. */
@@ -234,7 +265,7 @@ export class SchemaSearch<T> {
   async #askFor(denial: Denial, signal: AbortSignal, onFound: OnFound<T>): Promise<number | null> {
     const { id } = denial;
     const characters = await this.shared.ask(denial, signal, (compiled) => this.#found(id, compiled, onFound));
-    if (characters === null && denial.isUnknown(this.shared.clock.now())) this.#isUnknownNow(id);
+    if (characters === null && denial.isUnknown(this.shared.clock.now())) this.#isUnknownNow(denial);
     return characters;
   }
 

@@ -1,5 +1,5 @@
 /** Puts the rows of one changelog partition on disk, as a restore would, in a temporary folder. */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { temporaryFolder } from '../lib/temporary-folder.js';
@@ -8,6 +8,7 @@ import { withReader } from '../lib/with-reader.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { Logs } from '../pipeline/ports.js';
 import { changesOf } from '../store/changelog-rows.js';
+import { ifThere } from '../store/files-on-disk.js';
 import { CorruptStoreError, type Pair } from '../store/key-value-store.js';
 import { RocksDbStore } from '../store/rocks-db-store.js';
 import { boundsByMost } from './before-fencing.js';
@@ -25,7 +26,8 @@ const LEFT_AFTER_MS = MINUTE_MS;
  */
 export async function removeLeftRows(now: number, within = tmpdir()): Promise<string[]> {
   const removed: string[] = [];
-  for (const name of await readdir(within)) {
+  // In the image, TMPDIR does not exist before its first use.
+  for (const name of (await ifThere(readdir(within))) ?? []) {
     const folder = join(within, name);
     if (name.startsWith(PREFIX) && (await isLeft(folder, now))) {
       await rm(folder, { recursive: true, force: true });
@@ -37,8 +39,9 @@ export async function removeLeftRows(now: number, within = tmpdir()): Promise<st
 
 async function isLeft(folder: string, now: number): Promise<boolean> {
   try {
-    const found = await stat(folder);
-    if (found.uid !== process.getuid?.() || now - found.mtimeMs < LEFT_AFTER_MS) return false;
+    // A link or a file is not from this command.
+    const found = await lstat(folder);
+    if (!found.isDirectory() || found.uid !== process.getuid?.() || now - found.mtimeMs < LEFT_AFTER_MS) return false;
     await (await RocksDbStore.open(folder)).close();
   } catch (error) {
     // A store that was killed while it was created may be corrupt. Only a store that is locked is in use.

@@ -25,14 +25,19 @@ export interface Misplaced {
   readonly defaultPartition: number;
 }
 
+export interface ForeignPlacement extends Misplaced {
+  /** The misplaced keys fit former numbers of partitions, but they are so few that chance may be the cause. */
+  readonly mayBeOlder: boolean;
+}
+
 /**
  * Looks at the newest records of each partition. It counts distinct keys, because many records of one company prove no
  * more than one record. If the topic has got more partitions, records that the default partitioner has placed among the
  * former partitions do not count as misplaced.
  *
  * @param isWitness false for records that say nothing about the writers' partitioner
- * @returns a record in another partition, if more keys are misplaced than records sent by hand explain: then the
- *   writers use another partitioner. Otherwise null
+ * @returns a record in another partition, if more keys are misplaced than records sent by hand explain. Then the writers
+ *   use another partitioner, or the keys are older, but too few to show that. Otherwise null
  * @throws what reading throws
  */
 export async function misplacedByDefault(
@@ -40,7 +45,7 @@ export async function misplacedByDefault(
   topic: string,
   partitions: number,
   isWitness: (record: LogRecord) => boolean,
-): Promise<Misplaced | null> {
+): Promise<ForeignPlacement | null> {
   const keys = new Set<string>();
   const misplaced = new Map<string, MisplacedKey>();
   const lookAt = async (partition: number): Promise<void> => {
@@ -61,9 +66,11 @@ export async function misplacedByDefault(
   const tolerated = Math.max(MAX_ELSEWHERE.keys, keys.size * MAX_ELSEWHERE.share);
   if (misplaced.size <= tolerated) return null;
   const all = [...misplaced.values()];
-  if (areOlder(all, partitions, tolerated)) return null;
+  const proveNothing = areFew(all, partitions, tolerated);
+  if (!proveNothing && areOlder(all, partitions, tolerated)) return null;
   const [{ partition, offset, defaultPartition }] = all as [MisplacedKey];
-  return { partition, offset, defaultPartition };
+  const mayBeOlder = proveNothing && !isMoreThan(tolerated, all, (key) => !fitsFormer(key, partitions));
+  return { partition, offset, defaultPartition, mayBeOlder };
 }
 
 interface MisplacedKey extends Misplaced {
@@ -78,12 +85,22 @@ function isMoreThan(most: number, keys: readonly MisplacedKey[], counts: (key: M
   return false;
 }
 
-/** Whether the default partitioner has placed these keys, except for the tolerated ones, when there were fewer partitions. */
-function areOlder(keys: readonly MisplacedKey[], partitions: number, tolerated: number): boolean {
+/** Whether chance may be the cause if all these keys, except for the tolerated ones, fit a former number of partitions. */
+function areFew(keys: readonly MisplacedKey[], partitions: number, tolerated: number): boolean {
   const fitting = keys.length - tolerated;
   // Another partitioner chooses one of `partitions` at random. There are fewer former numbers than that.
-  if (partitions ** (1 - fitting) >= CHANCE) return false;
+  return partitions ** (1 - fitting) >= CHANCE;
+}
+
+/** Whether the default partitioner has placed these keys, except for the tolerated ones, when there were fewer partitions. */
+function areOlder(keys: readonly MisplacedKey[], partitions: number, tolerated: number): boolean {
   for (let former = partitions - 1; former > 0; former--)
     if (!isMoreThan(tolerated, keys, (key) => key.hash % former !== key.partition)) return true;
+  return false;
+}
+
+/** Whether the default partitioner may have placed this key when there were fewer partitions. */
+function fitsFormer({ hash, partition }: MisplacedKey, partitions: number): boolean {
+  for (let former = partitions - 1; former > partition; former--) if (hash % former === partition) return true;
   return false;
 }

@@ -8,10 +8,10 @@ import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const PARTITIONS = 3;
 
-/** An input with one record for each of 20 companies, each in the partition that is `away` after the default one. */
-function inputPlaced(away: number): Pick<Logs, 'bounds' | 'reader'> {
+/** An input with one record for each company, each in the partition that is `away` after the default one. */
+function inputPlaced(away: number, companies: number): Pick<Logs, 'bounds' | 'reader'> {
   const recordsOf = (partition: number) =>
-    Array.from({ length: 20 }, (_, i) => Buffer.from(`company-${i}`))
+    Array.from({ length: companies }, (_, i) => Buffer.from(`company-${i}`))
       .filter((key) => (partitionOfKey(key, PARTITIONS) + away) % PARTITIONS === partition)
       .map((key, offset) => ({ offset, timestamp: 0, key, value: Buffer.from('event'), headers: [] }));
   return {
@@ -30,12 +30,18 @@ function inputPlaced(away: number): Pick<Logs, 'bounds' | 'reader'> {
   };
 }
 
-const checked = (away: number, payload: string | null) =>
-  mustBeKeyedByDefault(inputPlaced(away), 'sync-events', PARTITIONS, { payloadOf: () => payload });
+const checked = (away: number, payload: string | null, companies = 20) =>
+  mustBeKeyedByDefault(inputPlaced(away, companies), 'sync-events', PARTITIONS, { payloadOf: () => payload });
 
 test('nothing is sent if the platform uses another partitioner', async () => {
   await expect(checked(1, 'DatasetStatusChanged')).rejects.toThrow(
     /does not use Kafka's default partitioner: record \d\/\d of sync-events would be in partition \d\. Nothing was sent/,
+  );
+});
+
+test('if the records of too few companies are misplaced, the message says that they may be from before a repartition', async () => {
+  await expect(checked(1, 'DatasetStatusChanged', 2)).rejects.toThrow(
+    /may not use Kafka's default partitioner: record .*from before a repartition.*written records of more companies/,
   );
 });
 

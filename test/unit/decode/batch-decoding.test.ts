@@ -1,8 +1,9 @@
 /** What the schemas of one batch cost, and which records wait for them. */
 import { BatchDecoding, type SchemaWait, type ValueDecoder } from '../../../src/decode/batch-decoding.js';
 import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
-import { UNKNOWN_AFTER_MS } from '../../../src/decode/schema-denials.js';
+import { ASK_AGAIN_MS, UNKNOWN_AFTER_MS } from '../../../src/decode/schema-denials.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
+import { HOUR_MS, MINUTE_MS } from '../../../src/lib/time-units.js';
 import { SteppedClock } from '../../support/clocks.js';
 import { notAborted } from './sync-events.js';
 
@@ -23,6 +24,8 @@ let compiled: number;
 let characters: number;
 /** The ids from here on are unknown. */
 let firstUnknown: number;
+/** The registry fails for these ids. */
+let failing: ReadonlySet<number>;
 let schemas: SchemaResolution<number>;
 
 beforeEach(() => {
@@ -31,11 +34,12 @@ beforeEach(() => {
   compiled = 0;
   characters = 10;
   firstUnknown = UNKNOWN_ID;
+  failing = new Set([DOWN]);
   schemas = new SchemaResolution({
     source: {
       schemaById: (id) => {
         asked.push(id);
-        if (id === DOWN) return Promise.reject(new RegistryUnavailableError('down'));
+        if (failing.has(id)) return Promise.reject(new RegistryUnavailableError('down'));
         return Promise.resolve(id < firstUnknown ? { doc: 'x'.repeat(characters) } : null);
       },
     },
@@ -121,4 +125,44 @@ test('without `take`, the same results come again; once denials are forgotten, w
   expect(await decoding.next(notAborted())).toEqual(['read 7', `unknown ${UNKNOWN_ID}`]);
   schemas.forgetDenials();
   expect(await decoding.all(notAborted())).toEqual(['read 7', `read ${UNKNOWN_ID}`]);
+});
+
+describe('while a batch waits until the registry answers for another id', () => {
+  /** Tries for two hours, as a partition does. The registry fails for one id only. */
+  async function waitFor(decoding: BatchDecoding<number, number, string>): Promise<void> {
+    while (clock.now() < 2 * HOUR_MS) {
+      await expect(decoding.next(notAborted())).rejects.toThrow(RegistryUnavailableError);
+      await clock.delay(MINUTE_MS);
+    }
+  }
+
+  test('an unknown id that is registered meanwhile is read', async () => {
+    const decoding = begin([DOWN, UNKNOWN_ID, 7]);
+    await waitFor(decoding);
+    failing = new Set();
+    firstUnknown = DOWN + 1; // also UNKNOWN_ID
+    expect(await decoding.next(notAborted())).toEqual([`read ${DOWN}`, `read ${UNKNOWN_ID}`, 'read 7']);
+  });
+
+  test('an unknown id is asked for about once a minute, and not at all once its records are taken', async () => {
+    const decoding = begin([UNKNOWN_ID, DOWN, UNKNOWN_ID + 1]);
+    expect(await decoding.next(notAborted())).toEqual([`unknown ${UNKNOWN_ID}`]);
+    decoding.take(1);
+    asked.length = 0;
+    await waitFor(decoding);
+    const times = (id: number) => asked.filter((other) => other === id).length;
+    expect(times(UNKNOWN_ID)).toBe(0);
+    expect(times(UNKNOWN_ID + 1)).toBeGreaterThan(HOUR_MS / ASK_AGAIN_MS);
+    expect(times(UNKNOWN_ID + 1)).toBeLessThanOrEqual((2 * HOUR_MS) / ASK_AGAIN_MS + 1);
+  });
+
+  test('if the registry no longer answers for an unknown id, its record waits', async () => {
+    const decoding = begin([UNKNOWN_ID, DOWN]);
+    expect(await decoding.next(notAborted())).toEqual([`unknown ${UNKNOWN_ID}`]);
+    await clock.delay(ASK_AGAIN_MS);
+    failing = new Set([DOWN, UNKNOWN_ID, KNOWN_ID]);
+    await expect(decoding.next(notAborted())).rejects.toThrow(RegistryUnavailableError);
+    failing = new Set([DOWN]);
+    expect(await decoding.next(notAborted())).toEqual([`unknown ${UNKNOWN_ID}`]);
+  });
 });

@@ -1,5 +1,14 @@
 /** The copy of a partition's state that `repartition` has in TMPDIR, after the process was killed. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lutimesSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { removeLeftRows } from '../../../src/repartition/changelog-rows-on-disk.js';
@@ -13,7 +22,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 function old(name: string): string {
   const path = join(folder, name);
   const time = (Date.now() - HOUR_MS) / 1_000;
-  utimesSync(path, time, time);
+  lutimesSync(path, time, time);
   return path;
 }
 
@@ -38,4 +47,19 @@ test('copies of killed processes are removed; a copy in use, a new one and other
   } finally {
     await used.close();
   }
+});
+
+test('if TMPDIR does not exist yet, there is nothing to remove', async () => {
+  expect(await removeLeftRows(Date.now(), join(folder, 'tmp'))).toEqual([]);
+});
+
+test('a link or a file with such a name stays, and what the link leads to is not opened', async () => {
+  mkdirSync(join(folder, 'other'));
+  symlinkSync(join(folder, 'other'), join(folder, 'company-sync-rows-link'));
+  writeFileSync(join(folder, 'company-sync-rows-file'), '');
+  const names = ['company-sync-rows-file', 'company-sync-rows-link', 'other'];
+  names.forEach(old);
+  expect(await removeLeftRows(Date.now(), folder)).toEqual([]);
+  expect(readdirSync(folder).sort()).toEqual(names);
+  expect(readdirSync(join(folder, 'other'))).toEqual([]);
 });

@@ -95,10 +95,27 @@ test('up to 5 % of the keys, or a single one, may be in other partitions', async
   expect(await few.judged()).toBeNull();
 });
 
-test('a few misplaced keys are not explained by a former number of partitions', async () => {
+test('a few misplaced keys are not explained by a former number of partitions, but they may be older', async () => {
   const topic = new Topic(12);
   for (const company of companies(4)) topic.write(company, (key) => partitionOfKey(key, 7));
-  expect(await topic.judged()).not.toBeNull();
+  expect(await topic.judged()).toMatchObject({ mayBeOlder: true });
+
+  const grownTwice = new Topic(24);
+  grownTwice.write('older', (key) => partitionOfKey(key, 5));
+  for (const company of companies(3)) grownTwice.write(company, (key) => partitionOfKey(key, 7));
+  expect(await grownTwice.judged()).toMatchObject({ mayBeOlder: true });
+});
+
+test('misplaced keys that fit no former number of partitions, or that are many, are not older', async () => {
+  const few = new Topic(3);
+  // No former number of partitions has a partition 2.
+  const ofOthers = companies(20).filter((key) => partitionOfKey(Buffer.from(key), 3) !== 2);
+  for (const company of ofOthers.slice(0, 4)) few.write(company, () => 2);
+  expect(await few.judged()).toMatchObject({ mayBeOlder: false });
+
+  const many = new Topic(3);
+  for (const company of companies(40)) many.write(company, next);
+  expect(await many.judged()).toMatchObject({ mayBeOlder: false });
 });
 
 describe('after the topic has grown', () => {
