@@ -245,7 +245,7 @@ test('more choices than the limit are reported: a start waits, and the former ch
   await until(() => errors().length > 0);
   expect(errors()[0]).not.toContain('compacted');
   expect(errors()[0]).toMatch(
-    /^4 clients have chosen ALL_DATASETS, which takes \d+ bytes .* at most 210 are allowed\. Delete/,
+    /^4 clients have chosen ALL_DATASETS, which takes \d+ bytes .* the limit is 210 bytes\. Delete/,
   );
   await until(() => errors().length > 2);
   expect([ready, settings.policyOf('a'), reports.includes('progress')]).toEqual([false, undefined, false]);
