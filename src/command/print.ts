@@ -19,7 +19,7 @@ export const EXIT_OUTPUT_CLOSED = 141;
  */
 export class OutputError extends Error {
   override readonly name = 'OutputError';
-  /** Whether the reader has closed the pipe. That is no fault, and nobody is left to read about it. */
+  /** Whether the reader has closed the pipe. This is not a fault, and no message about it could be read. */
   readonly isClosed: boolean;
 
   constructor(cause: Error & { readonly code?: string }) {

@@ -58,13 +58,9 @@ export function createLogger(options: LoggerOptions, destination?: LogDestinatio
         'log lines were dropped, because the standard output was not read or could not be written',
       );
     });
-  const safe = {
-    write: (line: string) => output.write(logLine(line, hide)),
-    /** For `logger.flush`. */
-    flush: () => output.lastFlush?.(),
-    /** pino calls it after a fatal line. */
-    flushSync: () => output.lastFlush?.(),
-  };
+  // pino calls `flush` for `logger.flush`, and `flushSync` after a fatal line.
+  const lastFlush = () => output.lastFlush?.();
+  const safe = { write: (line: string) => output.write(logLine(line, hide)), flush: lastFlush, flushSync: lastFlush };
   const logger: Logger = pino({ level, base: { pid }, redact: REDACTED, hooks }, safe);
   return logger;
 }

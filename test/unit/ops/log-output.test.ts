@@ -104,7 +104,7 @@ test('a full disk drops lines, and stops nothing', () => {
   }
 });
 
-test('the end of the process waits for a slow reader, and not for ever', () => {
+test('the end of the process waits for a slow reader, but for a limited time', () => {
   const output = outputTo(pipe);
   for (let n = 0; n < 50; n++) output.write(lineOf(n));
   const startedAt = performance.now();
