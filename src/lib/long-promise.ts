@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import { End, type Clock } from './clock.js';
 
 /**
  * A promise that may stay pending for days while many waits, one after another, listen to it. A pending promise keeps
@@ -34,18 +34,30 @@ export class LongPromise<T> {
   }
 
   /** Waits for at most `ms`. Returns whether the promise has settled. Never rejects. */
-  async settlesWithin(clock: Clock, ms: number): Promise<boolean> {
-    const over = new AbortController();
-    // Without a reason, `abort` would create an error with its stack for each wait.
-    const end = (): void => over.abort('over');
-    void clock.delay(ms, over.signal).then(end);
-    const settled = await this.settlesBefore(over.signal);
-    end();
-    return settled;
+  settlesWithin(clock: Clock, ms: number): Promise<boolean> {
+    if (this.#settled) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = new End();
+      const end = (): void => {
+        this.#waits.delete(end);
+        timer.abort();
+        resolve(this.#settled);
+      };
+      this.#waits.add(end);
+      void clock.delay(ms, timer).then(end);
+    });
   }
 }
 
 /** Waits for at most `ms`. Returns whether `promise` has settled; a rejection counts as handled. Never rejects. */
 export function settlesWithin(promise: Promise<unknown>, clock: Clock, ms: number): Promise<boolean> {
-  return new LongPromise(promise).settlesWithin(clock, ms);
+  return new Promise((resolve) => {
+    const timer = new End();
+    const end = (): void => {
+      timer.abort();
+      resolve(true);
+    };
+    promise.then(end, end);
+    void clock.delay(ms, timer).then(() => resolve(false));
+  });
 }

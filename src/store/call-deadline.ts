@@ -3,6 +3,7 @@
  * would never return.
  */
 import type { Clock } from '../lib/clock.js';
+import { settlesWithin } from '../lib/long-promise.js';
 import { StoreUnavailableError } from './key-value-store.js';
 
 /** Reads and writes take milliseconds. RocksDB delays writes by seconds at most while it flushes 16 MiB. */
@@ -62,17 +63,9 @@ export class CallDeadline {
       this.#late.delete(made);
     };
     answer.then(ended, ended);
-    const answered = new AbortController();
-    const tooLate = clock.delay(limitMs, answered.signal).then(() => {
-      if (answered.signal.aborted) return;
-      this.#late.add(made);
-      throw this.#unavailable(made);
-    });
-    try {
-      return (await Promise.race([answer, tooLate])) as T;
-    } finally {
-      answered.abort('answered'); // Without a reason, every call would create an error with its stack.
-    }
+    if ((await settlesWithin(answer, clock, limitMs)) || !this.#underWay.has(made)) return answer;
+    this.#late.add(made);
+    throw this.#unavailable(made);
   }
 
   /** @throws StoreUnavailableError while a call that took too long has not returned */

@@ -1,6 +1,6 @@
 /** Time that passes when a test says so. */
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../../src/lib/clock.js';
+import type { Clock, EndSignal } from '../../src/lib/clock.js';
 
 const STEP_MS = 1_000;
 
@@ -17,7 +17,7 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
-  delay(ms: number, signal?: AbortSignal): Promise<void> {
+  delay(ms: number, signal?: EndSignal): Promise<void> {
     return new Promise((resolve) => {
       const end = () => {
         this.#delays.delete(delay);
@@ -27,7 +27,7 @@ export class ManualClock implements Clock {
       const delay: Delay = { until: this.#now + ms, end };
       if (signal?.aborted === true) return resolve();
       this.#delays.add(delay);
-      signal?.addEventListener('abort', end, { once: true });
+      signal?.addEventListener('abort', end);
     });
   }
 

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { CompanyRows } from '../../../src/domain/company-rows.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import { hold } from '../../../src/domain/transition.js';
-import type { Clock } from '../../../src/lib/clock.js';
+import type { Clock, EndSignal } from '../../../src/lib/clock.js';
 import type { TopicPartition } from '../../../src/lib/record.js';
 import { InstanceMetrics, STALE_AFTER_MS } from '../../../src/ops/instance-metrics.js';
 import type { PartitionStatus } from '../../../src/pipeline/observer.js';
@@ -55,7 +55,7 @@ test('the oldest hold is reported while it exists and the partition is here; a p
   const assigned = new Map([[3, RUNNING]]);
   const registry = new Registry();
   let current: Clock;
-  const clock = { now: () => current.now(), delay: (ms: number, signal?: AbortSignal) => current.delay(ms, signal) };
+  const clock = { now: () => current.now(), delay: (ms: number, signal?: EndSignal) => current.delay(ms, signal) };
   const metrics = new InstanceMetrics({
     ...UNUSED,
     registry,

@@ -2,6 +2,7 @@
  * One partition with the real task, store and disk; brokers and clock are simulated. Time passes only while the test
  * runs it, and then without waiting: weeks take seconds.
  */
+import type { EndSignal } from '../../../src/lib/clock.js';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
@@ -205,7 +206,7 @@ export class SimulatedPartition {
     await task.ended;
   }
 
-  #delay(ms: number, signal?: AbortSignal): Promise<void> {
+  #delay(ms: number, signal?: EndSignal): Promise<void> {
     return new Promise((resolve) => {
       const over = (): void => {
         signal?.removeEventListener('abort', over);
