@@ -19,9 +19,12 @@ const FATAL = 60;
  */
 export const COMPANY_LINES_A_MINUTE = 100;
 
-/** Fields that are never logged, in the line itself or in an object of it, such as the request of an error. */
-const SECRET_FIELDS = ['password', 'passphrase', 'authorization', 'sasl', 'auth'];
-const REDACTED = SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]);
+/**
+ * Names of fields whose values are never logged, in any object of a line, such as the request of an error. pino's own
+ * `redact` copied each line, which took a sixth of all memory that a backlog allocates. Nearly no line has such a field.
+ */
+const SECRET_FIELD = /"(password|passphrase|authorization|sasl|auth)":/i;
+const REDACTED = '[Redacted]';
 const STANDARD_OUTPUT = 1;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -61,7 +64,7 @@ export function createLogger(options: LoggerOptions, destination?: LogDestinatio
   // pino calls `flush` for `logger.flush`, and `flushSync` after a fatal line.
   const lastFlush = () => output.lastFlush?.();
   const safe = { write: (line: string) => output.write(logLine(line, hide)), flush: lastFlush, flushSync: lastFlush };
-  const logger: Logger = pino({ level, base: { pid }, redact: REDACTED, hooks }, safe);
+  const logger: Logger = pino({ level, base: { pid }, hooks }, safe);
   return logger;
 }
 
@@ -73,7 +76,12 @@ function standardOutput(now: () => number, onDropped: (lines: number) => void): 
 
 /** A line of JSON with its line break. C1 and bidi controls are escaped, because JSON leaves them as they are. */
 function logLine(line: string, hide: HideSecrets): string {
-  return `${printable(hide(line.trimEnd()))}\n`;
+  const shown = SECRET_FIELD.test(line) ? JSON.stringify(JSON.parse(line, redacted)) : line.trimEnd();
+  return `${printable(hide(shown))}\n`;
+}
+
+function redacted(field: string, value: unknown): unknown {
+  return SECRET_FIELD.test(`"${field}":`) ? REDACTED : value;
 }
 
 /** Splits the arguments that pino takes: fields and a message, an error and a message, or only a message. */

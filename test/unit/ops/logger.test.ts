@@ -99,7 +99,7 @@ test('a line has no secret in any field, and no character that moves a cursor', 
   const destination = { write: (line: string) => void written.push(line) };
   const hide = hiderOf(['planted-password']);
   const safe = createLogger({ level: 'info', pid: 1, hide, now: () => nowMs }, destination);
-  const request = { headers: { authorization: 'Bearer short' }, password: 'tiny' };
+  const request = { headers: { a: { b: { Authorization: 'Bearer short' } } }, sasl: { user: 'tiny' } };
   safe.info({ request, passphrase: 'open' }, 'refused planted-password \u009b2J\u202e');
   const [line = ''] = written;
   for (const secret of ['planted-password', 'short', 'tiny', 'open']) expect(line).not.toContain(secret);
