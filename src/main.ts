@@ -1,4 +1,4 @@
-#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 MALLOC_TRIM_THRESHOLD_=4194304 node --v8-pool-size=1 --max-semi-space-size=64 --heap-growing-percent=80
+#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 MALLOC_TRIM_THRESHOLD_=4194304 node --v8-pool-size=1 --max-semi-space-size=64 --heap-growing-percent=80 --no-allocation-site-pretenuring
 /**
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
@@ -6,7 +6,9 @@
  * `bench/catch-up.ts` measures with them. One thread makes all decisions, however many cores there are. So two threads
  * (not four) serve the stores, and one (not four) helps to collect garbage. On a small machine, more threads would
  * compete with the deciding thread. New objects get 64 MiB instead of 16: a batch in progress then survives fewer
- * collections, and each one copies it. A full collection starts when the heap has grown by 80 %, not only when it has grown to four times its size.
+ * collections, and each one copies it. A full collection starts when the heap has grown by 80 %, not only when it has
+ * grown to four times its size. V8 creates no objects among the old ones: it guesses from a few batches which objects live
+ * long, and a wrong guess about decoded records keeps their texts alive until the next full collection.
  *
  * The MALLOC_ variables make glibc return freed memory. Without them, malloc keeps an arena for each thread. After a
  * Buffer of some MiB is freed, malloc also takes Buffers of that size from the heap, among small pieces that are never

@@ -159,15 +159,20 @@ export class ByteWriter {
     const chunk = this.#chunk;
     let position = this.#position;
     chunk[position++] = (UUID_BYTES << 1) | 1;
+    let allBytes = 0;
+    let allCodes = 0;
     for (let i = 0; i < UUID_CHARS;) {
       if (i === 8 || i === 13 || i === 18 || i === 23) {
         if (value.charCodeAt(i++) !== DASH) return false;
       }
-      const high = hexDigit(value.charCodeAt(i++));
-      const low = hexDigit(value.charCodeAt(i++));
-      if (high < 0 || low < 0) return false;
-      chunk[position++] = (high << 4) | low;
+      const high = value.charCodeAt(i++);
+      const low = value.charCodeAt(i++);
+      const byte = ((HEX_DIGITS[high & 0xff] as number) << 4) | (HEX_DIGITS[low & 0xff] as number);
+      allCodes |= high | low;
+      allBytes |= byte; // Negative if one of the digits is.
+      chunk[position++] = byte;
     }
+    if (allBytes < 0 || allCodes > 0xff) return false;
     this.#position = position;
     return true;
   }
@@ -194,8 +199,6 @@ function zigzag(value: number): number {
   return value >= 0 ? value * 2 : -value * 2 - 1;
 }
 
-/** The value of a lower-case hexadecimal digit; negative for any other character. */
-function hexDigit(code: number): number {
-  if (code >= 0x30 && code <= 0x39) return code - 0x30;
-  return code >= 0x61 && code <= 0x66 ? code - 0x57 : -1;
-}
+/** By character code: the value of a lower-case hexadecimal digit; -1 for any other character. */
+const HEX_DIGITS = new Int8Array(256).fill(-1);
+for (const [value, digit] of [...'0123456789abcdef'].entries()) HEX_DIGITS[digit.charCodeAt(0)] = value;

@@ -32,6 +32,7 @@ test.each([
   ['a UUID with one upper-case digit', UUID.replace('f', 'F')],
   ['a UUID without dashes', UUID.replaceAll('-', '')],
   ['36 characters with a character beyond ASCII', `${UUID.slice(0, 35)}é`],
+  ['36 characters, one of which has the low byte of a digit', `${UUID.slice(0, 35)}\u0130`],
   ['a dash too many', '0f8fad5b-d9cb-469f-a165-7086772895-e'],
   ['exactly as long as the short path goes', 'a'.repeat(48)],
   ['one longer', 'a'.repeat(49)],
