@@ -14,7 +14,7 @@ export const REPLAY_RECORDS = 50_000;
 const STALLED_AFTER_MS = 10_000;
 
 /**
- * Replays the changelog from the store's position to the end of `log`. The position is written with the records, so a
+ * Replays the changelog from where the store must read to the end of `log`. The position is written with the records, so a
  * restore that was killed continues from there.
  *
  * @param log the log that the store's position is an offset of
@@ -28,7 +28,7 @@ export async function restore(
   signal: AbortSignal,
 ): Promise<void> {
   const { end } = log;
-  const start = store.changelogPosition;
+  const start = store.readFrom;
   const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start, log);
   const replay = async (): Promise<void> => {
     signal.throwIfAborted();

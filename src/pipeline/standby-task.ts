@@ -8,6 +8,7 @@ import { ReaderClosedError, UnreadableBatchError } from './errors.js';
 import { mustSeeDeletions } from './missed-deletions.js';
 import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
+import { mustHaveOwnBatch } from './own-batch.js';
 import { REPLAY_RECORDS } from './restore.js';
 
 const STANDBY_FIRST_RETRY_MS = 100;
@@ -98,7 +99,7 @@ export class StandbyTask {
   async #follow(store: PartitionStore, log: LogIdentity, signal: AbortSignal, backoff: Backoff): Promise<void> {
     const { context, partition } = this;
     const changelog = { topic: context.topics.changelog, partition };
-    const reader = context.changelogLogs.reader(changelog, store.changelogPosition, log);
+    const reader = context.changelogLogs.reader(changelog, store.readFrom, log);
     const notes = new AtEndNotes(context, partition, store);
     const follow = async (): Promise<never> => {
       for (;;) {
@@ -107,6 +108,7 @@ export class StandbyTask {
         mustSeeDeletions(context, partition, store);
         if (nextOffset >= endOffset) this.#noteAtEnd(store, askedAt);
         await store.replay(records, nextOffset, leaderEpoch);
+        if (nextOffset >= endOffset) mustHaveOwnBatch(`${changelog.topic}/${partition}`, store, true);
         context.statePositions.note(partition, nextOffset);
         context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
         backoff.reset();

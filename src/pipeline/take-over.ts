@@ -22,6 +22,7 @@ import { formerState } from './former-state.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
+import { mustHaveOwnBatch } from './own-batch.js';
 import { readView, mustBeKnownToMost, overtaken, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
 import type { Positions } from './position-choices.js';
@@ -147,11 +148,12 @@ async function restoreAndCheck(
     mustHaveFullChangelog(topics.changelog, partition, view);
     store = await openStore(context, partition, view, opening);
     context.statePositions.note(partition, store.changelogPosition);
-    if (store.changelogPosition < changelog.end) {
+    if (store.readFrom < changelog.end) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
       await restore(context, partition, store, changelog, signal);
       if (store.changelogPosition > changelog.end)
         throw overtaken(`${topics.changelog}/${partition}`, store.changelogPosition);
+      mustHaveOwnBatch(`${topics.changelog}/${partition}`, store, view.proved);
     }
     if (changelog.byMost) store.noteAtEnd(view.askedAt, changelog.leaderEpoch);
     if (store.position() !== null) context.known.note(partition); // Before any verdict.

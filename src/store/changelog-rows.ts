@@ -39,6 +39,10 @@ export function latestPositionRow(records: readonly ChangelogRow[], known: Posit
   return known;
 }
 
+export function hasPositionRow(records: readonly ChangelogRow[]): boolean {
+  return records.some(({ key }) => key !== null && isPositionKey(key));
+}
+
 /** The last origin row among the records, or `known` if they contain none. @throws as `latestPositionRow` */
 export function latestOriginRow(records: readonly ChangelogRow[], known: OriginRow | null): OriginRow | null {
   for (let i = records.length - 1; i >= 0; i--) {

@@ -12,6 +12,7 @@ import {
   decodeFollowedLog,
   decodeFormerOffset,
   decodeIdentity,
+  decodeOwnBatchEnd,
   decodeUndo,
   encodeFollowedLog,
   encodeIdentity,
@@ -19,6 +20,7 @@ import {
   FOLLOWED_LOG_KEY,
   FORMER_OFFSET_KEY,
   IDENTITY_KEY,
+  OWN_BATCH_KEY,
   UNDO_KEY,
   type ChangelogPosition,
   type FollowedEpoch,
@@ -105,7 +107,7 @@ export function isAtEnd(offset: number, end: number): boolean {
  *   StoreUnavailableError
  */
 export async function examineStore(store: KeyValueStore, expected: Expectations): Promise<Trusted | Untrusted> {
-  const [identity, position, undo, positionRow, log, epoch, former] = await store.read([
+  const [identity, position, undo, positionRow, log, epoch, former, own] = await store.read([
     IDENTITY_KEY,
     CHANGELOG_POSITION_KEY,
     UNDO_KEY,
@@ -113,6 +115,7 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
     FOLLOWED_LOG_KEY,
     FOLLOWED_EPOCH_KEY,
     FORMER_OFFSET_KEY,
+    OWN_BATCH_KEY,
   ]);
   if (identity == null) {
     const empty = position == null && undo == null && positionRow == null;
@@ -121,10 +124,10 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   }
   if (position == null) return untrusted('it does not say up to which changelog offset it has followed');
 
-  const changelog = decodeChangelogPosition(position);
+  const stored = decodeChangelogPosition(position);
+  const changelog = { ...stored, isAfterOwnBatch: own != null && decodeOwnBatchEnd(own) === stored.offset };
   const followed = log == null ? null : decodeFollowedLog(log);
-  const stored = decodeIdentity(identity);
-  const foreign = whoseElse(stored, expected.identity);
+  const foreign = whoseElse(decodeIdentity(identity), expected.identity);
   if (foreign !== null) return untrusted(foreign);
   const isOther = isOtherLog(followed, expected.changelogLog);
   const formerOffset = isOther || former == null ? 0 : decodeFormerOffset(former);

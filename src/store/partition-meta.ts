@@ -19,6 +19,11 @@ export const ALL_MARKED_KEY = localKey('marked');
 export const FOLLOWED_EPOCH_KEY = localKey('epoch');
 /** The changelog offset that a former store of this partition had followed, before its folder was set aside. */
 export const FORMER_OFFSET_KEY = localKey('former');
+/**
+ * The changelog position after a batch that the store has applied itself. If it is the present position, the batch was
+ * not read back from the changelog yet. Earlier releases move the position without this value.
+ */
+export const OWN_BATCH_KEY = localKey('own');
 
 /** The deployment and partition of this state. If any field differs, the state belongs to another one. */
 export interface StoreIdentity {
@@ -38,6 +43,12 @@ export interface ChangelogPosition {
    * permanently keep rows that were deleted.
    */
   readonly atEndMs: number;
+  /**
+   * Whether the position is after a batch that this store has applied itself, and that was not read back from the
+   * changelog yet. The coordinator has acknowledged the commit of that batch. But if brokers left it open in the
+   * changelog, it may have been aborted there since.
+   */
+  readonly isAfterOwnBatch?: boolean;
 }
 
 /** Identifies the changelog that the store has followed; the topic name alone is not enough. */
@@ -59,7 +70,7 @@ export interface FollowedEpoch {
   readonly leaderEpoch: number;
 }
 
-export function encodeFormerOffset(offset: number): Buffer {
+function encodeOffset(offset: number): Buffer {
   const to = new ByteWriter(CHANGELOG_POSITION_BYTES);
   to.begin();
   beginRow(to);
@@ -67,12 +78,25 @@ export function encodeFormerOffset(offset: number): Buffer {
   return to.end();
 }
 
-/** @throws UnknownRowVersionError, CorruptStoreError */
-export function decodeFormerOffset(bytes: Buffer): number {
-  const from = readRow(bytes, 'former offset');
+function decodeOffset(bytes: Buffer, what: string): number {
+  const from = readRow(bytes, what);
   const offset = from.varint();
   from.end();
   return offset;
+}
+
+export function encodeFormerOffset(offset: number): Buffer {
+  return encodeOffset(offset);
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeFormerOffset(bytes: Buffer): number {
+  return decodeOffset(bytes, 'former offset');
+}
+
+/** @throws UnknownRowVersionError, CorruptStoreError */
+export function decodeOwnBatchEnd(bytes: Buffer): number {
+  return decodeOffset(bytes, 'end of the own batch');
 }
 
 function encodeFollowedEpoch({ offset, leaderEpoch }: FollowedEpoch): Buffer {
@@ -149,8 +173,9 @@ export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
  * @param leaderEpoch as in `FollowedEpoch`; -1 if unknown: then the stored epoch of an earlier offset stays
  */
 export function changelogPositionChanges(position: ChangelogPosition, leaderEpoch: number): KeyChange[] {
-  const { offset } = position;
+  const { offset, isAfterOwnBatch = false } = position;
   const changes: KeyChange[] = [{ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(position) }];
+  if (isAfterOwnBatch) changes.push({ key: OWN_BATCH_KEY, value: encodeOffset(offset) });
   if (leaderEpoch >= 0) changes.push({ key: FOLLOWED_EPOCH_KEY, value: encodeFollowedEpoch({ offset, leaderEpoch }) });
   return changes;
 }

@@ -10,8 +10,11 @@
  * before the undone batch. Second: everything below the stored changelog position is in the store, because a position
  * is written only together with its rows or after them. The undo of a batch is overwritten only by a batch that follows
  * its `confirm`.
+ *
+ * A confirmed batch can still be aborted in the changelog, if brokers have left it open there. So the next user of the
+ * store reads the changelog from the position row of that batch on (`readFrom`, `lacksOwnBatch`).
  */
-import { changesOf, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
+import { changesOf, hasPositionRow, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
 import {
   CorruptStoreError,
@@ -78,6 +81,23 @@ export class PartitionStore {
     return this.#changelog.offset;
   }
 
+  /**
+   * Where to read the changelog from. After an own batch, that is the last record of the batch, its position row: reading
+   * it proves that the batch is committed.
+   */
+  get readFrom(): number {
+    const { offset } = this.#changelog;
+    return this.lacksOwnBatch ? offset - 1 : offset;
+  }
+
+  /**
+   * True while nothing has shown that the changelog has the store's last own batch. If it is still true after all of the
+   * changelog from `readFrom` on was replayed, that batch was aborted there, and the store has rows that do not count.
+   */
+  get lacksOwnBatch(): boolean {
+    return this.#changelog.isAfterOwnBatch === true;
+  }
+
   /** The latest known time at which the store missed nothing of the changelog; milliseconds since the epoch. */
   get atEndMs(): number {
     return this.#changelog.atEndMs;
@@ -109,6 +129,9 @@ export class PartitionStore {
    * Writes rows read from the changelog. Writes the new position together with the last of them. Replaying the same
    * rows again changes nothing.
    *
+   * While `lacksOwnBatch`, only a position row moves the position: either that of the own batch, or a later one. If there
+   * is a later one, compaction may have removed that of the own batch.
+   *
    * @param nextPosition where the next read of the changelog starts
    * @param leaderEpoch the epoch of a leader whose log contains everything below `nextPosition`; -1 if unknown
    */
@@ -120,9 +143,10 @@ export class PartitionStore {
       await this.#write(piece.concat(pendingMarks(piece)));
     }
 
-    const changelog = { ...this.#changelog, offset: nextPosition };
     const last = changesOf(records, from, records.length);
     last.push(...pendingMarks(last));
+    if (this.lacksOwnBatch && !hasPositionRow(records)) return this.#write(last);
+    const changelog = { offset: nextPosition, atEndMs: this.#changelog.atEndMs };
     last.push(...changelogPositionChanges(changelog, leaderEpoch));
     await this.#write(last);
     this.#changelog = changelog;
@@ -182,7 +206,7 @@ export class PartitionStore {
     if (position < this.#changelog.offset)
       throw new RangeError(`the changelog position went back from ${this.#changelog.offset} to ${position}`);
     // No other owner wrote while the batch was applied: a fenced owner could not have committed it.
-    this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs };
+    this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs, isAfterOwnBatch: true };
     this.#unconfirmed = null;
     this.#hasUnsavedPosition = true;
     this.#epochIsKnown = this.leaderEpoch < 0; // The brokers have no epochs: nothing needs to be asked.

@@ -47,7 +47,7 @@ class Restore {
       } as unknown as PipelineContext['observer'],
     };
     const store: Partial<PartitionStore> = {
-      changelogPosition: 2,
+      readFrom: 2,
       atEndMs: 1_000,
       replay: (_records, nextPosition, leaderEpoch) => {
         this.written.push(nextPosition);

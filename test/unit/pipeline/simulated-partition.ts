@@ -5,6 +5,7 @@
 import type { EndSignal } from '../../../src/lib/clock.js';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LogRecord } from '../../../src/lib/record.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { StatePositions } from '../../../src/pipeline/state-positions.js';
@@ -40,7 +41,7 @@ export const RETENTION_MS = 7 * DAY_MS;
 /** More waits than any test has. Without this limit, a wait for nothing would never end. */
 const MAX_WAITS = 100_000;
 
-/** A log without records to deliver. Its readers get markers or an error, or wait. */
+/** A log whose readers get the records in `records`, and otherwise markers or an error, or wait. */
 export class SilentLog {
   end = 0;
   /** Above `end` while a producer's transaction hangs. */
@@ -55,6 +56,8 @@ export class SilentLog {
   lastRead: { readonly from: number; readonly topicId: string | null } | null = null;
   /** Readers get nothing although the log has records. */
   stuck = false;
+  /** Committed records. */
+  records: LogRecord[] = [];
   endOfEpoch: (leaderEpoch: number) => number | null = () => null;
   onBounds: () => void = () => undefined;
   #wake: ((batch: LogBatch) => void) | null = null;
@@ -76,8 +79,9 @@ export class SilentLog {
         return new Promise((resolve, reject) => {
           close = reject;
           this.#wake = (batch) => {
+            const records = this.records.filter(({ offset }) => offset >= position && offset < batch.nextOffset);
             position = batch.nextOffset;
-            resolve(batch);
+            resolve({ ...batch, records });
           };
           if (position < this.end && !this.stuck) this.deliver();
         });
@@ -243,6 +247,7 @@ export class SimulatedPartition {
     this.takeOvers++;
     const done = () => Promise.resolve();
     let offset: CommittedOffset = { offset: 0, leaderEpoch: -1 };
+    let written: LogRecord[] = [];
     return {
       ...UNUSED_PRODUCER,
       lostConnection: () => false,
@@ -252,10 +257,20 @@ export class SimulatedPartition {
         this.changelog.end += 2; // The record and the marker that aborts it.
         return Promise.resolve({ changelogEnd, committed: this.committed });
       },
-      begin: done,
+      begin: () => {
+        written = [];
+        return done();
+      },
       discard: done,
-      prepare: (_, { length }) => {
-        return () => Promise.resolve((this.changelog.end += length));
+      prepare: ({ topic }, records) => {
+        const copies = [...records];
+        return () => {
+          for (const { key, value } of copies) {
+            const record = { offset: this.changelog.end++, timestamp: 0, key, value, headers: [] };
+            if (topic === TOPICS.changelog) written.push(record);
+          }
+          return Promise.resolve(this.changelog.end);
+        };
       },
       sendOffset: (_, nextOffset) => {
         offset = nextOffset;
@@ -263,6 +278,7 @@ export class SimulatedPartition {
       },
       commit: () => {
         this.onCommit();
+        this.changelog.records.push(...written);
         this.changelog.end++; // The marker.
         this.committed = offset;
         return Promise.resolve();
