@@ -2,6 +2,8 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds of a clock that nobody sets: use a `Stopwatch`. A simulated clock that is never set leaves it out. */
+  monotonicMs?(): number;
   /** Resolves after `ms`, or early when `signal` aborts. Never rejects. */
   delay(ms: number, signal?: EndSignal): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** Repeats an attempt that failed, until one succeeds or the time is up. */
 import type { Clock } from './clock.js';
+import { Stopwatch } from './stopwatch.js';
 
 export interface RetryTerms {
   readonly clock: Clock;
@@ -23,12 +24,12 @@ export interface RetryTerms {
  */
 export async function retryUntil<T>(terms: RetryTerms, attempt: () => Promise<T>): Promise<T> {
   const { clock, patienceMs, pause, mayHelp, onRetry, leastAttempts = 1, signal } = terms;
-  const deadline = clock.now() + patienceMs;
+  const tried = new Stopwatch(clock);
   for (let attempts = 1; ; attempts++) {
     try {
       return await attempt();
     } catch (error) {
-      const isOver = attempts >= leastAttempts && clock.now() > deadline;
+      const isOver = attempts >= leastAttempts && tried.elapsedMs > patienceMs;
       if (isOver || signal?.aborted === true || !mayHelp(error)) throw error;
       onRetry?.(error);
       await clock.delay(pause.next(), signal);

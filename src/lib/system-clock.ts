@@ -3,6 +3,7 @@ import type { Clock } from './clock.js';
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonicMs: () => performance.now(),
   // Not the one of node:timers/promises: that creates an error with its stack for each aborted wait, and most waits
   // are aborted.
   delay: (ms, signal) =>

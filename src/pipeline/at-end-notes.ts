@@ -1,4 +1,4 @@
-import { isAtEnd } from '../store/examine-store.js';
+import { isAtEnd, lostSince } from '../store/examine-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { BrokerError } from './errors.js';
@@ -16,6 +16,9 @@ const RETRY_MS = MINUTE_MS;
  *
  * A note also stores the leader epoch of that end, at most a minute after the store has written to the changelog
  * itself. The answer to a write does not say which epoch the leader was in.
+ *
+ * If a later leader lacks records that the store has followed, no note is written: its epoch in the folder would hide
+ * that loss. The store's own writes since the last note are not compared, because their epoch is not known.
  *
  * Only the end of the changelog proves it. An owner may have been fenced long ago without noticing. Its store then ends
  * below the records of its successor, and no note is written.
@@ -52,8 +55,22 @@ export class AtEndNotes {
     this.#retryAt = askedAt + RETRY_MS;
     const changelog = await this.#changelog();
     if (changelog === null || !isAtEnd(this.store.changelogPosition, changelog.end)) return;
+    if (await this.#hasLost(changelog)) return;
     this.store.noteAtEnd(askedAt, changelog.leaderEpoch);
     await this.store.flush();
+  }
+
+  /** Whether the changelog lacks records that the store has followed; also true while its leader does not answer. */
+  async #hasLost(changelogLog: LogBounds): Promise<boolean> {
+    const { changelogLogs, topics } = this.context;
+    const log = { topic: topics.changelog, partition: this.partition };
+    const endOfEpoch = (epoch: number) => changelogLogs.endOfEpoch(log, epoch);
+    try {
+      return (await lostSince({ changelogLog, endOfEpoch }, this.store.followedEpoch)) !== null;
+    } catch (error) {
+      if (error instanceof BrokerError) return true;
+      throw error;
+    }
   }
 
   /** Null while too few brokers answer: the next commit or fetch reports that. */

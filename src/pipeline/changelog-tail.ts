@@ -4,13 +4,14 @@
  * as the log's end. If it is not, a broker has given an old view of the log. Then the state was built from only a part
  * of the log, and the transaction must not be committed.
  */
+import type { Stopwatch } from '../lib/stopwatch.js';
 import { StaleViewError } from './errors.js';
 
 export class ChangelogTail {
   /** The offset that the next record must have. After the proof, the lowest offset that it may have. */
   #next: number;
   #proved = false;
-  #begunAt: number | null = null;
+  #sinceBegin: Stopwatch | null = null;
 
   /** @param end the reported end of the changelog; no transaction is open, and no other producer can write */
   constructor(end: number) {
@@ -33,15 +34,15 @@ export class ChangelogTail {
     );
   }
 
-  /** Call it after a commit. @param end the offset after its last record; `begunAt`: ms since the epoch */
-  committed(end: number, begunAt: number): void {
+  /** Call it after a commit. @param end the offset after its last record; `sinceBegin`: since its transaction began */
+  committed(end: number, sinceBegin: Stopwatch): void {
     this.#next = end;
     this.#proved = true;
-    this.#begunAt = begunAt;
+    this.#sinceBegin = sinceBegin;
   }
 
-  /** When the last committed transaction began, milliseconds since the epoch; null before the first one. */
-  get lastBegunAt(): number | null {
-    return this.#begunAt;
+  /** The time since the last committed transaction began; null before the first one. */
+  get sinceBegin(): Stopwatch | null {
+    return this.#sinceBegin;
   }
 }

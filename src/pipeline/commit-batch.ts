@@ -6,6 +6,8 @@
 import { settleAll } from '../lib/settle-all.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { encodeChanges } from '../store/state-changes.js';
+import { Stopwatch } from '../lib/stopwatch.js';
+import type { ChangelogTail } from './changelog-tail.js';
 import type { PipelineContext } from './context.js';
 import type { Decisions } from './decisions.js';
 import { mustBeSureNothingIsOpen, leadersMustShowNothingOpen } from './left-open.js';
@@ -25,8 +27,8 @@ interface Write {
  */
 const UNCHECKED_COMMIT_AGE_MS = 3_000;
 
-function mayHaveSkippedMarkers(lastBegunAt: number | null, now: number): boolean {
-  return lastBegunAt !== null && now - lastBegunAt > UNCHECKED_COMMIT_AGE_MS;
+function mayHaveSkippedMarkers({ sinceBegin }: ChangelogTail): boolean {
+  return sinceBegin !== null && sinceBegin.elapsedMs > UNCHECKED_COMMIT_AGE_MS;
 }
 
 /**
@@ -52,8 +54,7 @@ export async function commitBatch(
   // so it can take long.
   if (notes.restMs === 0) await notes.noteIfDue();
   if (producer.lostConnection()) await mustBeSureNothingIsOpen(context, partition, producer);
-  else if (mayHaveSkippedMarkers(tail.lastBegunAt, context.clock.now()))
-    await leadersMustShowNothingOpen(context, partition, producer);
+  else if (mayHaveSkippedMarkers(tail)) await leadersMustShowNothingOpen(context, partition, producer);
   const input = { topic: topics.input, partition };
   const position = { topic: topics.input, offset: nextOffset, countedUnder: counted.vocabulary };
   const origin = { prior: store.origin(), now: owned.origin };
@@ -63,7 +64,7 @@ export async function commitBatch(
   const changelog: Write = { to: { topic: topics.changelog, partition }, records: changes };
   const writes = [changelog, ...outboundWrites(context, partition, decisions)];
 
-  const begunAt = context.clock.now();
+  const sinceBegin = new Stopwatch(context.clock);
   const prepared = writes.map((write) => producer.prepare(write.to, write.records));
   const begun = producer.begin(writes.map((write) => write.to)).then(() => {
     onBegun();
@@ -84,7 +85,7 @@ export async function commitBatch(
   tail.mustFollow(changelogEnd - changed);
   await producer.commit();
   observer.step(partition, 'committed');
-  tail.committed(changelogEnd, begunAt);
+  tail.committed(changelogEnd, sinceBegin);
   store.confirm(changelogEnd);
   context.statePositions.note(partition, changelogEnd);
   for (const rows of decisions.touched) rows.settle();

@@ -1,5 +1,6 @@
 import { Backoff } from '../lib/backoff.js';
 import { LongPromise } from '../lib/long-promise.js';
+import { Stopwatch } from '../lib/stopwatch.js';
 import { withReader } from '../lib/with-reader.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { AtEndNotes } from './at-end-notes.js';
@@ -141,11 +142,11 @@ export class StandbyTask {
     const { context, partition } = this;
     const { clock, changelogLogs, topics, statePositions } = context;
     const written = statePositions.all().get(partition) ?? 0;
-    for (const deadline = clock.now() + OPEN_MARKERS_TIMEOUT_MS; ;) {
+    for (const waited = new Stopwatch(clock); ;) {
       const askedAt = clock.now();
       const changelog = await changelogLogs.bounds({ topic: topics.changelog, partition });
       signal.throwIfAborted();
-      if (changelog.end >= written || clock.now() >= deadline) return { changelog, askedAt };
+      if (changelog.end >= written || waited.elapsedMs >= OPEN_MARKERS_TIMEOUT_MS) return { changelog, askedAt };
       await clock.delay(STANDBY_FIRST_RETRY_MS, signal);
     }
   }

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
+import { Stopwatch } from '../lib/stopwatch.js';
 import { StoreUnavailableError } from './key-value-store.js';
 
 /** Reads and writes take milliseconds. RocksDB delays writes by seconds at most while it flushes 16 MiB. */
@@ -18,8 +19,8 @@ const LOOK_EVERY_MS = 20;
 
 /** Waits until no call is in progress, at most `patienceMs`. Never rejects. */
 export async function callsEnd(clock: Clock, patienceMs: number, isUnderWay: () => boolean): Promise<void> {
-  const deadline = clock.now() + patienceMs;
-  while (isUnderWay() && clock.now() < deadline) await clock.delay(LOOK_EVERY_MS);
+  const waited = new Stopwatch(clock);
+  while (isUnderWay() && waited.elapsedMs < patienceMs) await clock.delay(LOOK_EVERY_MS);
 }
 
 interface Call {

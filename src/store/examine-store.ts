@@ -202,11 +202,11 @@ function contradictionTo(
  * Whether the changelog lost records that the store has followed: a leader without them was elected. The log may have
  * grown past them since then. Not asked if the leader is still in the same epoch.
  */
-async function lostSince(
-  { changelogLog, endOfEpoch }: Expectations,
+export async function lostSince(
+  { changelogLog, endOfEpoch }: Pick<Expectations, 'changelogLog' | 'endOfEpoch'>,
   followed: FollowedEpoch | null,
 ): Promise<string | null> {
-  if (followed === null || followed.leaderEpoch === changelogLog.leaderEpoch) return null;
+  if (followed === null || followed.leaderEpoch < 0 || followed.leaderEpoch === changelogLog.leaderEpoch) return null;
   const end = await endOfEpoch(followed.leaderEpoch);
   if (end === null || end >= followed.offset) return null;
   const where = end < 0 ? 'is no longer in the log' : `ends at ${end} now`;

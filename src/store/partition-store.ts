@@ -16,14 +16,15 @@
  */
 import { changesOf, hasPositionRow, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
+import { GuardedStore } from './guarded-store.js';
+import type { CorruptStoreError, KeyChange, KeyValueStore, Pair } from './key-value-store.js';
 import {
-  CorruptStoreError,
-  StoreUnavailableError,
-  type KeyChange,
-  type KeyValueStore,
-  type Pair,
-} from './key-value-store.js';
-import { changelogPositionChanges, decodeUndo, UNDO_KEY, type ChangelogPosition } from './partition-meta.js';
+  changelogPositionChanges,
+  decodeUndo,
+  UNDO_KEY,
+  type ChangelogPosition,
+  type FollowedEpoch,
+} from './partition-meta.js';
 import type { OriginRow, PositionRow } from './row-codec.js';
 import type { EncodedChanges } from './state-changes.js';
 import { pendingMarks } from './pending-index.js';
@@ -36,6 +37,7 @@ export class PartitionStore {
   #changelog: ChangelogPosition;
   /** False after this store's own writes to the changelog, until its leader epoch has been asked for again. */
   #epochIsKnown = true;
+  #epochKnownTo: number;
   #positionRow: PositionRow | null;
   /** Whether the store has an undo on disk. */
   #hasUndo = false;
@@ -43,14 +45,8 @@ export class PartitionStore {
   #unconfirmed: { readonly undo: Buffer; readonly sinceMs: number } | null = null;
   /** Whether a newer changelog position is in memory but not on disk. */
   #hasUnsavedPosition = false;
-  /**
-   * The error of a failed write. After a failed write, all writes are refused: nobody knows what the failed write has
-   * changed until the store is opened again.
-   */
-  #failure: unknown;
-  #writing = false;
   #undoBytes = 0;
-  #corruption: CorruptStoreError | undefined;
+  readonly #guarded: GuardedStore;
   #closed: Promise<void> | undefined;
 
   /**
@@ -69,7 +65,9 @@ export class PartitionStore {
     private leaderEpoch = -1,
     readonly formerOffset = 0,
   ) {
+    this.#guarded = new GuardedStore(store);
     this.#changelog = changelog;
+    this.#epochKnownTo = changelog.offset;
     this.#positionRow = positionRow;
   }
 
@@ -110,6 +108,11 @@ export class PartitionStore {
     return this.#epochIsKnown;
   }
 
+  /** The last known leader epoch, and up to where it is known that its leader had what the store has followed. */
+  get followedEpoch(): FollowedEpoch {
+    return { leaderEpoch: this.leaderEpoch, offset: this.#epochKnownTo };
+  }
+
   /** The position row in the store; null if the changelog has no position row yet. */
   position(): PositionRow | null {
     return this.#positionRow;
@@ -140,16 +143,17 @@ export class PartitionStore {
     let from = 0;
     for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS) {
       const piece = changesOf(records, from, from + REPLAY_WRITE_ROWS);
-      await this.#write(piece.concat(pendingMarks(piece)));
+      await this.#guarded.write(piece.concat(pendingMarks(piece)));
     }
 
     const last = changesOf(records, from, records.length);
     last.push(...pendingMarks(last));
-    if (this.lacksOwnBatch && !hasPositionRow(records)) return this.#write(last);
+    if (this.lacksOwnBatch && !hasPositionRow(records)) return this.#guarded.write(last);
     const changelog = { offset: nextPosition, atEndMs: this.#changelog.atEndMs };
     last.push(...changelogPositionChanges(changelog, leaderEpoch));
-    await this.#write(last);
+    await this.#guarded.write(last);
     this.#changelog = changelog;
+    this.#epochKnownTo = nextPosition;
     this.leaderEpoch = leaderEpoch;
     this.#epochIsKnown = true;
     this.#hasUnsavedPosition = false;
@@ -167,6 +171,7 @@ export class PartitionStore {
     this.#changelog = { ...this.#changelog, atEndMs: now };
     if (leaderEpoch !== undefined) {
       this.leaderEpoch = leaderEpoch;
+      this.#epochKnownTo = this.#changelog.offset;
       this.#epochIsKnown = true;
     }
     this.#hasUnsavedPosition = true;
@@ -187,7 +192,7 @@ export class PartitionStore {
     if (this.#hasUnsavedPosition) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
     this.#unconfirmed = { undo, sinceMs: now };
     this.#undoBytes = undo.length;
-    const written = this.#write(writes);
+    const written = this.#guarded.write(writes);
     writes.length = 0;
     await written;
     this.#hasUndo = true;
@@ -219,7 +224,7 @@ export class PartitionStore {
     if (this.#hasUndo) writes.push({ key: UNDO_KEY, value: null });
     if (this.#hasUnsavedPosition) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
     if (writes.length === 0) return;
-    await this.#write(writes);
+    await this.#guarded.write(writes);
     this.#hasUndo = false;
     this.#hasUnsavedPosition = false;
   }
@@ -227,7 +232,7 @@ export class PartitionStore {
   /** Writes keys that are never in the changelog and that no undo reverts. Call it while no batch is unconfirmed. */
   async writeLocal(changes: readonly KeyChange[]): Promise<void> {
     this.#mustBeConfirmed('a local write');
-    if (changes.length > 0) await this.#write(changes);
+    if (changes.length > 0) await this.#guarded.write(changes);
   }
 
   /** Whether `flush` has nothing to do. */
@@ -241,17 +246,17 @@ export class PartitionStore {
    * @throws StoreUnavailableError, CorruptStoreError
    */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
-    return this.#noticingCorruption(this.store.read(keys));
+    return this.#guarded.read(keys);
   }
 
   /** The first `limit` pairs whose key starts with `prefix`, in key order. @throws as `read` */
   scan(prefix: Buffer, limit?: number): Promise<Pair[]> {
-    return this.#noticingCorruption(this.store.scan(prefix, limit));
+    return this.#guarded.scan(prefix, limit);
   }
 
   /** As KeyValueStore.page. @throws StoreUnavailableError, CorruptStoreError */
   page(prefix: Buffer, after: Buffer | null, limit: number): Promise<Pair[]> {
-    return this.#noticingCorruption(this.store.page(prefix, after, limit));
+    return this.#guarded.page(prefix, after, limit);
   }
 
   /**
@@ -275,38 +280,13 @@ export class PartitionStore {
 
   /** Marks the store as corrupt, because something read from it is not a row: `close` then sets it aside. */
   distrust(corruption: CorruptStoreError): void {
-    this.#corruption = corruption;
+    this.#guarded.corruption = corruption;
   }
 
   async #close(): Promise<void> {
-    if (this.#corruption === undefined) await this.store.close();
-    else await this.setAside(this.#corruption.message);
-  }
-
-  async #write(changes: readonly KeyChange[]): Promise<void> {
-    if (this.#failure !== undefined)
-      throw new StoreUnavailableError('an earlier write failed; the store must be opened again', {
-        cause: this.#failure,
-      });
-    if (this.#writing) throw new Error('two writes of one partition store overlap');
-    this.#writing = true;
-    try {
-      await this.#noticingCorruption(this.store.write(changes));
-    } catch (error) {
-      this.#failure = error;
-      throw error;
-    } finally {
-      this.#writing = false;
-    }
-  }
-
-  async #noticingCorruption<T>(result: Promise<T>): Promise<T> {
-    try {
-      return await result;
-    } catch (error) {
-      if (error instanceof CorruptStoreError) this.#corruption = error;
-      throw error;
-    }
+    const { corruption } = this.#guarded;
+    if (corruption === undefined) await this.store.close();
+    else await this.setAside(corruption.message);
   }
 
   /** @throws while a batch is unconfirmed: until its transaction is decided, only the undo on disk can revert it */

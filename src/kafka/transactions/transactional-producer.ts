@@ -1,5 +1,6 @@
 import { NO_HEADERS, type RecordToWrite, type TopicPartition } from '../../lib/record.js';
 import { settleAll } from '../../lib/settle-all.js';
+import { Stopwatch } from '../../lib/stopwatch.js';
 import { BrokerError, FencedError, RecordTooLargeError } from '../../pipeline/errors.js';
 import type {
   CommittedOffset,
@@ -221,7 +222,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
 
   async #untilMarkersAreWritten(address: string, makeCall: () => ProtocolCall<Answer>): Promise<void> {
     const { clock } = this.#parts;
-    const deadline = clock.now() + MARKERS_TIMEOUT_MS;
+    const waited = new Stopwatch(clock);
     for (;;) {
       const call = makeCall();
       const answer = await this.#send(address, call);
@@ -229,7 +230,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
         throwRefused(answer, call.request.apiName);
         return;
       }
-      if (clock.now() >= deadline) throw new LateMarkersError(refusal(answer.errorCode, call.request.apiName).message);
+      if (waited.elapsedMs >= MARKERS_TIMEOUT_MS)
+        throw new LateMarkersError(refusal(answer.errorCode, call.request.apiName).message);
       await clock.delay(MARKERS_RETRY_MS);
     }
   }

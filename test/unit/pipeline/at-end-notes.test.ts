@@ -89,6 +89,17 @@ describe('the leader epoch of an owner', () => {
     expect(noted.offset).toBeGreaterThan(offset - 1);
   });
 
+  test('stays in the folder if a later leader lacks records that the store has followed', async () => {
+    simulated.changelog.end = 2;
+    task = new StandbyTask(simulated.context, PARTITION);
+    await simulated.pass(1_000);
+    simulated.changelog.said = { ...simulated.changelog.said, leaderEpoch: 6 };
+    simulated.changelog.endOfEpoch = () => 1;
+    await simulated.pass(DAY_MS);
+    simulated.crash(copy());
+    expect(await epochIn(copy())).toEqual({ offset: 2, leaderEpoch: 5 });
+  });
+
   test('of the input is committed with the offset', async () => {
     await ownIdly();
     expect(simulated.committed).toMatchObject({ leaderEpoch: 7 });

@@ -1,5 +1,7 @@
+import { Stopwatch } from '../../../src/lib/stopwatch.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
 import { StaleViewError } from '../../../src/pipeline/errors.js';
+import { SteppedClock } from '../../support/clocks.js';
 
 test('the first record of an owner must be exactly at the reported end of the changelog', () => {
   const tail = new ChangelogTail(20);
@@ -11,7 +13,7 @@ test('the first record of an owner must be exactly at the reported end of the ch
 test('later records may have markers before them, and are never below the last commit', () => {
   const tail = new ChangelogTail(20);
   tail.mustFollow(20);
-  tail.committed(25, 0);
+  tail.committed(25, new Stopwatch(new SteppedClock()));
   tail.mustFollow(25);
   tail.mustFollow(27);
   expect(() => tail.mustFollow(24)).toThrow(StaleViewError);

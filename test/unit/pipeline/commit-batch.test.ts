@@ -3,6 +3,7 @@
  * the batch. So this test checks it, with steps that are answered only when the test says so.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { Stopwatch } from '../../../src/lib/stopwatch.js';
 import { AtEndNotes } from '../../../src/pipeline/at-end-notes.js';
 import { BatchLimits } from '../../../src/pipeline/batch-limits.js';
 import { ChangelogTail } from '../../../src/pipeline/changelog-tail.js';
@@ -55,7 +56,7 @@ const CHANGELOG_END = 7;
 function committing(
   lost?: Pick<LogBounds, 'end' | 'highWatermark'>,
   saidToEnd = CHANGELOG_END - 2,
-  { lostUnnoticed = false, lastBegunAt }: { lostUnnoticed?: boolean; lastBegunAt?: number } = {},
+  { lostUnnoticed = false, lastBegunAgo }: { lostUnnoticed?: boolean; lastBegunAgo?: number } = {},
 ): {
   steps: Steps;
   outcome: Promise<number>;
@@ -93,7 +94,14 @@ function committing(
     observer: { step: () => undefined } as Partial<PipelineObserver> as PipelineObserver,
   };
   const tail = new ChangelogTail(saidToEnd);
-  if (lastBegunAt !== undefined) tail.committed(saidToEnd, lastBegunAt);
+  if (lastBegunAgo !== undefined) {
+    const times = [0, lastBegunAgo];
+    // Meanwhile the clock of the machine was set back.
+    tail.committed(
+      saidToEnd,
+      new Stopwatch({ now: () => 0, monotonicMs: () => times.shift() ?? never(), delay: never }),
+    );
+  }
   const owned = {
     producer,
     store,
@@ -137,11 +145,11 @@ test('after a lost connection, nothing is done before the last transaction is kn
 
 test('the same applies after a commit that is long ago: its leader may be gone without a lost connection', async () => {
   const open = { end: 5, highWatermark: 7 };
-  const longAgo = committing(open, undefined, { lostUnnoticed: true, lastBegunAt: -3_001 });
+  const longAgo = committing(open, undefined, { lostUnnoticed: true, lastBegunAgo: 3_001 });
   await expect(longAgo.outcome).rejects.toThrow(BrokerError);
   expect(longAgo.steps.asked).toEqual([]);
 
-  const recent = committing(open, undefined, { lostUnnoticed: true, lastBegunAt: -3_000 });
+  const recent = committing(open, undefined, { lostUnnoticed: true, lastBegunAgo: 3_000 });
   await turn();
   expect([...recent.steps.asked].sort()).toEqual(['begin', 'write']);
 });

@@ -16,7 +16,8 @@ import {
 } from '../../../src/pipeline/errors.js';
 import { KnownState } from '../../../src/pipeline/known-state.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
-import type { Logs } from '../../../src/pipeline/ports.js';
+import type { LogRecord } from '../../../src/lib/record.js';
+import type { CommittedOffset, Logs } from '../../../src/pipeline/ports.js';
 import { checkFirstStart } from '../../../src/start-checks.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
@@ -98,7 +99,7 @@ test('if other settings built the state, the process ends, and nothing is read',
   Object.assign(first.context, { decidingSettings: new Map([['EVENT_NAMESPACE', 'one']]) });
   await played(first);
   const simulated = new SimulatedPartition(folder());
-  simulated.changelog.end = first.changelog.end;
+  Object.assign(simulated.changelog, { end: first.changelog.end, records: first.changelog.records });
   Object.assign(simulated.context, { decidingSettings: new Map([['EVENT_NAMESPACE', 'two']]) });
   const task = new PartitionTask(simulated.context, PARTITION);
   await simulated.run(() => simulated.ended.length > 0);
@@ -111,7 +112,7 @@ test('if other settings built the state, the process ends, and nothing is read',
 function deleteState(simulated: SimulatedPartition): void {
   simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-2' };
   Object.assign(simulated, { committed: null });
-  Object.assign(simulated.changelog, { end: 0 });
+  Object.assign(simulated.changelog, { end: 0, records: [] });
 }
 
 async function withChangelog(): Promise<SimulatedPartition> {
@@ -196,7 +197,7 @@ test('a partition whose changelog has lost its records, with the offset, is stop
   simulated.changelog.end = 20;
   await simulated.end(await resting(simulated));
   Object.assign(simulated, { committed: null });
-  Object.assign(simulated.changelog, { end: 0 }); // The topic is the same.
+  Object.assign(simulated.changelog, { end: 0, records: [] }); // The topic is the same.
   for (const process of ['the next', 'the one after it']) {
     Object.assign(simulated.context, { known: new KnownState('changelog-1') });
     const task = new PartitionTask(simulated.context, PARTITION);
@@ -248,3 +249,34 @@ test.each([
   expect(simulated.takeOvers).toBe(2);
   await simulated.end(task);
 });
+
+test.each([false, true])(
+  'a folder with a batch that was aborted in the changelog alone is set aside and restored (the offset too: %s)',
+  async (isOffsetAborted) => {
+    const simulated = new SimulatedPartition(folder());
+    await played(simulated);
+    const before = simulated.committed;
+    let kept: LogRecord[] = [];
+    simulated.onCommit = () => (kept = simulated.changelog.records);
+    const task = new PartitionTask(simulated.context, PARTITION);
+    await simulated.pass(1_000);
+    simulated.input.end++;
+    simulated.input.deliver();
+    await simulated.run(() => simulated.committed?.offset !== before?.offset);
+    await simulated.end(task);
+    const { offset } = simulated.committed as CommittedOffset;
+    // The brokers have left that batch open in the changelog, and it was aborted there.
+    simulated.changelog.records = kept.slice(0, -1);
+    if (isOffsetAborted) simulated.committed = before;
+
+    const again = new PartitionTask(simulated.context, PARTITION);
+    await simulated.run(() => ['blocked', 'running'].includes(again.status.state));
+    expect(simulated.setAside).toEqual([expect.stringContaining('was aborted there')]);
+    if (isOffsetAborted) expect(again.status.state).toBe('running');
+    else
+      expect(again.status.reason).toContain(
+        `(offset differs): the state covers the input up to offset ${before?.offset}, the group's offset is ${offset}`,
+      );
+    await simulated.end(again);
+  },
+);

@@ -2,6 +2,8 @@ import { cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KeyChange, KeyValueStore, StateDirectory } from '../../../src/store/key-value-store.js';
 import { CorruptStoreError, StoreUnavailableError } from '../../../src/store/key-value-store.js';
+import { CHANGELOG_POSITION_KEY, encodeChangelogPosition } from '../../../src/store/partition-meta.js';
+import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { changes, open, PARTITION, positionRecord, positionRow, rowsOf } from './partition-fixture.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -144,8 +146,9 @@ test('one batch is one write', async () => {
   await store.apply(changes('a:->1 b:->1', 10, null), positionRow(10), 0);
   store.confirm(3);
   await store.apply(changes('a:1->2', 20, 10), positionRow(20), 0);
-  // Rows, the position row and the undo; from the second on also the changelog's position.
-  expect(writes).toEqual([4, 4]);
+  // Rows, the position row and the undo; from the second on also the changelog's position, and that it is after an own
+  // batch.
+  expect(writes).toEqual([4, 5]);
   await store.close();
 });
 
@@ -232,3 +235,49 @@ function withWrite(
     },
   };
 }
+
+describe('after an own batch', () => {
+  /** A folder whose position, 13, is after a batch of its own. */
+  async function reopened(): Promise<PartitionStore> {
+    let store = await open(directory());
+    await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(10)], 10);
+    await store.apply(changes('a:1->2', 20, 10), positionRow(20), 0);
+    store.confirm(13);
+    await store.flush();
+    await store.close();
+    store = await open(directory());
+    expect({ position: store.changelogPosition, readFrom: store.readFrom }).toEqual({ position: 13, readFrom: 12 });
+    return store;
+  }
+
+  test('the changelog is read from its position row on, which proves that it is committed', async () => {
+    let store = await reopened();
+    await store.replay([positionRecord(20)], 14);
+    expect(store).toMatchObject({ changelogPosition: 14, readFrom: 14, lacksOwnBatch: false });
+    await store.close();
+    store = await open(directory());
+    expect(store).toMatchObject({ readFrom: 14, lacksOwnBatch: false });
+    await store.close();
+  });
+
+  test('the position stays until a position row is read, also over a restart', async () => {
+    let store = await reopened();
+    await store.replay([{ key: Buffer.from('b'), value: Buffer.from('1') }], 15);
+    await store.flush();
+    await store.close();
+    store = await open(directory());
+    expect(store).toMatchObject({ changelogPosition: 13, readFrom: 12, lacksOwnBatch: true });
+    await store.close();
+  });
+
+  test('an earlier release moves the position on without the note: then nothing is read back', async () => {
+    const store = await reopened();
+    await store.close();
+    const raw = await directory().open(PARTITION);
+    await raw.write([{ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition({ offset: 20, atEndMs: 0 }) }]);
+    await raw.close();
+    const next = await open(directory());
+    expect(next).toMatchObject({ readFrom: 20, lacksOwnBatch: false });
+    await next.close();
+  });
+});
