@@ -1,4 +1,4 @@
-/** The starts that `run` refuses, because it would later announce twice, never, or the wrong thing. */
+/** The starts that `run` refuses, because they would later cause an announcement that is repeated, missing or wrong. */
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
