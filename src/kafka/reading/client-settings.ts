@@ -175,7 +175,11 @@ export class ClientSettings implements ClientPolicies {
     const backoff = new Backoff(CHOICES_FIRST_RETRY_MS, CHOICES_MAX_RETRY_MS);
     let isLogged = false;
     const onWait = ({ count, id }: OpenIds) => {
-      if (!isLogged) logger.warn({ topic, ids: count, id }, 'waiting until schema ids of client settings are unknown');
+      if (!isLogged)
+        logger.warn(
+          { topic, ids: count, id },
+          'the registry denies schema ids of client settings; waiting until they count as unknown',
+        );
       isLogged = true;
     };
     for (;;) {
