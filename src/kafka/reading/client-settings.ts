@@ -138,8 +138,8 @@ export class ClientSettings implements ClientPolicies {
         await this.#apply(batch.records, policies);
         position = batch.nextOffset;
         if (this.#inForce === policies && position >= batch.endOffset) policies.mustFit();
-        // Not earlier: this read may fail at the same place as the last one, and a report of progress would hide that
-        // failure.
+        // Progress is reported only now: a read may fail again at the same place, and an earlier report of progress
+        // would hide that failure.
         if (this.#inForce === policies) onProgress();
       }
     };
