@@ -17,15 +17,9 @@ import { RegistryUnavailableError } from './schema-source.js';
 /** Pauses between two tries, in milliseconds. */
 const FIRST_RETRY_MS = 250;
 const MAX_RETRY_MS = 2_000;
-/**
- * The number of due ids that one try requests. An id is due if it was denied for long enough to count as unknown, but
- * no answer for a known id has confirmed the registry yet.
- */
+/** The number of due ids (`Denial.isDue`) that one try requests. */
 export const MAX_IDS_OF_TRY = 1_000;
-/**
- * The number of ids that one try requests before they are due: so a schema that was registered meanwhile is found
- * sooner.
- */
+/** The number of ids that one try requests before they are due: a new schema of such an id is found sooner. */
 const MAX_EARLY_IDS = 20;
 /** The number of unknown ids that are requested again because repairs use them. */
 const MAX_REPAIRED_IDS = 100;
@@ -68,9 +62,7 @@ type OnFound<T> = (id: number, compiled: T) => void;
 export class SchemaSearch<T> {
   /** The ids that are not decided, in the order of their first use. */
   #open = new Map<number, Denial>();
-  /**
-   * Each unknown id with its denial, which may be forgotten elsewhere meanwhile. Null for an id that no registry has.
-   */
+  /** Each unknown id with its denial, which others may have forgotten. Null for an id that no registry has. */
   readonly #unknown = new Map<number, Denial | null>();
   /** Unknown ids that are requested again. */
   readonly #repaired = new Set<number>();
