@@ -9,7 +9,7 @@ import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { BatchLimits } from './batch-limits.js';
-import { BlockedRetry, operatorRetryMsOf } from './blocked-retry.js';
+import { BlockedRetry, operatorRetryMsOf } from './retry-waits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, type LocalState } from './decide.js';
