@@ -1,4 +1,4 @@
-#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=262144 MALLOC_TRIM_THRESHOLD_=4194304 node --v8-pool-size=1 --max-semi-space-size=64 --heap-growing-percent=80 --no-allocation-site-pretenuring
+#!/usr/bin/env -S UV_THREADPOOL_SIZE=2 MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=4194304 node --v8-pool-size=1 --max-semi-space-size=64 --heap-growing-percent=80 --no-allocation-site-pretenuring
 /**
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
