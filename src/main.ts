@@ -13,10 +13,9 @@
  *   --heap-growing-percent=80     V8 collects the whole heap when it has grown by 80 %. Without this flag, the heap may
  *                                 first grow to four times its size.
  *   --no-allocation-site-pretenuring
- *                                 V8 creates every object among the new ones. Without this flag, V8 guesses from a few
- *                                 batches which objects live long, and creates such objects among the old ones. After a
- *                                 wrong guess, the texts of decoded records stay in memory until V8 collects the whole
- *                                 heap.
+ *                                 V8 does not guess which objects live long. Without this flag, V8 guesses that from
+ *                                 a few batches, and creates such objects among the old ones. After a wrong guess, the
+ *                                 texts of decoded records stay in memory until V8 collects the whole heap.
  *   MALLOC_...                    glibc returns freed memory. Without these variables, malloc keeps an arena for each
  *                                 thread. After a Buffer of some MiB is freed, malloc also takes Buffers of that size
  *                                 from the heap, among small pieces that are never returned.
