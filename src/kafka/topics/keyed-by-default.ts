@@ -2,7 +2,7 @@
 import type { LogRecord } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
 import { hashOfKey, partitionOfKey } from '../transactions/partitioner.js';
-import { readPartition } from '../reading/read-topic.js';
+import { readPartition } from '../reading/read-partition.js';
 
 /**
  * How many of the newest offsets of each partition to look at. After a repartitioning, they may include records that were
