@@ -51,7 +51,7 @@ const schemasFolder = fileURLToPath(new URL('../schemas', import.meta.url));
 
 const output = standardOutput();
 process.exitCode = await mainUnlessClosed(process.argv.slice(2));
-// The last lines may be in a pipe that is closed before they are read: then this is known only later.
+// The reader of a pipe may close it before it has read the last lines. That error is known only at the exit.
 process.once('exit', (code) => {
   if (code === 0 && output.error !== null) process.exitCode = exitCodeOf(output.error);
 });

@@ -17,7 +17,7 @@ export const LARGE_CHARACTERS = 64 * 1_024;
 export const MAX_KEPT_CHARACTERS = 1_024 * 1_024;
 /** Characters compiled in a second. They take about 25 ms of the thread. */
 export const CHARACTERS_A_SECOND = 4 * 1_024 * 1_024;
-/** After a second without new schemas, those of a second are compiled without a wait. */
+/** After a second without new schemas, the next CHARACTERS_A_SECOND characters are compiled without a wait. */
 const BURST_MS = 1_000;
 /** Limits the wait if the machine's clock is set back. */
 const MAX_WAIT_MS = 60_000;

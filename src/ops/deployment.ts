@@ -99,7 +99,10 @@ export class Deployment {
   }
 }
 
-/** By address, the partitions that the group has given to the instance there: it speaks for no others. */
+/**
+ * For each address, the partitions that the group has given to the instance there. Statements of that instance count
+ * for no other partitions.
+ */
 function partitionsByAddress(owners: readonly PartitionOwner[]): ReadonlyMap<string, ReadonlySet<number>> {
   const owned = new Map<string, Set<number>>();
   for (const { partition, httpAddress } of owners) {

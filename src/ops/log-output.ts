@@ -25,7 +25,7 @@ export class LogOutput {
   /** The number of lines in `#rest` and `#waiting`. */
   #lines = 0;
   #dropped = 0;
-  /** No report of dropped lines before this time. The log has a line about one cause once a minute. */
+  /** Dropped lines are not reported before this time, because the log has at most one line a minute about one cause. */
   #reportAt = -Infinity;
   #isScheduled = false;
 

@@ -15,7 +15,10 @@ const LOOKED_AT = 200;
  * same partition as the default one for some keys, by chance: with two partitions, for half of them.
  */
 const MAX_ELSEWHERE = { keys: 1, share: 0.05 };
-/** If so many keys fit a former number of partitions that chance does so less often than this, they are older. */
+/**
+ * If the probability that chance makes so many keys fit a former number of partitions is below this, the keys are
+ * older.
+ */
 const CHANCE = 0.001;
 
 export interface Misplaced {
@@ -78,17 +81,24 @@ interface MisplacedKey extends Misplaced {
   readonly hash: number;
 }
 
-/** Stops at the first key beyond `most`, because there may be as many calls as the topic has partitions. */
+/**
+ * Whether `counts` is true for more than `most` keys. Stops at the first key beyond `most`, because there may be as
+ * many calls as the topic has partitions.
+ */
 function isMoreThan(most: number, keys: readonly MisplacedKey[], counts: (key: MisplacedKey) => boolean): boolean {
   let found = 0;
   for (const key of keys) if (counts(key) && ++found > most) return true;
   return false;
 }
 
-/** Whether chance may be the cause if all these keys, except for the tolerated ones, fit a former number of partitions. */
+/**
+ * Whether the keys are so few that they prove nothing: even if all keys except the tolerated ones fit a former number
+ * of partitions, chance may be the cause.
+ */
 function areFew(keys: readonly MisplacedKey[], partitions: number, tolerated: number): boolean {
   const fitting = keys.length - tolerated;
-  // Another partitioner chooses one of `partitions` at random. There are fewer former numbers than that.
+  // Another partitioner chooses a partition at random. So a key fits one given former number with a probability of 1 /
+  // `partitions`, and there are fewer than `partitions` former numbers.
   return partitions ** (1 - fitting) >= CHANCE;
 }
 
