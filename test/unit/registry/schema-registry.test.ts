@@ -71,7 +71,7 @@ test('the text of the registry is cut to the length of a message', async () => {
 
 test('a secret that a registry repeats is hidden, however its JSON is escaped', async () => {
   const registry = await registryThat(({ headers }, response) =>
-    response.writeHead(401).end(`{"message":"refused ${(headers.authorization ?? '').replaceAll('=', '\\u003d')}"}`),
+    response.writeHead(401).end(`{"message":"refused ${(headers.authorization ?? '').replaceAll('Z', '\\u005a')}"}`),
   );
   const refused = registry.schemaById(1);
   await expect(refused).rejects.toThrow('refused Basic ***');
