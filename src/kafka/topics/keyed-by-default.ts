@@ -11,7 +11,7 @@ import { readPartition } from '../reading/read-partition.js';
 const LOOKED_AT = 200;
 
 /**
- * A few keys may be in other partitions, because people may have sent records by hand. Another partitioner chooses the
+ * A few keys may be in other partitions, if others are where they belong: people may have sent records by hand. Another partitioner chooses the
  * same partition as the default one for some keys, by chance: with two partitions, for half of them.
  */
 const MAX_ELSEWHERE = { keys: 1, share: 0.05 };
@@ -28,6 +28,16 @@ export interface Misplaced {
   readonly defaultPartition: number;
 }
 
+export interface Placement {
+  /** How many different keys were found. Without any, nothing is known about the writers' partitioner. */
+  readonly keys: number;
+  /**
+   * A record in another partition, if more keys are misplaced than records sent by hand explain. Then the writers use
+   * another partitioner, or the keys are older, but too few to show that. Otherwise null.
+   */
+  readonly foreign: ForeignPlacement | null;
+}
+
 export interface ForeignPlacement extends Misplaced {
   /** The misplaced keys fit former numbers of partitions, but they are so few that chance may be the cause. */
   readonly mayBeOlder: boolean;
@@ -39,16 +49,14 @@ export interface ForeignPlacement extends Misplaced {
  * former partitions do not count as misplaced.
  *
  * @param isWitness false for records that say nothing about the writers' partitioner
- * @returns a record in another partition, if more keys are misplaced than records sent by hand explain. Then the writers
- *   use another partitioner, or the keys are older, but too few to show that. Otherwise null
  * @throws what reading throws
  */
-export async function misplacedByDefault(
+export async function placementByKey(
   logs: Pick<Logs, 'bounds' | 'reader'>,
   topic: string,
   partitions: number,
   isWitness: (record: LogRecord) => boolean,
-): Promise<ForeignPlacement | null> {
+): Promise<Placement> {
   const keys = new Set<string>();
   const misplaced = new Map<string, MisplacedKey>();
   const lookAt = async (partition: number): Promise<void> => {
@@ -66,9 +74,13 @@ export async function misplacedByDefault(
     });
   };
   await Promise.all(Array.from({ length: partitions }, (_, partition) => lookAt(partition)));
-  const tolerated = Math.max(MAX_ELSEWHERE.keys, keys.size * MAX_ELSEWHERE.share);
-  if (misplaced.size <= tolerated) return null;
-  const all = [...misplaced.values()];
+  return { keys: keys.size, foreign: foreignAmong([...misplaced.values()], keys.size, partitions) };
+}
+
+/** @param all the misplaced keys among `keys` different ones */
+function foreignAmong(all: readonly MisplacedKey[], keys: number, partitions: number): ForeignPlacement | null {
+  const tolerated = keys === 1 ? 0 : Math.max(MAX_ELSEWHERE.keys, keys * MAX_ELSEWHERE.share);
+  if (all.length <= tolerated) return null;
   const proveNothing = areFew(all, partitions, tolerated);
   if (!proveNothing && areOlder(all, partitions, tolerated)) return null;
   const [{ partition, offset, defaultPartition }] = all as [MisplacedKey];
