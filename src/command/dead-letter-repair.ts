@@ -11,6 +11,7 @@ import { maySilence, SilencedCompanies } from './confirm-silencing.js';
 import { consentTyped } from './consent.js';
 import type { DeadLetterDesk } from './dead-letter-desk.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
+import { firstFailureOf } from './first-failure.js';
 import { refusalOfOriginal } from './original-record.js';
 import type { Print } from './print.js';
 import { lastWord } from './printed-command.js';
@@ -80,7 +81,7 @@ export async function repairOne(
   const record = fixed?.record ?? originalRecord(deadLetter, force);
   if (judgedByTime(event, force)) {
     const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
-    refuseIf(await desk.refusalOf(event, withOffsetOfFirstFailure(deadLetter, read), partition, read.companies));
+    refuseIf(await desk.refusalOf(event, firstFailureOf(deadLetter, read), partition, read.companies));
   }
   const repair = repairOf(deadLetter, event, record, read, force);
   if (flags['dry-run']) print(wouldSend(repair));
@@ -142,15 +143,6 @@ function releasesAnother(record: RecordId, company: string, { companyId }: Input
     `${company}: look at that record (company-sync dead-letters show ${record}). With --force, the repair also releases ` +
     `company ${company} from it`
   );
-}
-
-/**
- * A failed repair stands for the first record that could not be read, so the records after that first record decide.
- */
-export function withOffsetOfFirstFailure(deadLetter: DeadLetter, { attempts }: ReadDeadLetters): DeadLetter {
-  const places = [...attempts.recordsThatOneRepairReplaces(idOf(deadLetter))].map((id) => id.split('/').map(Number));
-  const offsets = places.flatMap(([partition, offset = NaN]) => (partition === deadLetter.partition ? [offset] : []));
-  return { ...deadLetter, offset: Math.min(...offsets) };
 }
 
 export function originalRecord({ key, value, headers, code }: DeadLetter, force: boolean): RecordToWrite {

@@ -250,7 +250,7 @@ async function list(
 async function show(desk: DeadLetterDesk, print: Print, id: RecordId, json: boolean): Promise<number> {
   const read = await desk.readOne(id);
   const { deadLetter, original } = read;
-  const afterwards = await desk.afterwards([deadLetter], read.companies, new Set());
+  const afterwards = await desk.afterwards([deadLetter], read.companies);
   const [now] = await desk.readAgain([deadLetter]);
   const event = typeof now === 'string' ? null : now;
   if (json) {

@@ -38,6 +38,7 @@ function deadLettersOf(...described: readonly string[]): ReadDeadLetters {
     deadLetters,
     attempts,
     companies: new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), String(deadLetter.key)])),
+    timestamps: new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), deadLetter.timestamp])),
     mismatched: new Set(deadLetters.filter(({ code }) => code === 'key-mismatch').map(idOf)),
     incomplete: null,
   };
