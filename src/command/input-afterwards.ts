@@ -1,5 +1,5 @@
 /** The input records that came after dead letters: repairs of them, and events that a repair must not undo. */
-import type { InputEvent } from '../domain/events.js';
+import type { DatasetStatusChanged, InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Header, LogRecord } from '../lib/record.js';
@@ -30,20 +30,25 @@ export interface Place {
   readonly timestamp: number;
 }
 
+interface LastStatus extends Place {
+  /** The last status without a revision. */
+  readonly unnumbered: Place | null;
+}
+
 interface Naming extends Place {
   readonly linkId: string;
 }
 
 /**
- * Whether the event, if it is sent now, may undo later records. A status without a revision counts as the latest, an
- * unlink ends every link of its connection. A manifest moves its datasets to its own link, and opens a link whose
+ * Whether the event, if it is sent now, may undo later records. A status without a revision counts as the latest. A
+ * status with a revision replaces one without, because that has left the known revision as it was. An unlink ends every link of its connection. A manifest moves its datasets to its own link, and opens a link whose
  * connection may be gone.
  */
 export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
   if (force) return false;
   switch (payload.kind) {
     case 'status':
-      return payload.revision === null;
+      return payload.trigger !== 'REFRESH'; // A refresh changes nothing.
     case 'unlinked':
     case 'manifest':
       return true;
@@ -62,10 +67,10 @@ export class InputAfterwards {
   /** Record that could not be read -> its last repair. */
   readonly #repairs = new Map<RecordId, RecordId>();
   /**
-   * For the watched companies: the last status of each dataset, the last manifest of each connection and dataset, the
+   * For the watched companies: the last status of each dataset, and its last one without a revision; the last manifest of each connection and dataset, the
    * last unlink of each connection, and the first manifest of each link.
    */
-  readonly #statuses = new Map<string, Place>();
+  readonly #statuses = new Map<string, LastStatus>();
   readonly #linkings = new Map<string, Place>();
   readonly #namings = new Map<string, Naming>();
   readonly #unlinks = new Map<string, Place>();
@@ -116,11 +121,14 @@ export class InputAfterwards {
   refusalOf({ companyId, payload }: InputEvent, deadLetter: Place): string | null {
     switch (payload.kind) {
       case 'status': {
-        const last = this.#statuses.get(within(companyId, payload.datasetId));
-        if (payload.revision !== null || last === undefined || !isLater(last, deadLetter)) return null;
+        const isNumbered = payload.revision !== null;
+        const status = this.#statuses.get(within(companyId, payload.datasetId)) ?? null;
+        const last = isNumbered ? (status?.unnumbered ?? null) : status;
+        if (payload.trigger === 'REFRESH' || last === null || !isLater(last, deadLetter)) return null;
+        const without = isNumbered ? 'the later status has no revision' : 'this status has no revision';
         return (
-          `dataset ${payload.datasetId} has a later status (${idOf(last)}), and this status has no revision and would ` +
-          `replace it: release the company instead, or pass --force`
+          `dataset ${payload.datasetId} has a later status (${idOf(last)}), and this status would replace it, because ` +
+          `${without}: release the company instead, or pass --force`
         );
       }
       case 'unlinked': {
@@ -168,7 +176,7 @@ export class InputAfterwards {
   #note({ companyId, payload }: InputEvent, place: Place): void {
     switch (payload.kind) {
       case 'status':
-        if (payload.trigger !== 'REFRESH') this.#keep(this.#statuses, within(companyId, payload.datasetId), place);
+        if (payload.trigger !== 'REFRESH') this.#noteStatus(within(companyId, payload.datasetId), payload, place);
         return;
       case 'manifest': {
         const { connectionId, linkId, datasets } = payload;
@@ -188,6 +196,11 @@ export class InputAfterwards {
       default:
         assertNever(payload);
     }
+  }
+
+  #noteStatus(key: string, { revision }: DatasetStatusChanged, place: Place): void {
+    const unnumbered = revision === null ? place : (this.#statuses.get(key)?.unnumbered ?? null);
+    this.#keep(this.#statuses, key, { ...place, unnumbered });
   }
 
   /** @throws TooMuchAfterwardsError */
