@@ -5,7 +5,7 @@
  */
 import { companyToHold } from '../decode/sync-event-decoder.js';
 import { nameOf } from '../kafka/connection/leader-directory.js';
-import { readPartition } from '../kafka/reading/read-topic.js';
+import { readPartition } from '../kafka/reading/read-partition.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
