@@ -6,17 +6,20 @@ import {
   type ClusterOptions,
   type SimulatedTime,
 } from '../../../testkit/simulated-kafka/index.js';
+import { pollUntil } from '../../../testkit/cluster/poll-until.js';
 import { SeededRandom } from '../../../testkit/seeded-random.js';
 
-/** Ends all its timers with `stop`, so that a test leaves none behind. */
+/** `stop` ends all its timers, and later ones never run: a test leaves none behind. */
 class RealTime implements SimulatedTime {
   readonly #timers = new Set<NodeJS.Timeout>();
+  #isStopped = false;
 
   now(): number {
     return Date.now();
   }
 
   after(ms: number, run: () => void): () => void {
+    if (this.#isStopped) return () => undefined;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
       run();
@@ -29,6 +32,7 @@ class RealTime implements SimulatedTime {
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
   }
@@ -54,4 +58,13 @@ export function startCluster(options: Partial<ClusterOptions> = {}): RealTimeClu
     retry: { initialRetryTime: 20, retries: 8 },
   };
   return { cluster, time, config, kafka: new Kafka(config), stop: () => time.stop() };
+}
+
+const PATIENCE_MS = 20_000;
+const INTERVAL_MS = 20;
+
+/** Waits for a state of the cluster. A rejection counts as not yet. */
+export function until(awaited: string, probe: () => boolean | Promise<boolean>): Promise<void> {
+  const options = { awaited, timeoutMs: PATIENCE_MS, intervalMs: INTERVAL_MS };
+  return pollUntil(() => Promise.resolve().then(probe), options);
 }

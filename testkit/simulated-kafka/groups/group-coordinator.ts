@@ -13,7 +13,8 @@ import type { BatchProducer, StoredBatch } from '../log/batch.js';
 import type { Replica } from '../log/replica.js';
 import { StateShard } from '../state-shard.js';
 import { GroupOffsets, type GroupOffset } from './group-offsets.js';
-import { Group, type StoredGroup } from './group.js';
+import { Group } from './group.js';
+import type { StoredGroup } from './group-types.js';
 import type { Client } from './member.js';
 
 /** A record of `__consumer_offsets`. */

@@ -22,7 +22,8 @@ export class GroupOffsets {
 
   /** @param producerId of the transaction that commits them; null without */
   commit(offsets: readonly GroupOffset[], producerId: bigint | null): void {
-    const into = producerId === null ? this.#committed : (this.#pending.get(producerId) ?? new Map());
+    const into =
+      producerId === null ? this.#committed : (this.#pending.get(producerId) ?? new Map<string, GroupOffset>());
     for (const each of offsets) into.set(keyOf(each.topic, each.partition), each);
     if (producerId !== null) this.#pending.set(producerId, into);
   }

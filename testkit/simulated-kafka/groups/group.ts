@@ -15,7 +15,9 @@ import {
   REBALANCE_IN_PROGRESS,
   UNKNOWN_MEMBER_ID,
 } from '../error-codes.js';
-import type { SimulatedTime } from '../time.js';
+import type { GroupHost, GroupPhase, MemberOfGeneration, StoredGroup } from './group-types.js';
+import { ExpectedIds } from './expected-ids.js';
+import { Roster } from './roster.js';
 import {
   commonProtocol,
   Member,
@@ -24,35 +26,8 @@ import {
   type Client,
   type JoinAnswer,
   type JoinRequest,
-  type StoredMember,
   type SyncAnswer,
 } from './member.js';
-
-export type GroupPhase = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable';
-
-/** What the coordinator writes of a group to its log. */
-export interface StoredGroup {
-  readonly generation: number;
-  readonly protocolType: string;
-  readonly protocol: string;
-  readonly leader: string;
-  readonly members: readonly StoredMember[];
-}
-
-/** What a group needs of its coordinator. */
-export interface GroupHost {
-  readonly time: SimulatedTime;
-  readonly initialDelayMs: number;
-  newMemberId(client: Client, instanceId: string | null): string;
-  /** Writes the group to the log. */
-  store(group: StoredGroup, done: (errorCode: number) => void): void;
-}
-
-export interface MemberOfGeneration {
-  readonly memberId: string;
-  readonly instanceId: string | null;
-  readonly generation: number;
-}
 
 export class Group {
   phase: GroupPhase = 'Empty';
@@ -60,9 +35,8 @@ export class Group {
   protocolType = '';
   protocol = '';
   #leader = '';
-  readonly #members = new Map<string, Member>();
-  /** Ids that were given to members that have not joined with them yet, and what forgets them. */
-  readonly #expected = new Map<string, () => void>();
+  readonly #members = new Roster();
+  readonly #expected: ExpectedIds;
   #cancelRebalance: () => void = () => undefined;
   /** Whether the first rebalance waits for more members. */
   #isDelayed = false;
@@ -70,10 +44,12 @@ export class Group {
   constructor(
     readonly groupId: string,
     private readonly host: GroupHost,
-  ) {}
+  ) {
+    this.#expected = new ExpectedIds(host.time);
+  }
 
   get members(): readonly Member[] {
-    return [...this.#members.values()];
+    return this.#members.all;
   }
 
   join(request: JoinRequest, client: Client, needsKnownId: boolean, reply: (answer: JoinAnswer) => void): void {
@@ -84,11 +60,10 @@ export class Group {
     )
       return reply(refusedJoin(INCONSISTENT_GROUP_PROTOCOL, memberId));
     if (memberId === '') return this.#joinNew(request, client, needsKnownId, reply);
-    if (this.#expected.has(memberId)) {
-      this.#forgetExpected(memberId);
+    if (this.#expected.take(memberId)) {
       return this.#add(new Member(memberId, instanceId, client, request), protocolType, reply);
     }
-    const fault = this.#memberFault(memberId, instanceId);
+    const fault = this.#members.fault(memberId, instanceId);
     if (fault !== NO_ERROR) return reply(refusedJoin(fault, memberId));
     this.#rejoin(this.#members.get(memberId)!, request, reply);
   }
@@ -118,12 +93,12 @@ export class Group {
   }
 
   leave(memberId: string, instanceId: string | null): number {
-    if (memberId !== '' && this.#expected.has(memberId)) {
-      this.#forgetExpected(memberId);
+    if (this.#expected.take(memberId)) {
+      this.#checkRebalance();
       return NO_ERROR;
     }
-    const id = memberId === '' && instanceId !== null ? (this.#idOf(instanceId) ?? '') : memberId;
-    const fault = this.#memberFault(id, instanceId);
+    const id = memberId === '' && instanceId !== null ? (this.#members.idOf(instanceId) ?? '') : memberId;
+    const fault = this.#members.fault(id, instanceId);
     if (fault === NO_ERROR) this.#remove(this.#members.get(id)!);
     return fault;
   }
@@ -142,16 +117,16 @@ export class Group {
     this.protocolType = protocolType;
     this.protocol = protocol;
     this.#leader = leader;
-    for (const stored of members) this.#members.set(stored.memberId, Member.restored(stored));
-    for (const member of this.#members.values()) this.#renew(member);
+    for (const stored of members) this.#members.add(Member.restored(stored));
+    for (const member of this.#members.all) this.#renew(member);
     this.phase = members.length === 0 ? 'Empty' : 'Stable';
   }
 
   /** The group has another coordinator now. */
   stop(): void {
     this.#cancelRebalance();
-    for (const cancel of this.#expected.values()) cancel();
-    for (const member of this.#members.values()) {
+    this.#expected.stop();
+    for (const member of this.#members.all) {
       member.cancelSession();
       member.onJoin?.(refusedJoin(NOT_COORDINATOR, member.memberId));
       member.onSync?.(refusedSync(NOT_COORDINATOR));
@@ -162,13 +137,10 @@ export class Group {
   #joinNew(request: JoinRequest, client: Client, needsKnownId: boolean, reply: (answer: JoinAnswer) => void): void {
     const { instanceId, protocolType, sessionTimeoutMs } = request;
     const memberId = this.host.newMemberId(client, instanceId);
-    const formerId = instanceId === null ? undefined : this.#idOf(instanceId);
+    const formerId = instanceId === null ? undefined : this.#members.idOf(instanceId);
     if (formerId !== undefined) return this.#replace(formerId, memberId, request, client, reply);
     if (instanceId === null && needsKnownId) {
-      this.#expected.set(
-        memberId,
-        this.host.time.after(sessionTimeoutMs, () => this.#forgetExpected(memberId)),
-      );
+      this.#expected.add(memberId, sessionTimeoutMs, () => this.#checkRebalance());
       return reply(refusedJoin(MEMBER_ID_REQUIRED, memberId));
     }
     this.#add(new Member(memberId, instanceId, client, request), protocolType, reply);
@@ -189,7 +161,7 @@ export class Group {
     this.#members.delete(formerId);
     const member = new Member(memberId, request.instanceId, client, request);
     member.assignment = former.assignment;
-    this.#members.set(memberId, member);
+    this.#members.add(member);
     const formerLeader = this.#leader;
     if (formerLeader === formerId) this.#leader = memberId;
     this.#renew(member);
@@ -218,7 +190,7 @@ export class Group {
 
   #add(member: Member, protocolType: string, reply: (answer: JoinAnswer) => void): void {
     if (this.#members.size === 0) this.protocolType = protocolType;
-    this.#members.set(member.memberId, member);
+    this.#members.add(member);
     member.onJoin = reply;
     this.#prepareRebalance();
   }
@@ -234,17 +206,12 @@ export class Group {
 
   #prepareRebalance(): void {
     if (this.phase !== 'PreparingRebalance') {
-      for (const member of this.#members.values()) {
-        member.onSync?.(refusedSync(REBALANCE_IN_PROGRESS));
-        member.onSync = null;
-        member.assignment = Buffer.alloc(0);
-      }
+      this.#members.dropAssignments();
       const isFirst = this.phase === 'Empty';
       this.phase = 'PreparingRebalance';
       this.#cancelRebalance();
-      const longest = Math.max(0, ...this.members.map(({ rebalanceTimeoutMs }) => rebalanceTimeoutMs));
-      const wait = isFirst && this.host.initialDelayMs > 0 ? this.host.initialDelayMs : longest;
       this.#isDelayed = isFirst && this.host.initialDelayMs > 0;
+      const wait = this.#isDelayed ? this.host.initialDelayMs : this.#members.longestRebalanceMs;
       this.#cancelRebalance = this.host.time.after(wait, () => this.#completeJoin());
     }
     const isComplete = this.#expected.size === 0 && this.members.every(({ onJoin }) => onJoin !== null);
@@ -254,11 +221,7 @@ export class Group {
   #completeJoin(): void {
     this.#cancelRebalance();
     this.#isDelayed = false;
-    for (const member of this.members)
-      if (member.onJoin === null && member.instanceId === null) {
-        member.cancelSession();
-        this.#members.delete(member.memberId);
-      }
+    this.#members.removeAbsent();
     this.generation++;
     if (this.#members.size === 0) {
       this.phase = 'Empty';
@@ -270,8 +233,7 @@ export class Group {
     if (!joined.some(({ memberId }) => memberId === this.#leader))
       this.#leader = (joined[0] ?? this.members[0]!).memberId;
     this.phase = 'CompletingRebalance';
-    const longest = Math.max(...this.members.map(({ rebalanceTimeoutMs }) => rebalanceTimeoutMs));
-    this.#cancelRebalance = this.host.time.after(longest, () => this.#removeUnsynced());
+    this.#cancelRebalance = this.host.time.after(this.#members.longestRebalanceMs, () => this.#removeUnsynced());
     for (const member of this.members) {
       const { onJoin } = member;
       member.onJoin = null;
@@ -306,34 +268,18 @@ export class Group {
   /** Only the leader learns the members. */
   #joined({ memberId }: Member): JoinAnswer {
     const { generation, protocol } = this;
-    const ofMember = (each: Member) => ({
-      memberId: each.memberId,
-      instanceId: each.instanceId,
-      metadata: each.metadataFor(protocol),
-    });
-    const members = memberId === this.#leader ? this.members.map(ofMember) : [];
+    const members = memberId === this.#leader ? this.#members.withMetadata(protocol) : [];
     return { throttleMs: 0, errorCode: NO_ERROR, generation, protocol, leader: this.#leader, memberId, members };
   }
 
   #fault({ memberId, instanceId, generation }: MemberOfGeneration): number {
-    const fault = this.#memberFault(memberId, instanceId);
+    const fault = this.#members.fault(memberId, instanceId);
     if (fault !== NO_ERROR) return fault;
     return generation === this.generation ? NO_ERROR : ILLEGAL_GENERATION;
   }
 
-  #memberFault(memberId: string, instanceId: string | null): number {
-    const current = instanceId === null ? undefined : this.#idOf(instanceId);
-    if (current !== undefined && current !== memberId) return FENCED_INSTANCE_ID;
-    return this.#members.has(memberId) ? NO_ERROR : UNKNOWN_MEMBER_ID;
-  }
-
-  #idOf(instanceId: string): string | undefined {
-    return this.members.find((member) => member.instanceId === instanceId)?.memberId;
-  }
-
-  #forgetExpected(memberId: string): void {
-    this.#expected.get(memberId)?.();
-    this.#expected.delete(memberId);
+  /** A rebalance may have waited only for a member that does not come. */
+  #checkRebalance(): void {
     if (this.phase === 'PreparingRebalance') this.#prepareRebalance();
   }
 
@@ -348,12 +294,6 @@ export class Group {
 
   #stored(): StoredGroup {
     const { generation, protocolType, protocol } = this;
-    return {
-      generation,
-      protocolType,
-      protocol,
-      leader: this.#leader,
-      members: this.members.map((member) => member.stored()),
-    };
+    return { generation, protocolType, protocol, leader: this.#leader, members: this.#members.stored() };
   }
 }

@@ -58,8 +58,8 @@ export function nullableArray<T>(item: Layout<T>): Layout<readonly T[] | null> {
 }
 
 export function array<T>(item: Layout<T>): Layout<readonly T[]> {
-  const { read, write } = nullableArray(item);
-  return { read: (from) => notNull(read(from)), write };
+  const items = nullableArray(item);
+  return { read: (from) => notNull(items.read(from)), write: (to, values) => items.write(to, values) };
 }
 
 /** A field that exists from this version on. In older versions, reading gives `missing` and writing does nothing. */
