@@ -9,6 +9,8 @@ export interface NewTopic {
   readonly partitions: number;
   readonly replication: number;
   readonly settings?: ReadonlyMap<string, string>;
+  /** The replicas of each partition, in place of `partitions` and `replication`; empty for the controller's choice. */
+  readonly assignments?: readonly (readonly number[])[];
 }
 
 export class Controller {
@@ -39,11 +41,14 @@ export class Controller {
   }
 
   /** The caller has checked the request. */
-  createTopic({ topic, partitions, replication, settings = new Map() }: NewTopic): void {
+  createTopic({ topic, partitions, replication, settings = new Map(), assignments = [] }: NewTopic): void {
     const topicId = Array.from({ length: HEX_DIGITS_OF_ID }, () => Math.floor(this.random() * 16).toString(16)).join(
       '',
     );
-    const states = this.#newPartitions(0, partitions, replication);
+    const states =
+      assignments.length > 0
+        ? assignments.map((replicas, partition) => newPartition(partition, replicas))
+        : this.#newPartitions(0, partitions, replication);
     this.#setTopic({ topic, topicId, settings, partitions: states });
   }
 
@@ -107,7 +112,7 @@ export class Controller {
     return Array.from({ length: count }, (_, index) => {
       const partition = first + index;
       const replicas = Array.from({ length: replication }, (_each, i) => ids[(offset + partition + i) % ids.length]!);
-      return { partition, replicas, inSync: replicas, leader: replicas[0]!, leaderEpoch: 0 };
+      return newPartition(partition, replicas);
     });
   }
 
@@ -139,6 +144,10 @@ export class Controller {
     this.#image = { ...this.#image, ...change, version: this.#image.version + 1 };
     this.publish(this.#image);
   }
+}
+
+function newPartition(partition: number, replicas: readonly number[]): PartitionState {
+  return { partition, replicas, inSync: replicas, leader: replicas[0]!, leaderEpoch: 0 };
 }
 
 /** Removes a broker from the in-sync replicas. The last one stays: only it has all records. */

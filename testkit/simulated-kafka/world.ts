@@ -64,5 +64,6 @@ export const BROKER_SETTINGS: Readonly<Record<string, string>> = {
   'message.max.bytes': '1048588',
   'min.insync.replicas': '1',
   'offsets.retention.minutes': '10080',
+  'unclean.leader.election.enable': 'false',
   [MAX_TRANSACTION_TIMEOUT]: '900000',
 };

@@ -38,3 +38,13 @@ test('a kafkajs client creates a topic, produces to it and consumes from it', as
   expect(seen).toEqual(['a', 'b', 'c']);
   await Promise.all([consumer.disconnect(), producer.disconnect(), admin.disconnect()]);
 });
+
+test('a topic has the replicas that its creator has chosen', async () => {
+  const admin = real.kafka.admin();
+  const replicaAssignment = [{ partition: 0, replicas: [3, 1] }];
+  await admin.createTopics({
+    topics: [{ topic: 'placed', numPartitions: -1, replicationFactor: -1, replicaAssignment }],
+  });
+  expect(real.cluster.partition('placed', 0)).toMatchObject({ leader: 3, replicas: [3, 1] });
+  await admin.disconnect();
+});

@@ -36,7 +36,7 @@ const createTopics = handler(createTopicsApi, ({ topics, validateOnly }, { broke
 
 function create(
   { isCutOff, world: { controller } }: Broker,
-  { topic, partitions, replication, settings }: ValueOf<typeof createTopicsApi.request>['topics'][number],
+  { topic, partitions, replication, assignments, settings }: ValueOf<typeof createTopicsApi.request>['topics'][number],
   validateOnly: boolean,
 ): Refusal {
   if (isCutOff) return { errorCode: REQUEST_TIMED_OUT, errorMessage: null };
@@ -54,7 +54,9 @@ function create(
     return { errorCode: INVALID_PARTITIONS, errorMessage: 'Number of partitions was set to an invalid value.' };
   const given = new Map(settings.map(({ name, value }) => [name, value ?? '']));
   const count = partitions === BY_DEFAULT ? 1 : partitions;
-  if (!validateOnly) controller.createTopic({ topic, partitions: count, replication: replicas, settings: given });
+  const chosen = [...assignments].sort((a, b) => a.partition - b.partition).map(({ brokers: ids }) => ids);
+  if (!validateOnly)
+    controller.createTopic({ topic, partitions: count, replication: replicas, settings: given, assignments: chosen });
   return DONE;
 }
 
