@@ -124,8 +124,9 @@ export class DeadLetterReader {
   }
 
   /**
-   * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
-   * or if the input has got more partitions since, its repair may be in any partition, so all partitions are read.
+   * Reads the input from the first of these dead letters on. In two cases it reads all partitions, because a repair may
+   * be in any of them: a dead letter has no key or the key of another company, or the input has got more partitions
+   * since.
    */
   async afterwards(
     deadLetters: readonly DeadLetter[],

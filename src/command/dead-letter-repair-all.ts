@@ -43,7 +43,8 @@ export async function repairAll(tools: Repairs, flags: RepairAllFlags): Promise<
   const sizes = new Map<RecordId, number>();
   const read = await desk.readAll(since, (deadLetter) => {
     if (!isWanted(deadLetter)) return null;
-    // Anyone may write several dead letters of one record, and each of them may be the first that is read next time.
+    // Anyone may write several dead letters of one record. The next read may find any of them first, so the largest
+    // counts.
     const id = idOf(deadLetter);
     sizes.set(id, Math.max(sizeOf(deadLetter), sizes.get(id) ?? 0));
     return withoutBytes(deadLetter);

@@ -177,15 +177,17 @@ export async function send(tools: Repairs, repair: Repair, client: string | null
   const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
   await sender.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(deadLetter));
-  const inPlaceOf = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
-  print(`${idOf(deadLetter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
+  const alsoReplaced = others.length === 0 ? '' : `, which also replaces ${inWords(others)}`;
+  print(`${idOf(deadLetter)}: sent a repair for company ${event.companyId}${alsoReplaced}`);
   for (const { held, lifted } of releases)
-    print(`${idOf(deadLetter)}: released company ${held} from ${inWords(lifted)}, which had its key`);
+    print(
+      `${idOf(deadLetter)}: released company ${held}: ${inWords(lifted)} had its key, but belong to another company`,
+    );
 }
 
 /** The line of a dry run about a repair that may be sent. */
 export function wouldSend({ deadLetter, event: { companyId, payload } }: Repair): string {
-  return `${idOf(deadLetter)}: would be sent, a repair for company ${companyId} (${RECORD_NAMES[payload.kind]})`;
+  return `${idOf(deadLetter)}: would send a repair for company ${companyId} (${RECORD_NAMES[payload.kind]})`;
 }
 
 interface Release {

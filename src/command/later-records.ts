@@ -69,8 +69,8 @@ export async function startsAfter(
 /**
  * As `startsAfter`, for one dead letter whose company is known.
  *
- * @param home the partition of the company now. If it is not that of the dead letter, the input may have got more
- *   partitions, perhaps several times: then the company's later records may be in any of them
+ * @param home the partition of the company now. If the dead letter is in another partition, the input may have got more
+ *   partitions, perhaps several times. Then any partition may have later records of the company
  */
 export async function startsAfterOne(
   logs: Logs,

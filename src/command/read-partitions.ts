@@ -1,5 +1,5 @@
 /** Reads partitions of a topic up to the end that they have at the start. Prints its progress if it takes long. */
-import { readPartition } from '../kafka/reading/read-topic.js';
+import { readPartition } from '../kafka/reading/read-partition.js';
 import { someAtATime } from '../lib/some-at-a-time.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { LogRecord } from '../lib/record.js';

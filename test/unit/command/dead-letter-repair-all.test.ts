@@ -263,8 +263,8 @@ test('a dry run sends nothing, and says what would be sent', async () => {
   const { desk, lines } = await repaired([deadLetterAt(1), deadLetterAt(2)], { 'dry-run': true });
   expect(desk.sent).toEqual([]);
   expect(lines).toEqual([
-    '0/1: would be sent, a repair for company acme (DatasetStatusChanged)',
-    '0/2: would be sent, a repair for company acme (DatasetStatusChanged)',
+    '0/1: would send a repair for company acme (DatasetStatusChanged)',
+    '0/2: would send a repair for company acme (DatasetStatusChanged)',
     '2 of 2 dead letters without a repair would be sent again: nothing was sent',
   ]);
 });
@@ -278,5 +278,5 @@ test('if the output is closed, the command ends after the repair that it has jus
     if (printed.length === 2) throw closed;
   };
   await expect(repaired(stored, { print })).rejects.toBe(closed);
-  expect(printed).toEqual(['0/1: sent, a repair for company acme', '0/2: sent, a repair for company acme']);
+  expect(printed).toEqual(['0/1: sent a repair for company acme', '0/2: sent a repair for company acme']);
 });
