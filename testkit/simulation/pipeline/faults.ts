@@ -4,6 +4,7 @@
  */
 import type { SeededRandom } from '../../seeded-random.js';
 import type { Instance } from './instance.js';
+import { viewOf } from './model-logs.js';
 import { TOPICS, type World } from './world.js';
 
 type Fault = (faults: Faults) => void;
@@ -41,6 +42,10 @@ const KINDS: Readonly<Record<string, Fault>> = {
   'few brokers answer': ({ world, endAfter }) => {
     world.weather.mostAnswer = false;
     endAfter(10_000, () => void (world.weather.mostAnswer = true));
+  },
+  'broker cut off': ({ world, endAfter }) => {
+    world.weather.oldView = viewOf(world);
+    endAfter(15_000, () => void (world.weather.oldView = null));
   },
   throttled: ({ world, endAfter, random }) => {
     world.weather.throttledMs = random.integer(1, 300);

@@ -4,27 +4,39 @@ import type { LogBatch, LogBounds, LogReader, Logs } from '../../../src/pipeline
 import type { LogRecord, TopicPartition } from '../../../src/lib/record.js';
 import type { LogEntry, ModelLog } from './model-log.js';
 import type { SimulatedProcess } from './process.js';
+import type { OldView } from './weather.js';
+import type { World } from './world.js';
 
 export function modelLogs(process: SimulatedProcess): Logs {
   const { world } = process;
+  const { weather, coordinator } = world;
   const logOf = ({ topic }: TopicPartition) => world.log(topic);
+  const call = <T>(name: string, effect: () => T) => process.callBroker(name, effect);
   return {
     reader: (partition, from) => new ModelReader(process, logOf(partition), from),
-    bounds: (partition) => process.callBroker(`bounds of ${partition.topic}`, () => boundsOf(logOf(partition), process)),
-    endOfEpoch: (partition, epoch) =>
-      process.callBroker('end of epoch', () => logOf(partition).endOfEpoch(epoch)),
-    committedOffset: () => process.callBroker("group's offset", () => world.coordinator.committed),
+    bounds: ({ topic }) =>
+      call(`bounds of ${topic}`, () => weather.oldAnswer()?.bounds.get(topic) ?? boundsOf(world, topic)),
+    endOfEpoch: (partition, epoch) => call('end of epoch', () => logOf(partition).endOfEpoch(epoch)),
+    committedOffset: () => call("group's offset", () => (weather.oldAnswer() ?? coordinator).committed),
     pendingOffset: () =>
-      process.callBroker('pending offset', () => ({
-        isPending: world.coordinator.pending !== null,
-        byMost: world.weather.mostAnswer,
-      })),
+      call('pending offset', () => {
+        const old = weather.oldAnswer();
+        if (old !== null) return { isPending: old.isPending, byMost: false };
+        return { isPending: coordinator.pending !== null, byMost: weather.mostAnswer };
+      }),
   };
 }
 
-function boundsOf(log: ModelLog, { world }: SimulatedProcess): LogBounds {
-  const { end, highWatermark, leaderEpoch, topic } = log;
+function boundsOf(world: World, topic: string): LogBounds {
+  const { end, highWatermark, leaderEpoch } = world.log(topic);
   return { start: 0, end, highWatermark, leaderEpoch, topicId: `id of ${topic}`, byMost: world.weather.mostAnswer };
+}
+
+/** What a broker knows from now on that is cut off from the others now. */
+export function viewOf(world: World): OldView {
+  const bounds = [...world.logs.keys()].map((topic) => [topic, { ...boundsOf(world, topic), byMost: false }] as const);
+  const { committed, pending } = world.coordinator;
+  return { bounds: new Map(bounds), committed, isPending: pending !== null };
 }
 
 /** The most offsets of one answer: a reader must not depend on how many come together. */

@@ -1,10 +1,20 @@
 /** The faults that are on now. A run begins and ends in good weather. */
+import type { CommittedOffset, LogBounds } from '../../../src/pipeline/ports.js';
 import type { SeededRandom } from '../../seeded-random.js';
+
+/** What a broker knew when it was cut off from the others. */
+export interface OldView {
+  readonly bounds: ReadonlyMap<string, LogBounds>;
+  readonly committed: CommittedOffset | null;
+  readonly isPending: boolean;
+}
 
 export class Weather {
   brokersAreDown = false;
   /** More than half of the brokers answer. */
   mostAnswer = true;
+  /** Some answers come from a broker that is cut off; null if none do. */
+  oldView: OldView | null = null;
   registryIsDown = false;
   throttledMs = 0;
   /** The outcome of the next commit is unknown to its producer: it took effect, or not. */
@@ -22,6 +32,7 @@ export class Weather {
   clear(): void {
     this.brokersAreDown = false;
     this.mostAnswer = true;
+    this.oldView = null;
     this.registryIsDown = false;
     this.throttledMs = 0;
     this.nextCommit = null;
@@ -31,6 +42,11 @@ export class Weather {
 
   becomeSlow(maxLatencyMs: number): void {
     this.#maxLatencyMs = maxLatencyMs;
+  }
+
+  /** The view that the next answer shows, if it is an old one. */
+  oldAnswer(): OldView | null {
+    return this.oldView !== null && this.random.chance(0.5) ? this.oldView : null;
   }
 
   losesRequest(name: string): boolean {
