@@ -5,6 +5,7 @@
 import type { SeededRandom } from '../../seeded-random.js';
 import type { Instance } from './instance.js';
 import { viewOf } from './model-logs.js';
+import type { OldView } from './weather.js';
 import { TOPICS, type World } from './world.js';
 
 type Fault = (faults: Faults) => void;
@@ -43,10 +44,7 @@ const KINDS: Readonly<Record<string, Fault>> = {
     world.weather.mostAnswer = false;
     endAfter(10_000, () => void (world.weather.mostAnswer = true));
   },
-  'broker cut off': ({ world, endAfter }) => {
-    world.weather.oldView = viewOf(world);
-    endAfter(15_000, () => void (world.weather.oldView = null));
-  },
+  'broker cut off': (faults) => faults.answerInTurns(viewOf(faults.world), faults.random.integer(100, 5_000)),
   throttled: ({ world, endAfter, random }) => {
     world.weather.throttledMs = random.integer(1, 300);
     endAfter(3_000, () => void (world.weather.throttledMs = 0));
@@ -120,6 +118,14 @@ export class Faults {
     instance.kill();
     toDisk(instance);
     this.#restart(instance);
+  }
+
+  /** For `ms`, sometimes the broker that is cut off answers, and sometimes the others do. */
+  answerInTurns(old: OldView, ms: number): void {
+    const { weather, time } = this.world;
+    weather.oldView = weather.oldView === null && ms > 0 && !this.#isOver ? old : null;
+    const turnMs = this.random.integer(1, 30);
+    if (ms > 0) time.after(turnMs, () => this.answerInTurns(old, ms - turnMs));
   }
 
   stopOne(): void {

@@ -15,13 +15,12 @@ export function modelLogs(process: SimulatedProcess): Logs {
   return {
     reader: (partition, from) => new ModelReader(process, logOf(partition), from),
     bounds: ({ topic }) =>
-      call(`bounds of ${topic}`, () => weather.oldAnswer()?.bounds.get(topic) ?? boundsOf(world, topic)),
+      call(`bounds of ${topic}`, () => weather.oldView?.bounds.get(topic) ?? boundsOf(world, topic)),
     endOfEpoch: (partition, epoch) => call('end of epoch', () => logOf(partition).endOfEpoch(epoch)),
-    committedOffset: () => call("group's offset", () => (weather.oldAnswer() ?? coordinator).committed),
+    committedOffset: () => call("group's offset", () => (weather.oldView ?? coordinator).committed),
     pendingOffset: () =>
       call('pending offset', () => {
-        const old = weather.oldAnswer();
-        if (old !== null) return { isPending: old.isPending, byMost: false };
+        if (weather.oldView !== null) return { isPending: weather.oldView.isPending, byMost: false };
         return { isPending: coordinator.pending !== null, byMost: weather.mostAnswer };
       }),
   };

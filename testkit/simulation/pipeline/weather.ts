@@ -13,7 +13,7 @@ export class Weather {
   brokersAreDown = false;
   /** More than half of the brokers answer. */
   mostAnswer = true;
-  /** Some answers come from a broker that is cut off; null if none do. */
+  /** All answers about offsets come from a broker that is cut off; null if none do. */
   oldView: OldView | null = null;
   registryIsDown = false;
   throttledMs = 0;
@@ -42,11 +42,6 @@ export class Weather {
 
   becomeSlow(maxLatencyMs: number): void {
     this.#maxLatencyMs = maxLatencyMs;
-  }
-
-  /** The view that the next answer shows, if it is an old one. */
-  oldAnswer(): OldView | null {
-    return this.oldView !== null && this.random.chance(0.5) ? this.oldView : null;
   }
 
   losesRequest(name: string): boolean {
