@@ -25,7 +25,8 @@ const KINDS: Readonly<Record<string, Fault>> = {
     faults.endAfter(8_000, () => void (disk.isFull = false));
   },
   'folder damaged': (faults) => void (faults.random.pick(faults.instances).disk.isDamaged = true),
-  'process frozen': (faults) => faults.random.pick(faults.instances).process?.freeze(faults.random.integer(100, 30_000)),
+  'process frozen': (faults) =>
+    faults.random.pick(faults.instances).process?.freeze(faults.random.integer(100, 30_000)),
   'owner frozen, then replaced': (faults) => {
     faults.world.group.owner?.process?.freeze(faults.random.integer(500, 30_000));
     faults.rebalance();

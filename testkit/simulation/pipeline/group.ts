@@ -20,17 +20,23 @@ export class Group {
     this.#owner = owner;
     this.world.trace('group', `${owner.name} owns the partition`);
     for (const instance of instances)
-      instance.process?.later(random.integer(0, instance === owner ? HEARTBEAT_MS : others), () => instance.rebalanced());
+      instance.process?.later(random.integer(0, instance === owner ? HEARTBEAT_MS : others), () =>
+        instance.rebalanced(),
+      );
   }
 
   /** As GroupMembership.confirmed. */
   confirmed(instance: Instance, process: SimulatedProcess, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      signal.addEventListener('abort', () => resolve());
-      if (signal.aborted) return resolve();
+      const end = (): void => {
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      signal.addEventListener('abort', end);
       const ask = (): void => {
-        if (this.#owner === instance && !this.world.weather.brokersAreDown) return resolve();
-        if (!signal.aborted) process.later(HEARTBEAT_MS, ask);
+        const isOwner = this.#owner === instance && !this.world.weather.brokersAreDown;
+        if (isOwner || signal.aborted) end();
+        else process.later(HEARTBEAT_MS, ask);
       };
       process.later(HEARTBEAT_MS, ask);
     });

@@ -58,12 +58,12 @@ class CompanyHistory {
     const { random } = this;
     const lives = random.integer(1, 3);
     for (let life = 0; life < lives; life++) this.#link(`link-${life}`, `connection-${random.integer(1, 2)}`);
-    if (random.chance(0.15)) this.#insert(this.#event('ConnectionUnlinked', { connectionId: `connection-${random.integer(1, 3)}` }));
+    if (random.chance(0.15))
+      this.#insert(this.#event('ConnectionUnlinked', { connectionId: `connection-${random.integer(1, 3)}` }));
     if (random.chance(0.04)) this.#insert(this.#event('CompanyDeleted', {}));
     if (random.chance(0.03)) this.#insert(this.#event('AnnouncedElsewhere', { by: 'another system' }));
     for (let bad = random.pick([0, 0, 0, 1, 2]); bad > 0; bad--) this.#bads();
-    for (let i = random.integer(0, 2); i > 0 && this.#drafts.length > 0; i--)
-      this.#insert(random.pick(this.#drafts)); // The same record again.
+    for (let i = random.integer(0, 2); i > 0 && this.#drafts.length > 0; i--) this.#insert(random.pick(this.#drafts)); // The same record again.
     return this.#drafts;
   }
 
@@ -81,7 +81,8 @@ class CompanyHistory {
     for (const datasetId of ids) {
       const statuses = this.#statuses(datasetId);
       // Some come before the manifest.
-      for (const status of statuses) drafts.splice(random.chance(0.1) ? 0 : random.integer(drafts.length - 1, drafts.length), 0, status);
+      for (const status of statuses)
+        drafts.splice(random.chance(0.1) ? 0 : random.integer(drafts.length - 1, drafts.length), 0, status);
     }
     this.#drafts.push(...drafts);
   }
@@ -120,7 +121,7 @@ class CompanyHistory {
     ]);
     const headers = [{ key: 'origin', value: Buffer.from('a producer') }];
     const bad = this.#draft(() => ({ key, value, headers }));
-    const at = this.#insert({ make: bad.make, written: (offset) => this.#bad.push(offset) });
+    const at = this.#insert({ ...bad, written: (offset) => this.#bad.push(offset) });
     if (!random.chance(0.75)) return;
     const repaired = random.pick(this.#drafts);
     const repair = {

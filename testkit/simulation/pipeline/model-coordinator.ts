@@ -12,7 +12,9 @@ const TRANSACTION_TIMEOUT_MS = 20_000;
 const MAX_MARKER_MS = 5;
 
 /** The brokers cannot do this yet: the client sends it again. */
-export const BUSY = Symbol('busy');
+export class BusyError extends Error {
+  override readonly name = 'BusyError';
+}
 
 export class ModelCoordinator {
   epoch = 0;
@@ -31,18 +33,18 @@ export class ModelCoordinator {
     private readonly onEnded: (outcome: Outcome, why: string) => void,
   ) {}
 
-  /** Aborts what is open, and refuses all earlier producers. @returns the new epoch. @throws BUSY */
+  /** Aborts what is open, and refuses all earlier producers. @returns the new epoch. @throws BusyError */
   fence(): number {
     this.epoch++;
     if (this.#state === 'open') this.#end('abort', 'fenced');
-    if (this.#state === 'ending') throw BUSY;
+    if (this.#state === 'ending') throw new BusyError();
     return this.epoch;
   }
 
-  /** @throws FencedError, BUSY */
+  /** @throws FencedError, BusyError */
   begin(epoch: number, logs: readonly ModelLog[]): void {
     this.mustBeOf(epoch);
-    if (this.#state === 'ending') throw BUSY;
+    if (this.#state === 'ending') throw new BusyError();
     this.#state = 'open';
     for (const log of logs) this.#logs.add(log);
     this.#cancelTimeout = this.time.after(TRANSACTION_TIMEOUT_MS, () => this.expire());

@@ -4,7 +4,7 @@
  */
 import type { Clock, EndSignal } from '../../../src/lib/clock.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
-import { BUSY } from './model-coordinator.js';
+import { BusyError } from './model-coordinator.js';
 import type { World } from './world.js';
 
 const AGAIN_MS = 2;
@@ -50,7 +50,7 @@ export class SimulatedProcess {
   /**
    * Sends a request to the brokers.
    *
-   * @param effect what the brokers do when it arrives, and their answer. It may throw BUSY
+   * @param effect what the brokers do when it arrives, and their answer. It may throw BusyError
    * @param change whether it may be lost or fail without an answer. Reads are repeated by the clients of Kafka
    */
   callBroker<T>(name: string, effect: () => T, change = true): Promise<T> {
@@ -71,8 +71,8 @@ export class SimulatedProcess {
           answer = () => resolve(value);
           world.trace(this.name, name);
         } catch (error) {
-          if (error === BUSY) return void world.time.after(AGAIN_MS, attempt);
-          answer = () => reject(error as Error);
+          if (error instanceof BusyError) return void world.time.after(AGAIN_MS, attempt);
+          answer = () => reject(error);
           world.trace(this.name, `${name}: ${(error as Error).message}`);
         }
         if (change && weather.losesAnswer(name)) return fail('done, but the answer is lost');
@@ -92,7 +92,7 @@ export class SimulatedProcess {
           answer = () => resolve(value);
           this.world.trace(this.name, `disk ${name}`);
         } catch (error) {
-          answer = () => reject(error as Error);
+          answer = () => reject(error);
           this.world.trace(this.name, `disk ${name}: ${(error as Error).message}`);
         }
         this.later(this.world.weather.diskMs(), answer);

@@ -41,7 +41,10 @@ export class World {
     this.weather = new Weather(this.random);
     this.group = new Group(this);
     this.coordinator = new ModelCoordinator(this.time, this.random, (outcome, why) =>
-      this.trace('coordinator', `${outcome} (${why}), group's offset ${this.coordinator.pending?.offset ?? 'as before'}`),
+      this.trace(
+        'coordinator',
+        `${outcome} (${why}), group's offset ${this.coordinator.pending?.offset ?? 'as before'}`,
+      ),
     );
   }
 
@@ -62,7 +65,8 @@ export class World {
 
   /** An error of the pipeline. A fault of the program itself must never happen, whatever brokers and disks do. */
   failed(who: string, error: unknown): void {
-    if (isOwnFault(error) || (error as Error).name === 'Error') this.violated(`a fault of the program: ${(error as Error).stack ?? String(error)}`);
+    if (isOwnFault(error) || (error as Error).name === 'Error')
+      this.violated(`a fault of the program: ${(error as Error).stack ?? String(error)}`);
     else this.trace(who, `error ${reasonOf(error)}`);
   }
 
