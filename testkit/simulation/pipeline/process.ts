@@ -11,6 +11,10 @@ const AGAIN_MS = 2;
 /** How long a client waits for an answer that does not come. */
 const ANSWER_TIMEOUT_MS = 5_000;
 
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
 export class SimulatedProcess {
   #isDead = false;
   /** What waits until the process is not frozen any more, in its order; null if it is not frozen. */
@@ -72,7 +76,7 @@ export class SimulatedProcess {
           world.trace(this.name, name);
         } catch (error) {
           if (error instanceof BusyError) return void world.time.after(AGAIN_MS, attempt);
-          answer = () => reject(error);
+          answer = () => reject(asError(error));
           world.trace(this.name, `${name}: ${(error as Error).message}`);
         }
         if (change && weather.losesAnswer(name)) return fail('done, but the answer is lost');
@@ -92,7 +96,7 @@ export class SimulatedProcess {
           answer = () => resolve(value);
           this.world.trace(this.name, `disk ${name}`);
         } catch (error) {
-          answer = () => reject(error);
+          answer = () => reject(asError(error));
           this.world.trace(this.name, `disk ${name}: ${(error as Error).message}`);
         }
         this.later(this.world.weather.diskMs(), answer);
