@@ -4,7 +4,7 @@
  */
 import { runSeed } from '../../../testkit/simulation/pipeline/run-seed.js';
 
-const SEEDS = 200;
+const SEEDS = 100;
 
 test('the promise is kept in each of many random runs', async () => {
   let announced = 0;
