@@ -3,7 +3,7 @@ import type { InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Header, LogRecord } from '../lib/record.js';
-import { type DeadLetter, idOf } from '../publish/dead-letter.js';
+import { idOf } from '../publish/dead-letter.js';
 import type { RecordId } from './repair-attempts.js';
 
 /** Decodes records to events. If a record is not an event, gives the reason as text. */
@@ -22,7 +22,8 @@ interface Options {
   readonly repairedNow?: RecordIds;
 }
 
-interface Place {
+/** A record of the input. */
+export interface Place {
   readonly partition: number;
   readonly offset: number;
   /** Milliseconds since the epoch. */
@@ -50,6 +51,11 @@ export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
     case 'announced-elsewhere':
       return false;
   }
+}
+
+/** The later records take more memory than allowed. The message says what to do. */
+export class TooMuchAfterwardsError extends Error {
+  override readonly name = 'TooMuchAfterwardsError';
 }
 
 export class InputAfterwards {
@@ -107,7 +113,7 @@ export class InputAfterwards {
    * not undo any record after the dead letter. Partitions have no common order. So if the later record is in another
    * partition, for example after a wrong key, the timestamps decide.
    */
-  refusalOf({ companyId, payload }: InputEvent, deadLetter: DeadLetter): string | null {
+  refusalOf({ companyId, payload }: InputEvent, deadLetter: Place): string | null {
     switch (payload.kind) {
       case 'status': {
         const last = this.#statuses.get(within(companyId, payload.datasetId));
@@ -184,11 +190,11 @@ export class InputAfterwards {
     }
   }
 
-  /** @throws Error if the later records take more than `maxBytes` */
+  /** @throws TooMuchAfterwardsError */
   #keep<T extends Place>(places: Map<string, T>, key: string, place: T): void {
     if (!places.has(key)) this.#bytes += ENTRY_BYTES + key.length;
     if (this.#bytes > this.#maxBytes)
-      throw new Error(
+      throw new TooMuchAfterwardsError(
         `the records after the dead letters take more than ${this.#maxBytes} bytes of memory: repair the dead letters one ` +
           'by one, or pass --force to repair them without checking later records',
       );
@@ -196,7 +202,7 @@ export class InputAfterwards {
   }
 }
 
-function isLater(place: Place, deadLetter: Pick<DeadLetter, 'partition' | 'offset' | 'timestamp'>): boolean {
+function isLater(place: Place, deadLetter: Place): boolean {
   return place.partition === deadLetter.partition
     ? place.offset > deadLetter.offset
     : place.timestamp >= deadLetter.timestamp;
