@@ -4,6 +4,7 @@
  *
  * One tap reads any number of values, one after the other.
  */
+import { isUtf8 } from 'node:buffer';
 import { WordCache } from './word-cache.js';
 
 /** The bytes are not a value of the schema that they name. */
@@ -190,9 +191,33 @@ export class CheckedTap {
   readString(): string {
     const length = this.#readVarint();
     const start = this.#take(length);
-    if (this.#isExpected(start, length)) return this.#expectedText;
+    return this.#knownText(start, length) ?? this.#buf.toString(undefined, start, start + length);
+  }
+
+  /**
+   * A text that must be UTF-8, unless it is the expected one, whose bytes the caller knows. Different bytes that are not
+   * UTF-8 can become the same text.
+   */
+  readId(): string {
+    const length = this.#readVarint();
+    const start = this.#take(length);
+    const known = this.#knownText(start, length);
+    if (known !== null) return known;
     const end = start + length;
-    return this.#words.wordOf(this.#buf, start, end) ?? this.#buf.toString(undefined, start, end);
+    if (!this.#isAscii(start, end) && !isUtf8(this.#buf.subarray(start, end)))
+      throw new MalformedValueError('an id is not UTF-8');
+    return this.#buf.toString(undefined, start, end);
+  }
+
+  #knownText(start: number, length: number): string | null {
+    if (this.#isExpected(start, length)) return this.#expectedText;
+    return this.#words.wordOf(this.#buf, start, start + length);
+  }
+
+  #isAscii(start: number, end: number): boolean {
+    const buf = this.#buf;
+    for (let i = start; i < end; i++) if ((buf[i] as number) >= 0x80) return false;
+    return true;
   }
 
   #charge(parts: number): void {

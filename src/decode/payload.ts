@@ -32,6 +32,7 @@ const ANNOUNCED_ELSEWHERE: Payload = Object.freeze({ kind: 'announced-elsewhere'
 export const PAYLOAD_SHAPES = {
   DatasetStatusChanged: {
     used: ['datasetId', 'connectionId', 'dataType', 'status', 'trigger', 'revision'],
+    ids: ['datasetId', 'connectionId'],
     make: (
       datasetId: string,
       connectionId: string,
@@ -51,6 +52,7 @@ export const PAYLOAD_SHAPES = {
   },
   LinkSyncQueued: {
     used: ['linkId', 'connectionId', 'sourceType', 'companyName', 'datasets', 'isFinal'],
+    ids: ['linkId', 'connectionId'],
     make: (
       linkId: string,
       connectionId: string,
@@ -70,10 +72,12 @@ export const PAYLOAD_SHAPES = {
   },
   QueuedDataset: {
     used: ['datasetId', 'dataType'],
+    ids: ['datasetId'],
     make: (datasetId: string, dataType: string) => ({ datasetId, dataType }),
   },
   ConnectionUnlinked: {
     used: ['connectionId'],
+    ids: ['connectionId'],
     make: (connectionId: string): Payload => ({ kind: 'unlinked', connectionId }),
   },
   CompanyDeleted: { used: [], make: () => DELETED },
