@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { SeededRandom } from '../testkit/seeded-random.js';
 import { encodeMemberInfo } from '../src/kafka/group/member-messages.js';
 import { assignPartitions, type Assignment, type GroupMember } from '../src/pipeline/assign-partitions.js';
-import { thousands } from './lib/figures.js';
+import { describeMachine, thousands } from './lib/figures.js';
 
 const { values } = parseArgs({
   options: { partitions: { type: 'string', default: '1000' }, members: { type: 'string', default: '100' } },
@@ -66,6 +66,7 @@ function reportedBytes(members: readonly GroupMember[]): number {
   return bytes.reduce((sum, length) => sum + length, 0);
 }
 
+console.log(describeMachine());
 for (const numStandby of [0, 1]) {
   console.log(`${thousands(PARTITIONS)} partitions, ${thousands(MEMBERS)} members, NUM_STANDBY ${numStandby}`);
   const all = Array.from({ length: MEMBERS }, (_, id) => newMember(id, numStandby));

@@ -109,11 +109,26 @@ function outageLine({ dependency, unreachableSince, cause }) {
   return make('p', 'bad', `${name} not answered since ${unreachableSince}: ${cause}`);
 }
 
+function failingLine({ part, partition, failingSince, cause }) {
+  const name = partition === null ? part : `${part} ${partition}`;
+  return make('p', 'bad', `${name} has failed again and again since ${failingSince}: ${cause}`);
+}
+
+/** Everything that keeps this instance, or a part of it, from its work. */
+function showFaults({ starting, failing = [], dependencies = [] }) {
+  const faults = { starting, failing, away: dependencies.filter(({ reachable }) => reachable === false) };
+  byId('outage').hidden = starting === undefined && failing.length + faults.away.length === 0;
+  show('outage', faults, ({ away }) => [
+    ...(starting === undefined ? [] : [make('p', 'bad', `This instance does not run yet: ${starting}`)]),
+    ...away.map(outageLine),
+    ...failing.map(failingLine),
+  ]);
+}
+
 async function showPartitions() {
-  const { partitions, dependencies = [] } = await ask('partitions?scope=deployment');
-  const away = dependencies.filter(({ reachable }) => reachable === false);
-  byId('outage').hidden = away.length === 0;
-  show('outage', away, (all) => all.map(outageLine));
+  const answer = await ask('partitions?scope=deployment');
+  const { partitions } = answer;
+  showFaults(answer);
   // Partitions that need attention come first, because the table shows a dozen at a time.
   const runs = ({ state, stale }) => state === 'running' && stale !== true;
   const [running, others] = [true, false].map((wanted) => partitions.filter((p) => runs(p) === wanted));
@@ -297,7 +312,7 @@ async function refreshLists() {
     try {
       await showList(state);
     } catch (error) {
-      show(state, error.message, (message) => [make('li', 'calm', message)]);
+      show(state, error.message, (message) => [make('li', 'bad', message)]);
     }
   }
 }

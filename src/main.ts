@@ -2,17 +2,25 @@
 /**
  * The command `company-sync`: the only place that reads the process's arguments and environment.
  *
- * The first line and deploy/Dockerfile set how Node starts, because these flags have no effect later.
- * `bench/catch-up.ts` measures with them. One thread makes all decisions, however many cores there are. So two threads
- * (not four) serve the stores, and one (not four) helps to collect garbage. On a small machine, more threads would
- * compete with the deciding thread. New objects get 64 MiB instead of 16: a batch in progress then survives fewer
- * collections, and each one copies it. A full collection starts when the heap has grown by 80 %, not only when it has
- * grown to four times its size. V8 creates no objects among the old ones: it guesses from a few batches which objects live
- * long, and a wrong guess about decoded records keeps their texts alive until the next full collection.
+ * The first line and deploy/Dockerfile set how Node starts, because these variables and flags have no effect later.
+ * `bench/catch-up.ts` starts instances with them too. One thread makes all decisions, however many cores there are. On
+ * a small machine, each other thread competes with it.
  *
- * The MALLOC_ variables make glibc return freed memory. Without them, malloc keeps an arena for each thread. After a
- * Buffer of some MiB is freed, malloc also takes Buffers of that size from the heap, among small pieces that are never
- * returned.
+ *   UV_THREADPOOL_SIZE=2          Two threads serve the stores, instead of four.
+ *   --v8-pool-size=1              One thread helps to collect garbage, instead of four.
+ *   --max-semi-space-size=64      New objects get 64 MiB instead of 16. Each collection of new objects copies those
+ *                                 in use. With more space, V8 copies a batch in progress less often.
+ *   --heap-growing-percent=80     V8 collects the whole heap when it has grown by 80 %. Without this flag, the heap may
+ *                                 first grow to four times its size.
+ *   --no-allocation-site-pretenuring
+ *                                 V8 does not guess which objects live long. Without this flag, V8 guesses that from
+ *                                 a few batches, and creates such objects among the old ones. After a wrong guess, the
+ *                                 texts of decoded records stay in memory until V8 collects the whole heap.
+ *   MALLOC_...                    glibc returns freed memory. Without these variables, malloc keeps an arena for each
+ *                                 thread. After a Buffer of some MiB is freed, malloc also takes Buffers of that size
+ *                                 from the heap, among small pieces that are never returned.
+ *
+ * docs/sizing.md says what they do for the memory of an instance.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -43,7 +51,7 @@ const schemasFolder = fileURLToPath(new URL('../schemas', import.meta.url));
 
 const output = standardOutput();
 process.exitCode = await mainUnlessClosed(process.argv.slice(2));
-// The last lines may be in a pipe that is closed before they are read: then this is known only later.
+// The reader of a pipe may close it before it has read the last lines. That error is known only at the exit.
 process.once('exit', (code) => {
   if (code === 0 && output.error !== null) process.exitCode = exitCodeOf(output.error);
 });

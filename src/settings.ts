@@ -95,7 +95,7 @@ export const SETTINGS = Object.freeze({
     env: 'ALL_DATASETS_FROM',
     default: '2023-10-10T00:00:00Z',
     meaning:
-      'judge records by ALL_DATASETS, whatever the client chose, if their timestamp is from this time on or before 2015 (no date)',
+      'records stamped at or after this time, or before 2015 (not a date), are judged by ALL_DATASETS, whatever the client chose',
     expected: 'an ISO 8601 time with seconds and zone, such as 2023-10-10T00:00:00Z',
     value: values.instantMs,
   }),
@@ -161,7 +161,7 @@ export const SETTINGS = Object.freeze({
     env: 'HTTP_TOKEN',
     meaning:
       'bearer token for all endpoints except probes, metrics and the files of the status page; to change it, set two tokens separated by a comma: both are ' +
-      'accepted, and the first is used to ask other instances',
+      'accepted, and the instance uses the first to ask other instances',
     expected: 'printable ASCII without spaces, or two such tokens separated by a comma',
     value: values.bearerTokens,
   }),

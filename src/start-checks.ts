@@ -1,6 +1,7 @@
 /**
- * The reasons for `run` to refuse a start: later it would announce twice, never, or the wrong thing. `doctor` checks
- * the same, except the settings that built the state: an instance compares them at its first take-over.
+ * The reasons for `run` to refuse a start: the start would later cause an announcement that is repeated, missing or
+ * wrong. `doctor` checks the same, except the settings that built the state: an instance compares them at its first
+ * take-over.
  */
 import type { Config, DeploymentNames } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';

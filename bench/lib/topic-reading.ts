@@ -2,7 +2,7 @@
 import { logLevel } from 'kafkajs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
-import { readPartition } from '../../src/kafka/reading/read-topic.js';
+import { readPartition } from '../../src/kafka/reading/read-partition.js';
 import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import type { MeasuredProcessor } from './measured-processor.js';

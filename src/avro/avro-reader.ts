@@ -86,8 +86,9 @@ export class ValueReader<T> {
    * Reads one value. The result contains no slice of `framed`.
    *
    * @param framed a value behind a schema id (framing.ts); the id is not checked
-   * @param expected the bytes of a text that the value probably contains, and that text: then no second string is made
-   * @throws MalformedValueError, SchemaError: this value cannot be read, and why
+   * @param expected the bytes of a text that the value probably contains; no second string is made for that text
+   * @param expectedText that text
+   * @throws MalformedValueError, SchemaError, with the reason why this value cannot be read
    */
   read(framed: Buffer, expected?: Buffer, expectedText?: string): T {
     const tap = this.#tap;

@@ -18,7 +18,9 @@ export type CommandLine =
       /** Flags of the command, without the settings. */
       readonly flags: Flags;
       readonly settings: Flags;
-      /** About unknown flags. The command must not run if there are any; other faults may be added to them. */
+      /**
+       * One fault for each unknown flag. If there is any, the command must not run. The caller may add other faults.
+       */
       readonly faults: readonly string[];
     }
   | { readonly kind: 'help'; readonly text: string }

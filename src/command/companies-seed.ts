@@ -43,8 +43,8 @@ record to the input topic. The record silences the company permanently, even if 
 never seen. If the company was announced or deleted before, the record does nothing. So you can run the command again,
 also with a longer list. All instances must be of a release that knows the record: see "Moving from a predecessor" in
 docs/operations.md.
-You cannot undo it: a company that is marked by mistake is never announced. Run it with --dry-run first. It asks before it
-silences more than 100 companies. Without a terminal, and with --file -, pass --yes.
+You cannot undo this: a company that is marked by mistake is never announced. First run the command with --dry-run. The
+command asks before it silences more than 100 companies. Without a terminal, and with --file -, pass --yes.
 
 Write one id per line, in UTF-8. Empty lines and lines that begin with # are skipped. If an id begins with # or ", has
 white space at an end, or has control characters, write it as a JSON string: "\\t#7". The command reads all lines before it

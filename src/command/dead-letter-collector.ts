@@ -15,6 +15,8 @@ export interface ReadDeadLetters {
   readonly deadLetters: readonly DeadLetter[];
   /** The dead letters that were read, each with the company that its key names; null if the key names no company. */
   readonly companies: ReadonlyMap<RecordId, string | null>;
+  /** The timestamps of their records, milliseconds since the epoch. If dead letters of one record differ, the lowest. */
+  readonly timestamps: ReadonlyMap<RecordId, number>;
   /** Dead letters that are not about the company that their key names. */
   readonly mismatched: ReadonlySet<RecordId>;
   /** The dead letters that were repairs themselves. */
@@ -43,6 +45,7 @@ export class DeadLetterCollector {
   readonly #deadLetters: DeadLetter[] = [];
   readonly #kept = new Set<RecordId>();
   readonly #companies = new Map<RecordId, string | null>();
+  readonly #timestamps = new Map<RecordId, number>();
   readonly #mismatched = new Set<RecordId>();
   readonly #attempts: RepairAttempts;
   #bytes = 0;
@@ -77,14 +80,16 @@ export class DeadLetterCollector {
   result(): ReadDeadLetters {
     const deadLetters = inOrder(this.#deadLetters);
     const incomplete = incompleteBecause(this.#leftOut, this.#attempts.leftOut);
-    const [companies, mismatched, attempts] = [this.#companies, this.#mismatched, this.#attempts];
-    return { deadLetters, companies, mismatched, attempts, incomplete };
+    const [companies, timestamps, mismatched] = [this.#companies, this.#timestamps, this.#mismatched];
+    return { deadLetters, companies, timestamps, mismatched, attempts: this.#attempts, incomplete };
   }
 
   #note(id: RecordId, deadLetter: DeadLetter): void {
     const company = deadLetter.key === null ? null : companyToHold(deadLetter.key);
     const isMismatched = deadLetter.code === 'key-mismatch';
-    if (this.#companies.has(id)) {
+    const timestamp = this.#timestamps.get(id);
+    if (timestamp !== undefined) {
+      this.#timestamps.set(id, Math.min(timestamp, deadLetter.timestamp));
       // Dead letters of one record contradict each other: the claim that its key is wrong does not count.
       if (this.#companies.get(id) !== company || !isMismatched) this.#mismatched.delete(id);
       return;
@@ -95,6 +100,7 @@ export class DeadLetterCollector {
       return;
     }
     this.#companies.set(id, company);
+    this.#timestamps.set(id, deadLetter.timestamp);
     if (isMismatched) this.#mismatched.add(id);
     if (this.#companies.size > this.limits.deadLetters)
       throw new Error(`there are more than ${this.limits.deadLetters} dead letters to read: pass a later --since`);

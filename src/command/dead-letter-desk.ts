@@ -10,16 +10,11 @@ import { systemClock } from '../lib/system-clock.js';
 import type { DeadLetter } from '../publish/dead-letter.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
-import {
-  DeadLetterReader,
-  READER_READS,
-  type OfRepairAll,
-  type ReadDeadLetter,
-  type Watched,
-} from './dead-letter-reader.js';
+import { DeadLetterReader, READER_READS, type ReadDeadLetter, type Watched } from './dead-letter-reader.js';
 import { decodeAgain } from './decode-again.js';
-import type { InputAfterwards, RecordIds } from './input-afterwards.js';
+import type { InputAfterwards, Place, RecordIds } from './input-afterwards.js';
 import { mustBeReadable } from './input-file.js';
+import type { RepairAllInput, RepairAllRun } from './repair-all-input.js';
 import type { RecordId } from './repair-attempts.js';
 import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
 
@@ -47,8 +42,8 @@ export class DeadLetterDesk {
   }
 
   /** As `DeadLetterReader.readAll`. */
-  readAll(sinceMs: number | null, wanted: (deadLetter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
-    return this.#reader.readAll(sinceMs, wanted);
+  readAll(...args: Parameters<DeadLetterReader['readAll']>): Promise<ReadDeadLetters> {
+    return this.#reader.readAll(...args);
   }
 
   /** As `DeadLetterReader.readOne`. */
@@ -56,29 +51,27 @@ export class DeadLetterDesk {
     return this.#reader.readOne(id);
   }
 
-  /** As `DeadLetterReader.afterwards`. @param companies those whose later statuses and manifests matter */
-  afterwards(
-    deadLetters: readonly DeadLetter[],
-    badRecords: RecordIds,
-    companies: ReadonlySet<string>,
-    ofRepairAll?: OfRepairAll,
-  ): Promise<InputAfterwards> {
-    return this.#reader.afterwards(deadLetters, badRecords, this.#watching(companies), ofRepairAll);
+  /** As `DeadLetterReader.afterwards`, for repairs only. */
+  afterwards(deadLetters: readonly DeadLetter[], badRecords: RecordIds): Promise<InputAfterwards> {
+    return this.#reader.afterwards(deadLetters, badRecords);
+  }
+
+  inputForAll(run: RepairAllRun): Promise<RepairAllInput> {
+    return this.#reader.inputForAll(run, (records) => this.#decode(records));
   }
 
   /**
-   * Returns why the event must not be sent in place of the dead letter; null if it may be sent.
+   * Returns why the event must not be sent in place of the record; null if it may be sent.
+   * @param first the record that the event would stand for
    * @param home the partition of the event's company
    */
-  async refusalOf(
-    event: InputEvent,
-    deadLetter: DeadLetter,
-    home: number,
-    badRecords: RecordIds,
-  ): Promise<string | null> {
-    const watched = this.#watching(new Set([event.companyId]));
-    const afterwards = await this.#reader.afterwardsOfOne(deadLetter, home, badRecords, watched);
-    return afterwards.refusalOf(event, deadLetter);
+  async refusalOf(event: InputEvent, first: Place, home: number, badRecords: RecordIds): Promise<string | null> {
+    const watched: Watched = {
+      companies: new Set([event.companyId]),
+      decode: (records) => this.#decode(records),
+    };
+    const afterwards = await this.#reader.afterwardsOfOne(first, home, badRecords, watched);
+    return afterwards.refusalOf(event, first);
   }
 
   /**
@@ -98,10 +91,6 @@ export class DeadLetterDesk {
     const [event] = await this.#decode([{ ...record, offset: 0, timestamp: systemClock.now() }]);
     if (event === undefined || typeof event === 'string') throw new Error(event ?? 'the line was decoded to no event');
     return { record, event };
-  }
-
-  #watching(companies: ReadonlySet<string>): Watched {
-    return { companies, decode: (records) => this.#decode(records) };
   }
 
   /** @throws Error if the registry takes too long: a record that was not decoded must not count as harmless */

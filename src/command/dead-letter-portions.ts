@@ -8,15 +8,18 @@ import type { RecordId } from './repair-attempts.js';
 
 /** A portion ends after this many bytes, or after its last group of dead letters. */
 const PORTION_BYTES = 32 * 1024 * 1024;
-/** As above. This also limits the data of the input that is kept for the companies of a portion. */
+/**
+ * A portion also ends after this many dead letters, or after its last group. This also limits the data of the input
+ * that is kept for the companies of a portion.
+ */
 const PORTION_DEAD_LETTERS = 1_000;
 /** A group may make a portion this many times as large. Then the group is divided. */
 const MOST_FOR_A_GROUP = 4;
 
 /**
- * Divides the dead letters, in the order in which they came, into portions. One repair replaces a dead letter and its
- * failed repairs, so they are in one portion, unless there are too many: anyone may write dead letters that claim to be
- * failed repairs of one record.
+ * Divides the dead letters, in the order in which they came, into portions. A dead letter and its failed repairs are a
+ * group: they are in one portion, because one repair replaces them all. Exception: a group that is too large is
+ * divided. Anyone may write dead letters that claim to be failed repairs of one record.
  *
  * @param sizes bytes of each dead letter
  */

@@ -9,10 +9,11 @@ import { systemClock } from '../lib/system-clock.js';
 import { copyOf, idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { LOGS_READ, troublePrinter } from './command-logs.js';
 import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
-import { InputAfterwards, type Decode, type RecordIds } from './input-afterwards.js';
+import { InputAfterwards, type Decode, type Place, type RecordIds } from './input-afterwards.js';
 import { mayContinueElsewhere, repairsSinceMs, startsAfter, startsAfterOne, startsSince } from './later-records.js';
-import { originalOf, recordAt, type Original, type Originals } from './original-record.js';
+import { originalOf, recordAt, type Original } from './original-record.js';
 import { readPartitions } from './read-partitions.js';
+import { RepairAllInput, type RepairAllRun } from './repair-all-input.js';
 import type { RecordId } from './repair-attempts.js';
 
 /** The parts of the configuration that `DeadLetterReader` reads. */
@@ -28,14 +29,6 @@ export interface Watched {
 export interface ReadDeadLetter extends ReadDeadLetters {
   readonly deadLetter: DeadLetter;
   readonly original: Original;
-}
-
-/** What `repair --all` knows while it reads the input for a portion of the dead letters. */
-export interface OfRepairAll {
-  /** Gets all records that are read. */
-  readonly originals?: Originals;
-  /** As in `InputAfterwards`. */
-  readonly repairedNow?: RecordIds;
 }
 
 const NOTHING_WATCHED: Watched = { companies: new Set(), decode: () => Promise.resolve([]) };
@@ -67,10 +60,12 @@ export class DeadLetterReader {
    * Reads the dead letters of all partitions.
    * @param sinceMs reads only dead letters written at or after this time; null reads all
    * @param wanted returns what to keep of a dead letter in memory; null to keep nothing
+   * @param afterEach awaited after each call of `wanted` for some dead letters. Until it resolves, their bytes are valid
    */
   async readAll(
     sinceMs: number | null,
     wanted: (deadLetter: DeadLetter) => DeadLetter | null,
+    afterEach: () => Promise<void> | void = () => undefined,
   ): Promise<ReadDeadLetters> {
     const { deadLetter: topic } = this.config.topics;
     const from = new Map<number, number>();
@@ -79,7 +74,10 @@ export class DeadLetterReader {
     const collector = new DeadLetterCollector(this.config.topics.syncEvents, (deadLetter) =>
       sinceMs !== null && deadLetter.writtenAt < sinceMs ? null : wanted(deadLetter),
     );
-    await readPartitions(this.#logs, topic, from, (_partition, records) => collector.take(records));
+    await readPartitions(this.#logs, topic, from, (_partition, records) => {
+      collector.take(records);
+      return afterEach();
+    });
     return this.#resultOf(collector);
   }
 
@@ -124,33 +122,32 @@ export class DeadLetterReader {
   }
 
   /**
-   * Reads the input from the first of these dead letters on. If a dead letter has no key or the key of another company,
-   * or if the input has got more partitions since, its repair may be in any partition, so all partitions are read.
+   * Reads the input from the first of these dead letters on. In two cases it reads all partitions, because a repair may
+   * be in any of them: a dead letter has no key or the key of another company, or the input has got more partitions
+   * since.
    */
-  async afterwards(
-    deadLetters: readonly DeadLetter[],
-    badRecords: RecordIds,
-    watched = NOTHING_WATCHED,
-    ofRepairAll: OfRepairAll = {},
-  ): Promise<InputAfterwards> {
+  async afterwards(deadLetters: readonly DeadLetter[], badRecords: RecordIds): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
     const partitions = await this.#countPartitions(topic);
-    const starts = await startsAfter(this.#logs, topic, partitions, deadLetters, watched.companies);
-    return this.#readInput(starts, badRecords, watched, ofRepairAll);
+    const starts = await startsAfter(this.#logs, topic, partitions, deadLetters, NOTHING_WATCHED.companies);
+    return this.#readInput(starts, badRecords, NOTHING_WATCHED);
+  }
+
+  /** Reads the input for `repair --all`. */
+  async inputForAll(run: RepairAllRun, decode: Decode): Promise<RepairAllInput> {
+    const { syncEvents: topic } = this.config.topics;
+    const partitions = await this.#countPartitions(topic);
+    return new RepairAllInput({ logs: this.#logs, topic, partitions, decode }, run);
   }
 
   /**
    * Reads the input after one dead letter whose company is known.
+   * @param first the record that a repair stands for
    * @param home the partition of the company now
    */
-  async afterwardsOfOne(
-    deadLetter: DeadLetter,
-    home: number,
-    badRecords: RecordIds,
-    watched: Watched,
-  ): Promise<InputAfterwards> {
+  async afterwardsOfOne(first: Place, home: number, badRecords: RecordIds, watched: Watched): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
-    const starts = await startsAfterOne(this.#logs, topic, await this.#countPartitions(topic), deadLetter, home);
+    const starts = await startsAfterOne(this.#logs, topic, await this.#countPartitions(topic), first, home);
     return this.#readInput(starts, badRecords, watched);
   }
 
@@ -181,13 +178,11 @@ export class DeadLetterReader {
     from: ReadonlyMap<number, number>,
     badRecords: RecordIds,
     { companies, decode }: Watched,
-    { originals, repairedNow = new Set() }: OfRepairAll = {},
   ): Promise<InputAfterwards> {
-    const afterwards = new InputAfterwards(badRecords, companies, decode, { repairedNow });
-    await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) => {
-      originals?.take(partition, records);
-      return afterwards.take(partition, records);
-    });
+    const afterwards = new InputAfterwards(badRecords, companies, decode);
+    await readPartitions(this.#logs, this.config.topics.syncEvents, from, (partition, records) =>
+      afterwards.take(partition, records),
+    );
     return afterwards;
   }
 }

@@ -4,8 +4,8 @@ import { type DeadLetter, idOf, sizeOf, withoutBytes } from '../publish/dead-let
 import { InstanceError } from '../ops/instance-client.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { portionsOf } from './dead-letter-portions.js';
+import { firstFailureOf } from './first-failure.js';
 import {
-  withOffsetOfFirstFailure,
   originalRecord,
   RefusedError,
   refuseIf,
@@ -16,9 +16,11 @@ import {
   type Repair,
   type Repairs,
 } from './dead-letter-repair.js';
-import { Originals, refusalOfOriginal } from './original-record.js';
-import type { RecordId } from './repair-attempts.js';
+import { refusalOfOriginal } from './original-record.js';
 import { judgedByTime } from './input-afterwards.js';
+import type { RepairAllInput } from './repair-all-input.js';
+import type { RecordId } from './repair-attempts.js';
+import { watchedIn, WatchedCompanies } from './watched-companies.js';
 import { UsageError } from './command.js';
 
 interface RepairAllFlags {
@@ -41,14 +43,20 @@ export async function repairAll(tools: Repairs, flags: RepairAllFlags): Promise<
   const { code, since } = flags;
   const isWanted = (deadLetter: DeadLetter) => code === null || deadLetter.code === code;
   const sizes = new Map<RecordId, number>();
-  const read = await desk.readAll(since, (deadLetter) => {
+  const watched = new WatchedCompanies(desk, flags.force);
+  const keep = (deadLetter: DeadLetter) => {
     if (!isWanted(deadLetter)) return null;
-    // Anyone may write several dead letters of one record, and each of them may be the first that is read next time.
+    // Anyone may write several dead letters of one record. The next read may find any of them first, so the largest
+    // counts.
     const id = idOf(deadLetter);
     sizes.set(id, Math.max(sizeOf(deadLetter), sizes.get(id) ?? 0));
+    watched.take(deadLetter);
     return withoutBytes(deadLetter);
-  });
-  const repairs = new RepairOfAll(tools, read, flags);
+  };
+  const read = await desk.readAll(since, keep, () => watched.decode());
+  const repairedNow = new Set<RecordId>();
+  const input = await desk.inputForAll({ read, watched: watched.all, repairedNow });
+  const repairs = new RepairOfAll(tools, read, input, repairedNow, flags);
   for (const ids of portionsOf(read, sizes)) {
     const portion = await desk.readAll(since, (deadLetter) =>
       isWanted(deadLetter) && ids.has(idOf(deadLetter)) ? deadLetter : null,
@@ -67,17 +75,18 @@ class RepairOfAll {
   repaired = 0;
   /** Dead letters that repairs in this run replace. */
   readonly #replaced = new Set<RecordId>();
-  /**
-   * Dead letters of earlier portions whose repairs this run has sent. These repairs are at the end of the input, but they
-   * stand for records before the dead letters of this portion.
-   */
-  readonly #repairedNow = new Set<RecordId>();
   /** The place of each dead letter in the order of all. */
   readonly #places: ReadonlyMap<RecordId, number>;
 
+  /**
+   * @param repairedNow gets the dead letters whose repairs this run has sent. These repairs are at the end of the input,
+   *   but they stand for records before the dead letters of later portions
+   */
   constructor(
     private readonly tools: Repairs,
     private readonly read: ReadDeadLetters,
+    private readonly input: RepairAllInput,
+    private readonly repairedNow: Set<RecordId>,
     private readonly flags: RepairAllFlags,
   ) {
     this.#places = new Map(read.deadLetters.map((deadLetter, place) => [idOf(deadLetter), place]));
@@ -91,7 +100,7 @@ class RepairOfAll {
         if (this.flags['dry-run']) print(wouldSend(repair));
         else {
           await send(this.tools, repair, null);
-          this.#repairedNow.add(idOf(repair.deadLetter));
+          this.repairedNow.add(idOf(repair.deadLetter));
         }
       } catch (error) {
         if (!(error instanceof UsageError || error instanceof InstanceError)) throw error;
@@ -106,17 +115,7 @@ class RepairOfAll {
   async #judge(deadLetters: readonly DeadLetter[]): Promise<Repair[]> {
     const { desk, print } = this.tools;
     const events = await desk.readAgain(deadLetters);
-    const watched = new Set(
-      events.flatMap((event) =>
-        typeof event !== 'string' && judgedByTime(event, this.flags.force) ? [event.companyId] : [],
-      ),
-    );
-    const cameFirst = deadLetters.map((deadLetter) => withOffsetOfFirstFailure(deadLetter, this.read));
-    const originals = new Originals(deadLetters);
-    const afterwards = await desk.afterwards(cameFirst, this.read.companies, watched, {
-      originals,
-      repairedNow: this.#repairedNow,
-    });
+    const { afterwards, originals } = await this.input.after(deadLetters, watchedIn(events, this.flags.force));
     const repairs: Repair[] = [];
     const notRepaired: string[] = [];
     // Begins with the latest dead letter. A dead letter may itself be a failed repair. Then one new repair replaces it
@@ -129,11 +128,11 @@ class RepairOfAll {
       this.open++;
       if (isReplaced) continue;
       try {
-        if (!this.flags.unverified) refuseIf(refusalOfOriginal(originals.of(id), deadLetter));
+        if (!this.flags.unverified) refuseIf(refusalOfOriginal(originals.of(deadLetter), deadLetter));
         if (typeof event === 'string') throw new RefusedError(event);
         const record = originalRecord(deadLetter, this.flags.force);
         if (judgedByTime(event, this.flags.force))
-          refuseIf(afterwards.refusalOf(event, withOffsetOfFirstFailure(deadLetter, this.read)));
+          refuseIf(afterwards.refusalOf(event, firstFailureOf(deadLetter, this.read)));
         const repair = repairOf(deadLetter, event, record, this.read, this.flags.force);
         if (silences(event)) refuseIf(silencesCompany(repair));
         for (const recordId of repair.replaced) this.#replaced.add(recordId);

@@ -11,6 +11,7 @@ import { maySilence, SilencedCompanies } from './confirm-silencing.js';
 import { consentTyped } from './consent.js';
 import type { DeadLetterDesk } from './dead-letter-desk.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
+import { firstFailureOf } from './first-failure.js';
 import { refusalOfOriginal } from './original-record.js';
 import type { Print } from './print.js';
 import { lastWord } from './printed-command.js';
@@ -80,7 +81,7 @@ export async function repairOne(
   const record = fixed?.record ?? originalRecord(deadLetter, force);
   if (judgedByTime(event, force)) {
     const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
-    refuseIf(await desk.refusalOf(event, withOffsetOfFirstFailure(deadLetter, read), partition, read.companies));
+    refuseIf(await desk.refusalOf(event, firstFailureOf(deadLetter, read), partition, read.companies));
   }
   const repair = repairOf(deadLetter, event, record, read, force);
   if (flags['dry-run']) print(wouldSend(repair));
@@ -144,15 +145,6 @@ function releasesAnother(record: RecordId, company: string, { companyId }: Input
   );
 }
 
-/**
- * A failed repair stands for the first record that could not be read, so the records after that first record decide.
- */
-export function withOffsetOfFirstFailure(deadLetter: DeadLetter, { attempts }: ReadDeadLetters): DeadLetter {
-  const places = [...attempts.recordsThatOneRepairReplaces(idOf(deadLetter))].map((id) => id.split('/').map(Number));
-  const offsets = places.flatMap(([partition, offset = NaN]) => (partition === deadLetter.partition ? [offset] : []));
-  return { ...deadLetter, offset: Math.min(...offsets) };
-}
-
 export function originalRecord({ key, value, headers, code }: DeadLetter, force: boolean): RecordToWrite {
   if ((LIMIT_CODES as readonly string[]).includes(code) && !force)
     throw new RefusedError(
@@ -177,15 +169,17 @@ export async function send(tools: Repairs, repair: Repair, client: string | null
   const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
   await sender.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(deadLetter));
-  const inPlaceOf = others.length === 0 ? '' : `, and in place of ${inWords(others)}`;
-  print(`${idOf(deadLetter)}: sent, a repair for company ${event.companyId}${inPlaceOf}`);
+  const alsoReplaced = others.length === 0 ? '' : `, which also replaces ${inWords(others)}`;
+  print(`${idOf(deadLetter)}: sent a repair for company ${event.companyId}${alsoReplaced}`);
   for (const { held, lifted } of releases)
-    print(`${idOf(deadLetter)}: released company ${held} from ${inWords(lifted)}, which had its key`);
+    print(
+      `${idOf(deadLetter)}: released company ${held}: ${inWords(lifted)} had its key, but belong to another company`,
+    );
 }
 
 /** The line of a dry run about a repair that may be sent. */
 export function wouldSend({ deadLetter, event: { companyId, payload } }: Repair): string {
-  return `${idOf(deadLetter)}: would be sent, a repair for company ${companyId} (${RECORD_NAMES[payload.kind]})`;
+  return `${idOf(deadLetter)}: would send a repair for company ${companyId} (${RECORD_NAMES[payload.kind]})`;
 }
 
 interface Release {

@@ -100,14 +100,15 @@ is released. Both happen, or neither.
 
 Without --force the command refuses:
   * a record whose own repairs header names a record of another company, because it would release that company
-  * a status without a revision, if its dataset has a later status
+  * a status, if its dataset has a later status, and one of the two has no revision
   * an unlink, if its connection has a later manifest
   * a manifest, if one of its datasets has a later manifest of another link
+  * a manifest, if its connection was unlinked later, unless another part of its link came in between
   * a record that was too large
 
 Every client that can write to the dead-letter topic can write a dead letter with any bytes. So the command compares each
 dead letter with the input record that it names: key, value and repairs headers. If they differ, or if the input no longer
-has the record, the command refuses the dead letter without --unverified: look at it first with dead-letters show.
+has the record, the command refuses the dead letter. Look at it with dead-letters show before you pass --unverified.
 If the record would silence its company permanently (CompanyDeleted, AnnouncedElsewhere), the command asks; without a
 terminal, pass --yes. With --all it does not repair such dead letters, but lists them: repair each by its id.
 
@@ -249,7 +250,7 @@ async function list(
 async function show(desk: DeadLetterDesk, print: Print, id: RecordId, json: boolean): Promise<number> {
   const read = await desk.readOne(id);
   const { deadLetter, original } = read;
-  const afterwards = await desk.afterwards([deadLetter], read.companies, new Set());
+  const afterwards = await desk.afterwards([deadLetter], read.companies);
   const [now] = await desk.readAgain([deadLetter]);
   const event = typeof now === 'string' ? null : now;
   if (json) {

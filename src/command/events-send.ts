@@ -33,8 +33,8 @@ export const eventsSendCommand = command({
 
   {"companyId": "acme", "clientId": "client-1", "payload": {"CompanyDeleted": {}}, "headers": {"repairs": "3/1042"}}
 
-CompanyDeleted and AnnouncedElsewhere silence a company permanently: you cannot undo it. Run it with --dry-run first to see
-which companies. It asks before it silences more than 100 companies; without a terminal, pass --yes.
+CompanyDeleted and AnnouncedElsewhere silence a company permanently: you cannot undo that. First run the command with --dry-run
+to see which companies. The command asks before it silences more than 100 companies; without a terminal, pass --yes.
 Headers are strings, and optional. The command reads all lines before it sends the first event. If a line is not an event,
 it sends nothing. It also sends nothing if the newest records of the topic show that the platform uses another partitioner than
 Kafka's default: the events would not reach the state of their companies.

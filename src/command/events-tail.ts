@@ -85,8 +85,8 @@ export const eventsTailCommand = command({
     // A list that is made of the output would lack these companies.
     if (unreadable > 0)
       throw new Error(
-        `${unreadable} of the printed records cannot be read as announcements; each line about one says why ` +
-          `(with --json, its field error)`,
+        `${unreadable} of the printed records cannot be read as announcements; their lines say why ` +
+          `(with --json, in the field error)`,
       );
     return 0;
   },

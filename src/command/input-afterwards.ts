@@ -1,9 +1,9 @@
 /** The input records that came after dead letters: repairs of them, and events that a repair must not undo. */
-import type { InputEvent } from '../domain/events.js';
+import type { DatasetStatusChanged, InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Header, LogRecord } from '../lib/record.js';
-import { type DeadLetter, idOf } from '../publish/dead-letter.js';
+import { idOf } from '../publish/dead-letter.js';
 import type { RecordId } from './repair-attempts.js';
 
 /** Decodes records to events. If a record is not an event, gives the reason as text. */
@@ -22,11 +22,17 @@ interface Options {
   readonly repairedNow?: RecordIds;
 }
 
-interface Place {
+/** A record of the input. */
+export interface Place {
   readonly partition: number;
   readonly offset: number;
   /** Milliseconds since the epoch. */
   readonly timestamp: number;
+}
+
+interface LastStatus extends Place {
+  /** The last status without a revision. */
+  readonly unnumbered: Place | null;
 }
 
 interface Naming extends Place {
@@ -34,15 +40,15 @@ interface Naming extends Place {
 }
 
 /**
- * Whether the event, if it is sent now, may undo later records. A status without a revision counts as the latest, an
- * unlink ends every link of its connection. A manifest moves its datasets to its own link, and opens a link whose
+ * Whether the event, if it is sent now, may undo later records. A status without a revision counts as the latest. A
+ * status with a revision replaces one without, because that has left the known revision as it was. An unlink ends every link of its connection. A manifest moves its datasets to its own link, and opens a link whose
  * connection may be gone.
  */
 export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
   if (force) return false;
   switch (payload.kind) {
     case 'status':
-      return payload.revision === null;
+      return payload.trigger !== 'REFRESH'; // A refresh changes nothing.
     case 'unlinked':
     case 'manifest':
       return true;
@@ -52,14 +58,19 @@ export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
   }
 }
 
+/** The later records take more memory than allowed. The message says what to do. */
+export class TooMuchAfterwardsError extends Error {
+  override readonly name = 'TooMuchAfterwardsError';
+}
+
 export class InputAfterwards {
   /** Record that could not be read -> its last repair. */
   readonly #repairs = new Map<RecordId, RecordId>();
   /**
-   * For the watched companies: the last status of each dataset, the last manifest of each connection and dataset, the
+   * For the watched companies: the last status of each dataset, and its last one without a revision; the last manifest of each connection and dataset, the
    * last unlink of each connection, and the first manifest of each link.
    */
-  readonly #statuses = new Map<string, Place>();
+  readonly #statuses = new Map<string, LastStatus>();
   readonly #linkings = new Map<string, Place>();
   readonly #namings = new Map<string, Naming>();
   readonly #unlinks = new Map<string, Place>();
@@ -107,14 +118,17 @@ export class InputAfterwards {
    * not undo any record after the dead letter. Partitions have no common order. So if the later record is in another
    * partition, for example after a wrong key, the timestamps decide.
    */
-  refusalOf({ companyId, payload }: InputEvent, deadLetter: DeadLetter): string | null {
+  refusalOf({ companyId, payload }: InputEvent, deadLetter: Place): string | null {
     switch (payload.kind) {
       case 'status': {
-        const last = this.#statuses.get(within(companyId, payload.datasetId));
-        if (payload.revision !== null || last === undefined || !isLater(last, deadLetter)) return null;
+        const isNumbered = payload.revision !== null;
+        const status = this.#statuses.get(within(companyId, payload.datasetId)) ?? null;
+        const last = isNumbered ? (status?.unnumbered ?? null) : status;
+        if (payload.trigger === 'REFRESH' || last === null || !isLater(last, deadLetter)) return null;
+        const without = isNumbered ? 'the later status has no revision' : 'this status has no revision';
         return (
-          `dataset ${payload.datasetId} has a later status (${idOf(last)}), and this status has no revision and would ` +
-          `replace it: release the company instead, or pass --force`
+          `dataset ${payload.datasetId} has a later status (${idOf(last)}), and this status would replace it, because ` +
+          `${without}: release the company instead, or pass --force`
         );
       }
       case 'unlinked': {
@@ -162,7 +176,7 @@ export class InputAfterwards {
   #note({ companyId, payload }: InputEvent, place: Place): void {
     switch (payload.kind) {
       case 'status':
-        if (payload.trigger !== 'REFRESH') this.#keep(this.#statuses, within(companyId, payload.datasetId), place);
+        if (payload.trigger !== 'REFRESH') this.#noteStatus(within(companyId, payload.datasetId), payload, place);
         return;
       case 'manifest': {
         const { connectionId, linkId, datasets } = payload;
@@ -184,11 +198,16 @@ export class InputAfterwards {
     }
   }
 
-  /** @throws Error if the later records take more than `maxBytes` */
+  #noteStatus(key: string, { revision }: DatasetStatusChanged, place: Place): void {
+    const unnumbered = revision === null ? place : (this.#statuses.get(key)?.unnumbered ?? null);
+    this.#keep(this.#statuses, key, { ...place, unnumbered });
+  }
+
+  /** @throws TooMuchAfterwardsError */
   #keep<T extends Place>(places: Map<string, T>, key: string, place: T): void {
     if (!places.has(key)) this.#bytes += ENTRY_BYTES + key.length;
     if (this.#bytes > this.#maxBytes)
-      throw new Error(
+      throw new TooMuchAfterwardsError(
         `the records after the dead letters take more than ${this.#maxBytes} bytes of memory: repair the dead letters one ` +
           'by one, or pass --force to repair them without checking later records',
       );
@@ -196,7 +215,7 @@ export class InputAfterwards {
   }
 }
 
-function isLater(place: Place, deadLetter: Pick<DeadLetter, 'partition' | 'offset' | 'timestamp'>): boolean {
+function isLater(place: Place, deadLetter: Place): boolean {
   return place.partition === deadLetter.partition
     ? place.offset > deadLetter.offset
     : place.timestamp >= deadLetter.timestamp;

@@ -1,6 +1,6 @@
 /** Sends records to the input by their keys, as the producers of the platform do. */
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
-import { misplacedByDefault } from '../kafka/topics/keyed-by-default.js';
+import { placementByKey } from '../kafka/topics/keyed-by-default.js';
 import { RecordSender } from '../kafka/topics/record-sender.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
 import type { LogRecord } from '../lib/record.js';
@@ -37,7 +37,8 @@ export async function withInputSender<T>(
   const partitions = await partitionsOf(kafka, systemClock, topic);
   const logs = commandLogs(command, context);
   try {
-    await mustBeKeyedByDefault(logs, topic, partitions, records);
+    const companies = await mustBeKeyedByDefault(logs, topic, partitions, records);
+    if (companies === 0) context.printError(nothingShown(topic));
   } finally {
     await logs.close();
   }
@@ -52,18 +53,19 @@ export async function withInputSender<T>(
 /**
  * @throws Error if the platform writes records to other partitions: all records of a company must be in one partition.
  *   Also if it may do so
+ * @returns the number of companies whose records show that; if 0, nothing is known
  */
 export async function mustBeKeyedByDefault(
   logs: Pick<Logs, 'bounds' | 'reader'>,
   topic: string,
   partitions: number,
   records: Pick<SyncEventRecords, 'payloadOf'>,
-): Promise<void> {
+): Promise<number> {
   // A command may have written many of these, and a command always uses the default partitioner.
   const isPlatforms = ({ value }: LogRecord) => records.payloadOf(value) !== 'AnnouncedElsewhere';
-  const found = await misplacedByDefault(logs, topic, partitions, isPlatforms);
-  if (found === null) return;
-  const { partition, offset, defaultPartition, mayBeOlder } = found;
+  const { keys, foreign } = await placementByKey(logs, topic, partitions, isPlatforms);
+  if (foreign === null) return keys;
+  const { partition, offset, defaultPartition, mayBeOlder } = foreign;
   const where = `record ${partition}/${offset} of ${topic} would be in partition ${defaultPartition}`;
   if (mayBeOlder)
     throw new Error(
@@ -75,5 +77,13 @@ export async function mustBeKeyedByDefault(
   throw new Error(
     `the platform does not use Kafka's default partitioner: ${where}. Nothing was sent, because the records would not ` +
       `reach the companies' state: ask the platform team to write these records with their own producer`,
+  );
+}
+
+function nothingShown(topic: string): string {
+  return (
+    `warning: the platform has written nothing to ${topic} that shows its partitioner. These records are sent by Kafka's ` +
+    "default partitioner (murmur2 of the key). If the platform's producers use another one, for example the default of " +
+    'librdkafka (CRC-32), the records do not reach the state of their companies. Then ask the platform team to write them'
   );
 }

@@ -4,13 +4,14 @@ import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { TopicPartition } from '../lib/record.js';
 import { HOUR_MS } from '../lib/time-units.js';
 import type { DeadLetter } from '../publish/dead-letter.js';
+import type { Place } from './input-afterwards.js';
 
 /** The largest difference between the clocks of producers. */
 const CLOCK_SKEW_MS = HOUR_MS;
 /** Codes of dead letters whose key is wrong: a repair may belong in another partition. */
 const CODES_OF_WRONG_KEYS: readonly string[] = ['missing-key', 'key-mismatch'];
 
-interface Logs {
+export interface LogTimes {
   /** The first offset with a record that is stamped at or after the time. */
   offsetSince(partition: TopicPartition, timeMs: number): Promise<number>;
 }
@@ -48,7 +49,7 @@ function eventsSinceMs({ timestamp }: Pick<DeadLetter, 'timestamp'>): number {
  * @param watched the companies whose later events matter; if there are none, only repairs matter
  */
 export async function startsAfter(
-  logs: Logs,
+  logs: LogTimes,
   topic: string,
   partitions: number,
   deadLetters: readonly DeadLetter[],
@@ -67,16 +68,16 @@ export async function startsAfter(
 }
 
 /**
- * As `startsAfter`, for one dead letter whose company is known.
+ * As `startsAfter`, for one record whose company is known.
  *
- * @param home the partition of the company now. If it is not that of the dead letter, the input may have got more
- *   partitions, perhaps several times: then the company's later records may be in any of them
+ * @param home the partition of the company now. If the record is in another partition, the input may have got more
+ *   partitions, perhaps several times. Then any partition may have later records of the company
  */
 export async function startsAfterOne(
-  logs: Logs,
+  logs: LogTimes,
   topic: string,
   partitions: number,
-  { partition: own, offset, timestamp }: Pick<DeadLetter, 'partition' | 'offset' | 'timestamp'>,
+  { partition: own, offset, timestamp }: Place,
   home: number,
 ): Promise<Map<number, number>> {
   if (home === own) return new Map([[own, offset + 1]]);
@@ -87,7 +88,7 @@ export async function startsAfterOne(
 
 /** For each partition, an offset: all records that are stamped at or after a time have this offset or a higher one. */
 export async function startsSince(
-  logs: Logs,
+  logs: LogTimes,
   topic: string,
   partitions: number,
   timeMs: number,

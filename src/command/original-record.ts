@@ -2,6 +2,7 @@
  * Compares dead letters with the input records that they name. Every client that can write to the dead-letter topic can
  * write a dead letter with any bytes. The processor's own dead letters have the bytes of their records.
  */
+import { createHash } from 'node:crypto';
 import { REPAIRS_HEADER } from '../decode/sync-event-decoder.js';
 import { withReader } from '../lib/with-reader.js';
 import type { Header, LogRecord, TopicPartition } from '../lib/record.js';
@@ -38,25 +39,28 @@ export function refusalOfOriginal(original: Original, deadLetter: DeadLetter): s
   }
 }
 
-/** The input records that dead letters name, as a command finds them while it reads the input. */
+/**
+ * The input records that dead letters name, as a command finds them while it reads the input. Keeps a digest of each
+ * record. So the records may be read long before the dead letters, whose values do not all fit into memory.
+ */
 export class Originals {
-  readonly #deadLetters: ReadonlyMap<RecordId, DeadLetter>;
-  readonly #found = new Map<RecordId, Original>();
+  readonly #digests = new Map<RecordId, string>();
 
-  constructor(deadLetters: readonly DeadLetter[]) {
-    this.#deadLetters = new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), deadLetter]));
-  }
+  /** @param ids the records that dead letters name */
+  constructor(private readonly ids: Pick<ReadonlySet<RecordId>, 'has'>) {}
 
   take(partition: number, records: readonly LogRecord[]): void {
     for (const record of records) {
       const id = idOf({ partition, offset: record.offset });
-      const deadLetter = this.#deadLetters.get(id);
-      if (deadLetter !== undefined) this.#found.set(id, originalOf(deadLetter, record));
+      if (this.ids.has(id)) this.#digests.set(id, digestOf(record));
     }
   }
 
-  of(id: RecordId): Original {
-    return this.#found.get(id) ?? 'gone';
+  /** As `originalOf`. */
+  of(deadLetter: DeadLetter): Original {
+    const digest = this.#digests.get(idOf(deadLetter));
+    if (digest === undefined) return 'gone';
+    return digest === digestOf(deadLetter) ? 'same' : 'differs';
   }
 }
 
@@ -92,6 +96,17 @@ function copied({ offset, timestamp, key, value, headers }: LogRecord): LogRecor
     value: copy(value),
     headers: headers.map((header) => ({ key: header.key, value: copy(header.value) })),
   };
+}
+
+/** Equal only for the same key, value and `repairs` headers. One character for each byte. */
+function digestOf({ key, value, headers }: Bytes): string {
+  const hash = createHash('sha256');
+  for (const bytes of [key, value, ...repairsIn(headers)]) {
+    // The length comes first: otherwise a byte could belong to the key or to the value.
+    hash.update(`${bytes === null ? -1 : bytes.length};`);
+    if (bytes !== null) hash.update(bytes);
+  }
+  return hash.digest().toString('latin1');
 }
 
 function repairsIn(headers: readonly Header[]): (Buffer | null)[] {

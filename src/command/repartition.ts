@@ -13,6 +13,7 @@ import { systemClock as clock } from '../lib/system-clock.js';
 import { command, countFlag, type CommandContext } from './command.js';
 
 const READS = [
+  'maxBatchBytes',
   ...(['applicationId', 'kafka', 'shadowOf', 'topics.syncEvents', 'topics.companyState'] as const),
   ...(['topics.companySynchronized', 'topics.deadLetter', 'topics.companySyncStalled'] as const),
 ] as const;
@@ -48,6 +49,7 @@ async function moveState(
   const logs = new KafkaLogs({
     config: kafka,
     kind: 'compacted',
+    maxBatchBytes: config.maxBatchBytes,
     cluster,
     groupId: applicationId,
     clock,

@@ -29,8 +29,8 @@ export const runCommand = command({
   summary: 'run the processor until it receives SIGTERM or SIGINT',
   flags: {},
   reads: Object.values(SETTINGS).flatMap(({ parts }) => parts),
-  moreHelp: `If a start would announce twice, never, or the wrong thing, the command refuses it with exit code 2 and says what to do: see
-"Why a start is refused" in docs/operations.md.
+  moreHelp: `If a start would later cause an announcement that is repeated, missing or wrong, the command refuses the start with
+exit code 2. The message says what to do: see "Why a start is refused" in docs/operations.md.
 `,
   exit: [
     'stopped by a signal',
@@ -101,7 +101,8 @@ export async function runProcessor(
   await tracing?.close();
   clearTimeout(deadline);
   logger.info({ exitCode }, 'stopped');
-  // The process is ended and not left to end, because a library may have left a connection open.
+  // A library may have left a connection open, which would keep the process running. So the process is ended
+  // explicitly.
   logger.flush();
   return endProcess(host, exitCode, service.hangsOnVolume);
 }

@@ -1,6 +1,6 @@
 /**
- * Ends the process if it must stop while its event loop is blocked. No handler of the main thread runs then, so
- * another thread listens for the signal. Until then, that thread sleeps in its event loop and costs nothing.
+ * Ends the process if it must stop while its event loop is blocked. A blocked main thread runs no signal handler, so
+ * another thread listens for the signal. Before the signal, that thread sleeps in its event loop and costs nothing.
  */
 import { Worker } from 'node:worker_threads';
 

@@ -22,8 +22,8 @@ export interface SchemaWait extends OpenIds {
 }
 
 /**
- * One batch. Each schema is requested and compiled at most once for a batch: all items that need it are decoded when it
- * is found, because it may be dropped after that.
+ * One batch. Each schema is requested and compiled at most once for a batch. When a schema is found, all items that
+ * need it are decoded at once, because the schema may be dropped afterwards.
  *
  * The results come in portions. A portion ends before the first item whose schema is not known yet. So an item never
  * waits for the schema of a later one for longer than one try.
@@ -56,9 +56,9 @@ export class BatchDecoding<I, S, R> {
   }
 
   /**
-   * Returns the next results, at least one unless all were taken. Until `take`, another call returns them again: with
-   * those that became known meanwhile, and without those whose ids were forgotten to be unknown. After a minute, unknown
-   * ids are asked for again.
+   * Returns the next results, at least one unless all were taken. Results stay until `take`: another call returns them
+   * again, and adds results that became known meanwhile. If the denials of an id were forgotten, it leaves out the
+   * results that came from these denials. After a minute, the registry is asked for unknown ids again.
    *
    * @param onWait called before each pause in which nothing is known about the next item
    * @throws RegistryUnavailableError if the registry gave no usable answer about the next item: call it again later

@@ -11,8 +11,8 @@ import type { Clock } from '../lib/clock.js';
 export const LARGE_CHARACTERS = 64 * 1_024;
 /**
  * Characters of the kept schemas: hundreds of schemas of the usual size, and the same again of large ones. A compiled
- * schema of optional texts takes 34 bytes for each character (`npm run bench:costs`). So all together are about 70 MB of
- * such schemas. The latest schema is kept whatever its length.
+ * schema of optional texts takes 34 bytes for each character with Node 20, and 22 with Node 24 (`npm run bench:costs`).
+ * So all together are at most about 70 MB of such schemas. The latest schema is kept whatever its length.
  */
 export const MAX_KEPT_CHARACTERS = 1_024 * 1_024;
 /** Characters compiled in a second. Schemas of optional texts take about 25 ms of the thread for that. */
@@ -22,7 +22,7 @@ export const CHARACTERS_A_SECOND = 4 * 1_024 * 1_024;
  * characters suggest.
  */
 export const COMPILING_MS_A_SECOND = 100;
-/** After a second without new schemas, those of a second are compiled without a wait. */
+/** After a second without new schemas, what may be compiled in a second is compiled without a wait. */
 const BURST_MS = 1_000;
 /** Limits the wait if the machine's clock is set back. */
 const MAX_WAIT_MS = 60_000;

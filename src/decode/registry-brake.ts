@@ -4,9 +4,10 @@
  * If a registry knows none of the ids in use, it looks as if all producers were wrong. Each record would be an
  * `unknown-schema`, and each company would be on hold. So if only unknown ids come from many companies, the brake asks
  * the registry for ids that this deployment has used: the ids decoded last, or the ids of records all over the input.
- * If the registry lacks half of them or more, the partition waits as in an outage, until the registry has most or an
- * operator confirms. If it has most of them, it is the right registry, and the records are bad. A single id is not
- * enough: a registry that was restored from an old backup still has the oldest ids.
+ * If the registry lacks half of them or more, the partition waits as in an outage. The wait ends when the registry has
+ * most of them, or when an operator confirms that the producers cause the unknown ids. If the registry has most of
+ * them, it is the right registry, and the records are bad. A single id is not enough: a registry that was restored from
+ * an old backup still has the oldest ids.
  *
  * One brake serves all partitions of a process, because they share the registry. A single decoded record in any of them
  * shows that the registry is the right one. After a restart the count starts again, and the stopped records are read
@@ -166,8 +167,8 @@ export class RegistryBrake {
   }
 
   /**
-   * Whether the registry has most of what this deployment has used: more than half of the ids decoded last, or, if no
-   * record was decoded yet, the ids of more than half of the sampled records.
+   * Whether the registry has most of the ids that this deployment has used: more than half of the ids decoded last. If
+   * no record was decoded yet, the registry must have the ids of more than half of the sampled records.
    *
    * @throws RegistryUnavailableError
    */

@@ -49,7 +49,7 @@ export class Denial {
     return this.#firstAt === null ? 0 : Math.max(0, this.#firstAt + UNKNOWN_AFTER_MS - now);
   }
 
-  /** Whether it was denied for long enough, and only an answer for a known id is missing. */
+  /** Whether the id was denied for long enough. Then only an answer for a known id is missing to make it unknown. */
   isDue(now: number): boolean {
     return this.#firstAt !== null && this.msUntilUnknown(now) === 0;
   }

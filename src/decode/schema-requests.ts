@@ -21,8 +21,8 @@ export interface RequestsMade {
 
 /**
  * Requests each id once, in their order. Continues after a failure, unless only failures follow, or the registry asks
- * for a pause. An id whose request failed begins its series of denials again. In an outage, so do the ids that could
- * not be requested any more. A registry that asks for a pause is not an outage.
+ * for a pause. An id whose request failed begins its series of denials again. In an outage, the ids that could not be
+ * requested any more also begin their series again. A registry that asks for a pause is not an outage.
  *
  * @param isEnough whether the caller can continue
  * @param ask requests an id. @returns the number of characters compiled; null if the registry denies the id

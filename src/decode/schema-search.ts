@@ -17,9 +17,9 @@ import { RegistryUnavailableError } from './schema-source.js';
 /** Pauses between two tries, in milliseconds. */
 const FIRST_RETRY_MS = 250;
 const MAX_RETRY_MS = 2_000;
-/** The number of ids that one try requests because they are due. */
+/** The number of due ids (`Denial.isDue`) that one try requests. */
 export const MAX_IDS_OF_TRY = 1_000;
-/** The number of ids that one try requests before they are due, to notice sooner if they were registered meanwhile. */
+/** The number of ids that one try requests before they are due: a new schema of such an id is found sooner. */
 const MAX_EARLY_IDS = 20;
 /** The number of unknown ids that are requested again because repairs use them. */
 const MAX_REPAIRED_IDS = 100;
@@ -62,21 +62,22 @@ type OnFound<T> = (id: number, compiled: T) => void;
 export class SchemaSearch<T> {
   /** The ids that are not decided, in the order of their first use. */
   #open = new Map<number, Denial>();
-  /** With their denials: these may no longer be remembered elsewhere. Null for an id that no registry has. */
+  /** Each unknown id with its denial, which others may have forgotten. Null for an id that no registry has. */
   readonly #unknown = new Map<number, Denial | null>();
   /** Unknown ids that are requested again. */
   readonly #repaired = new Set<number>();
   readonly #ids: readonly number[];
   #reopenedAt = -Infinity;
   #forgotten: number;
-  /** Whether the last try left ids for the next one, and whether it continued after a failure. */
+  /** Whether the last try left ids for the next try. */
   #isCutShort = false;
+  /** Whether the last try continued after a failure. */
   #failed = false;
 
   /**
    * @param ids in the order of their first use
    * @param ofRepairs the ids that repairs use: asked for again even if they are known to be unknown
-   * @param isUsed false for an id that the caller will not use again: its findings need not be asked for again
+   * @param isUsed false for an id that the caller will not use again: the registry need not deny that id once more
    */
   constructor(
     private readonly shared: SharedSchemas<T>,

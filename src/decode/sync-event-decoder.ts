@@ -16,7 +16,7 @@ import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sy
  */
 export const REPAIRS_HEADER = 'repairs';
 const NO_REPAIRS: readonly string[] = Object.freeze([]);
-/** The character that replaces bytes that are not UTF-8. It is rare as a real character. */
+/** The character that replaces bytes that are not UTF-8. Real text seldom contains it. */
 const REPLACEMENT = '\uFFFD';
 
 /** Decodes batches of one or more partitions. Decodes each record synchronously, without a promise or a closure for it. */

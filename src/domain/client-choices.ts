@@ -5,8 +5,8 @@ import type { Policy } from './policy.js';
 /** Bytes of memory that the choices may take: enough for about 490,000 clients with ids of 36 characters. */
 export const MAX_CHOICES_BYTES = 64 * 1_024 * 1_024;
 /**
- * How many times as many bytes the choices may take while older records are read. Later records may delete choices, and
- * until compaction the topic still contains the deleted ones.
+ * While older records are read, the choices may take this many times the bytes that they may take afterwards. Later
+ * records may delete choices, and until compaction the topic still contains the deleted choices.
  */
 const PEAK_FACTOR = 2;
 /** Bytes of an entry in the set, without the characters of its id. */

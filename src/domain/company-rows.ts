@@ -67,7 +67,9 @@ export class CompanyRows {
     return row === undefined && this.allLoaded ? null : loaded(row, 'dataset', datasetId);
   }
 
-  /** Whether a hold that is missing here does not exist: the company row counts the holds. */
+  /**
+   * Whether all holds are in memory, so a hold that is missing here does not exist. The company row counts the holds.
+   */
   get allHoldsLoaded(): boolean {
     const company = this.#company;
     if (company === undefined) return false;

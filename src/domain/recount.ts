@@ -42,10 +42,10 @@ export function countAgain(rows: CompanyRows): void {
 }
 
 /**
- * The step that a company needs before one of its records is applied, or holds the company if the record is bad. Null if
- * it needs none.
+ * The step to take with a company before a record is applied to it, or before a bad record holds it. Null if there is
+ * none.
  *
- * `needs-all-rows`: load all of its rows; loading counts them. `overdue`: announce it with `completingOf`.
+ * `needs-all-rows`: load all rows of the company; loading counts them. `overdue`: announce it with `completingOf`.
  */
 export function stepBeforeRecord(rows: CompanyRows): 'needs-all-rows' | 'overdue' | null {
   const { company } = rows;

@@ -81,8 +81,8 @@ function waitingVerdict(facts: Facts, { company, policy }: About & { kind: 'pend
 }
 
 const OVERDUE =
-  'it waited only because the previous release did not know a status word: its next record announces it, ' +
-  'or the recount by the owner of its partition does';
+  'it waited only because the previous release did not know a status word: it is announced at its next record, ' +
+  'or when the owner of its partition counts the companies again';
 
 function due(policy: Policy): Spoken {
   return {

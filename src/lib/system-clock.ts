@@ -3,8 +3,8 @@ import type { Clock } from './clock.js';
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  // Not the one of node:timers/promises: that creates an error with its stack for each aborted wait, and most waits
-  // are aborted.
+  // Does not use node:timers/promises: its `setTimeout` creates an error with a stack for each aborted wait, and most
+  // waits are aborted.
   delay: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted === true) {

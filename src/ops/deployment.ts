@@ -5,11 +5,11 @@ import type { PartitionOwner } from '../pipeline/ports.js';
 import type { LocalPartitions } from './company-directory.js';
 import type { Failure } from './failure-watch.js';
 import type { InstanceClient } from './instance-client.js';
-import { NO_FIGURES, type Figures, type PartitionView } from './partition-figures.js';
+import { NO_FIGURES, type Figures, type ListedPartition } from './partition-figures.js';
 import { merge, type CompanyList, type ListState, type PendingLists } from './pending-lists.js';
 import { reasonOf } from '../lib/reason-of.js';
 
-export interface OwnedPartitionView extends Omit<PartitionView, 'state'> {
+export interface ListedPartitionWithOwner extends Omit<ListedPartition, 'state'> {
   /** Null if its owner is unknown, or does not answer. */
   readonly state: PartitionState | null;
   /** The address of its owner; null if unknown. */
@@ -33,7 +33,7 @@ export interface DeploymentOptions {
 export class Deployment {
   constructor(private readonly options: DeploymentOptions) {}
 
-  partitionsHere(): PartitionView[] {
+  partitionsHere(): ListedPartition[] {
     const { local, figuresOf, failureOf } = this.options;
     return [...local.statuses()]
       .sort(([a], [b]) => a - b)
@@ -41,9 +41,9 @@ export class Deployment {
   }
 
   /** Every partition of the input, including those of other instances. */
-  async partitionsEverywhere(): Promise<OwnedPartitionView[]> {
+  async partitionsEverywhere(): Promise<ListedPartitionWithOwner[]> {
     const { partitions, address, client } = this.options;
-    const views = new Map<number, OwnedPartitionView>();
+    const views = new Map<number, ListedPartitionWithOwner>();
     for (const view of this.partitionsHere()) views.set(view.partition, { ...view, owner: address() });
     const owners = await this.#otherOwners();
     const owned = partitionsByAddress(owners);
@@ -99,7 +99,10 @@ export class Deployment {
   }
 }
 
-/** By address, the partitions that the group has given to the instance there: it speaks for no others. */
+/**
+ * For each address, the partitions that the group has given to the instance there. Statements of that instance count
+ * for no other partitions.
+ */
 function partitionsByAddress(owners: readonly PartitionOwner[]): ReadonlyMap<string, ReadonlySet<number>> {
   const owned = new Map<string, Set<number>>();
   for (const { partition, httpAddress } of owners) {
@@ -124,6 +127,6 @@ async function tried<T>(ask: () => Promise<T>): Promise<T | string> {
   }
 }
 
-function unknown(partition: number): OwnedPartitionView {
+function unknown(partition: number): ListedPartitionWithOwner {
   return { partition, state: null, reason: 'its owner is unknown, or does not answer', owner: null, ...NO_FIGURES };
 }

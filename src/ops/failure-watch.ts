@@ -49,7 +49,9 @@ interface Watched {
   cause: string;
   /** Whether the cause is an error, and not only the work in progress. */
   isError: boolean;
-  /** The time at which the trouble is over if there is no other sign of it; Infinity if only progress ends it. */
+  /**
+   * If no further trouble is reported, the trouble is over at this time. Infinity if only progress ends the trouble.
+   */
   wellAt: number;
   /** The changelog offset that a restore or a standby has reached. */
   reached: number;

@@ -70,6 +70,8 @@ function requireToken(server: FastifyInstance, access: Access, advertised: () =>
     const verdict = proofs.judge(authorization, asked);
     // A proof cannot be guessed, so members are accepted even while others at the same address send wrong tokens.
     if (verdict === 'accepted') return;
+    // Its MAC is right, so nobody has guessed: the sender must learn what is wrong with its clock.
+    if (verdict === 'late' || verdict === 'used') return await challenge(reply, verdict);
     const waitSeconds = wrongTokens.waitSeconds(request.ip);
     if (waitSeconds > 0) return await refuseForAWhile(reply, waitSeconds);
     const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];

@@ -10,12 +10,15 @@ import { networkOf } from './wrong-tokens.js';
 const MAX_HEADER_BYTES = 16 * 1_024;
 /** Browsers send 20. */
 const MAX_HEADERS = 100;
-/** Milliseconds from the first byte, or the connection, to the end of the headers. A request fits one packet. */
+/**
+ * Milliseconds until the headers of a request are complete, counted from its first byte, or from the connection if
+ * there is none. A request fits into one packet.
+ */
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 6_000;
 /** How often Node checks for connections that exceed these times. */
 const TIMEOUT_CHECK_MS = 1_000;
-/** Longer than Prometheus waits between two scrapes, so that it keeps its connection. */
+/** Longer than Prometheus waits between two scrapes, so Prometheus keeps its connection. */
 const KEEP_ALIVE_MS = 20_000;
 /**
  * A client that reads no byte of its answer for this long is disconnected. Asking all other instances takes up to 10

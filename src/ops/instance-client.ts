@@ -13,7 +13,7 @@ import { SCHEMAS } from './api-schemas.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
 import { companyPath } from './company-path.js';
 import { MEMBER_SCHEME, type MemberProofs } from './member-proof.js';
-import type { PartitionView } from './partition-figures.js';
+import type { ListedPartition } from './partition-figures.js';
 import type { CompanyList, ListState } from './pending-lists.js';
 
 /**
@@ -83,8 +83,8 @@ export class InstanceClient implements Peers {
   }
 
   /** The partitions of the instance at this address. @throws InstanceError */
-  async partitions(address: string): Promise<readonly PartitionView[]> {
-    return (await this.#partitionsAt(address)).partitions as readonly PartitionView[];
+  async partitions(address: string): Promise<readonly ListedPartition[]> {
+    return (await this.#partitionsAt(address)).partitions as readonly ListedPartition[];
   }
 
   /** Partition -> changelog position of the standbys that it keeps. @throws InstanceError */

@@ -9,6 +9,7 @@ const RETRY_MS = 100;
 /** At its end, the process waits this long for a reader of the log. */
 const LAST_FLUSH_MS = 1_000;
 const LAST_RETRY_MS = 20;
+const LINE_BREAK = '\n'.charCodeAt(0);
 
 /**
  * Writes the lines of one turn of the event loop together. A line that must not be lost is written by `flush`.
@@ -22,10 +23,12 @@ export class LogOutput {
   #characters = 0;
   /** The part of an earlier write that the pipe did not take. */
   #rest: Buffer = Buffer.alloc(0);
+  /** The last write ended within a line. If the rest of that line is dropped, the next write begins a new line. */
+  #isInLine = false;
   /** The number of lines in `#rest` and `#waiting`. */
   #lines = 0;
   #dropped = 0;
-  /** No report of dropped lines before this time. The log has a line about one cause once a minute. */
+  /** Dropped lines are not reported before this time, because the log has at most one line a minute about one cause. */
   #reportAt = -Infinity;
   #isScheduled = false;
 
@@ -80,10 +83,12 @@ export class LogOutput {
     try {
       while (this.#rest.length > 0 || this.#waiting.length > 0) {
         if (this.#rest.length === 0) {
-          this.#rest = Buffer.from(this.#waiting.join(''));
+          this.#rest = Buffer.from(`${this.#isInLine ? '\n' : ''}${this.#waiting.join('')}`);
           this.#waiting = [];
         }
-        this.#rest = this.#rest.subarray(writeSync(this.file, this.#rest));
+        const written = writeSync(this.file, this.#rest);
+        this.#isInLine = this.#rest[written - 1] !== LINE_BREAK;
+        this.#rest = this.#rest.subarray(written);
       }
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;

@@ -42,12 +42,16 @@ export interface LoggerOptions {
 /** @param destination standard output by default */
 export function createLogger(options: LoggerOptions, destination?: LogDestination): Logger {
   const { level, pid, hide, now } = options;
-  const repeats = new RepeatedLines(now);
+  // Apart, so that many different warnings never use up the lines of errors.
+  const repeats = { warnings: new RepeatedLines(now), errors: new RepeatedLines(now) };
   const hooks = {
     logMethod(this: Logger, args: unknown[], log: (...args: unknown[]) => void, lineLevel: number): void {
       if (lineLevel < WARN || lineLevel >= FATAL) return log.apply(this, args);
       const { fields, message } = partsOf(args);
-      const leftOut = repeats.take(causeOf(fields, message), isAboutRecord(fields) ? COMPANY_LINES_A_MINUTE : 1);
+      const leftOut = (lineLevel === WARN ? repeats.warnings : repeats.errors).take(
+        causeOf(fields, message),
+        isAboutRecord(fields) ? COMPANY_LINES_A_MINUTE : 1,
+      );
       if (leftOut === null) return;
       log.apply(this, leftOut === 0 ? args : [{ ...fields, leftOut }, message]);
       output.flush?.();
@@ -108,7 +112,7 @@ function causeOf(fields: Fields, message: string): string {
  * line.
  */
 function isAboutRecord(fields: Fields): boolean {
-  return 'companyId' in fields || ('topic' in fields && 'offset' in fields);
+  return 'companyId' in fields || 'offset' in fields;
 }
 
 /**

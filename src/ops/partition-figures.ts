@@ -29,7 +29,8 @@ export interface Figures {
   readonly stateBytes?: number;
 }
 
-export interface PartitionView extends PartitionStatus, Figures, Partial<Failure> {
+/** A partition as `GET /partitions` lists it. */
+export interface ListedPartition extends PartitionStatus, Figures, Partial<Failure> {
   readonly partition: number;
 }
 

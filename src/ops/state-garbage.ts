@@ -1,8 +1,8 @@
 /**
  * Removes state that nobody uses: folders that were set aside, and folders of partitions that this instance neither
  * runs nor keeps a standby of. They are kept for some time: if the partition comes back, it replays only the end of its
- * changelog. The modification time of a folder shows when it was last in use: each sweep marks the folders in use. So a
- * restart of the process does not change how long a folder is kept.
+ * changelog. The modification time of a folder shows when it was last in use: each sweep sets it for the folders in
+ * use. So a restart of the process does not change how long a folder is kept.
  */
 import type { Clock } from '../lib/clock.js';
 import type { StatePositions } from '../pipeline/state-positions.js';
@@ -46,8 +46,8 @@ export class StateGarbage {
   }
 
   /**
-   * Measures every folder, marks those in use, and removes those unused for longer than the retention. Empties
-   * RocksDB's own logs that have grown too large. Ends early after `close`.
+   * Measures every folder, notes which folders are in use, and removes those unused for longer than the retention.
+   * Empties RocksDB's own logs that have grown too large. Ends early after `close`.
    * @throws StoreUnavailableError while the volume does not answer; what the file system refuses
    */
   async sweep(): Promise<void> {

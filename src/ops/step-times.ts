@@ -24,7 +24,8 @@ export class StepTimes {
     const now = this.nowMs();
     let ended = this.#ended.get(partition);
     if (ended === undefined) this.#ended.set(partition, (ended = new Map<BatchStep, number>()));
-    // Steps of a failed batch are still noted here, and say nothing about this one. Nor do those of a confirmed batch.
+    // The noted steps are those of the last batch, which has failed or is confirmed. They say nothing about the next
+    // batch.
     if (step === 'fetched' || step === 'confirmed') ended.clear();
     if (step === 'confirmed') return;
     ended.set(step, now);

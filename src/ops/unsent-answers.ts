@@ -1,8 +1,7 @@
 /**
  * Bounds the bytes of answers that clients have not read yet. An answer stays in memory until its client has read it or
- * is disconnected (http-limits.ts). The answer about a company at its limits has many megabytes, so clients that
- * do not read their answers would
- * fill the heap.
+ * is disconnected (http-limits.ts). The answer about a company at its limits has many megabytes, so clients that do not
+ * read their answers would fill the heap.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AddressShares, type SharedLimit } from './address-shares.js';

@@ -9,7 +9,7 @@
  *
  * After a slow batch, the new limits depend on its own records and rows: for example, a batch of 1 record follows a
  * slow batch of 3 records. Slowness alone never reduces the limits below 100 records, because smaller transactions cost
- * more for each record. A failure does, down to 1 record.
+ * more for each record. Failures can reduce them to 1 record.
  */
 import type { Clock } from '../lib/clock.js';
 

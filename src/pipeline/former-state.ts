@@ -1,6 +1,6 @@
 /**
- * Finds out whether a partition without state and without a group offset had state before. Then its first records are
- * not the first ones that were judged: companies would be announced again.
+ * Finds out whether a partition without state and without a group offset had state before. If it had, its records were
+ * judged before, and judging them again would announce companies again.
  *
  * Other partitions prove nothing. In a first start some partitions have state before the others begin.
  */

@@ -23,7 +23,7 @@ export const PARTITION_STATES = [
    */
   'waiting-for-confirmation',
   /**
-   * Waits until an operator acts. The errors: `InconsistentPositionError`, and NEED_AN_OPERATOR in blocked-retry.ts.
+   * Waits until an operator acts. The errors: `InconsistentPositionError`, and NEED_AN_OPERATOR in retry-waits.ts.
    */
   'blocked',
   'closed',

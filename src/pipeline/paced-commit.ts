@@ -11,8 +11,8 @@ import type { PartitionStatus } from './observer.js';
 import type { OwnedPartition } from './take-over.js';
 
 /**
- * Commits as `commitBatch`, and lets the limits learn from the result. Some errors say nothing about the size: an error
- * before the transaction began, or one of the store, of a record or of an old view of the cluster.
+ * Commits as `commitBatch`, and lets the limits learn from the result. Some errors say nothing about the size: errors
+ * before the transaction began, and errors of the store, of a record or of an old view of the cluster.
  *
  * @throws as `commitBatch`
  */

@@ -1,5 +1,4 @@
 import { isDate } from '../domain/policy.js';
-import { Backoff } from '../lib/backoff.js';
 import { settlesWithin } from '../lib/long-promise.js';
 import { withReader } from '../lib/with-reader.js';
 import { isOwnFault } from '../lib/own-fault.js';
@@ -9,27 +8,24 @@ import { CompanyCache } from '../store/company-cache.js';
 import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { BatchLimits } from './batch-limits.js';
-import { BlockedRetry, operatorRetryMsOf } from './blocked-retry.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
 import { decide, type LocalState } from './decide.js';
 import { DecodedPortions, type DecodedPortion } from './decoded-portions.js';
 import { NOTHING_DECIDED, type Decisions } from './decisions.js';
-import { InconsistentPositionError, ReaderClosedError, RecordTooLargeError, SettingsChangedError } from './errors.js';
+import { ReaderClosedError, SettingsChangedError } from './errors.js';
 import { HoldRemoval } from './hold-removal.js';
 import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
 import { commitPaced, runningWith, throttledMs } from './paced-commit.js';
 import type { LogBatch } from './ports.js';
+import { RetryWaits } from './retry-waits.js';
 import { StalledWatch } from './stalled-watch.js';
 import { takeOver, type OwnedPartition } from './take-over.js';
 
-const RESTART_FIRST_WAIT_MS = 50;
-const RESTART_MAX_WAIT_MS = 5_000;
 /** A wait for the clients' choices shorter than this is not shown. If they were read before, there is no wait. */
 const CHOICES_SOON_MS = 100;
-/** A confirmation takes two heartbeats, about 500 ms. If the group takes longer than this, the status says so. */
-const CONFIRMED_SOON_MS = 2_000;
+
 /**
  * One assigned partition, from its assignment to its revocation.
  *
@@ -45,12 +41,9 @@ const CONFIRMED_SOON_MS = 2_000;
 export class PartitionTask {
   #status: PartitionStatus = { state: 'waiting', reason: null };
   readonly #stopping = new AbortController();
-  readonly #backoff = new Backoff(RESTART_FIRST_WAIT_MS, RESTART_MAX_WAIT_MS);
   /** Learned from all earlier transactions, across take-overs. */
   readonly #limits: BatchLimits;
-  readonly #blockedRetry: BlockedRetry;
-  /** After a topic has refused a record as too large: the `blocked` status to show until the next commit. Else null. */
-  #tooLargeStatus: PartitionStatus | null = null;
+  readonly #retryWaits: RetryWaits;
   /** The store, while its content matches the committed log; otherwise null. */
   #store: PartitionStore | null = null;
   /** Resolves when the task has released everything. */
@@ -61,7 +54,7 @@ export class PartitionTask {
     readonly partition: number,
   ) {
     this.#limits = new BatchLimits(context.clock);
-    this.#blockedRetry = new BlockedRetry(context, partition);
+    this.#retryWaits = new RetryWaits(context, partition, (status) => this.#enter(status));
     this.ended = this.#run();
   }
 
@@ -102,7 +95,7 @@ export class PartitionTask {
     const owned = await takeOver(this.context, this.partition, (status) => this.#enter(status), signal);
     this.#store = owned.store;
     try {
-      this.#blockedRetry.reset();
+      this.#retryWaits.tookOver();
       await this.#untilChoicesAreRead(signal);
       if (!signal.aborted) await this.#process(owned, signal);
       await owned.store.flush();
@@ -135,7 +128,7 @@ export class PartitionTask {
     const processUntilStopped = async (): Promise<void> => {
       if (owned.mustWriteOriginFirst) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
       context.known.note(partition);
-      this.#enter(this.#tooLargeStatus ?? runningWith(this.#limits));
+      this.#enter(this.#retryWaits.tooLargeStatus ?? runningWith(this.#limits));
       for (let nextOffset = owned.from; !signal.aborted;) {
         const reading = reader.next(this.#limits.records);
         const batch = await nextBatch(context, partition, reading, idle, nextOffset).catch(ifClosed);
@@ -209,8 +202,7 @@ export class PartitionTask {
   }
 
   #batchCommitted(): void {
-    this.#backoff.reset();
-    this.#tooLargeStatus = null;
+    this.#retryWaits.batchCommitted();
     const running = runningWith(this.#limits);
     if (this.#status.state !== 'running' || this.#status.reason !== running.reason) this.#enter(running);
   }
@@ -230,44 +222,7 @@ export class PartitionTask {
     // A fault of this program does not end the process: other partitions may work. The task keeps retrying until a
     // fixed release takes over.
     const reason = isOwnFault(error) ? `a fault of this program, please report it: ${message}` : message;
-    await this.#wait(error, reason, signal);
-    if (!signal.aborted) await this.#confirmed(reason, signal);
-  }
-
-  /** Waits before the next take-over. */
-  async #wait(error: unknown, reason: string, signal: AbortSignal): Promise<void> {
-    const { clock } = this.context;
-    if (error instanceof InconsistentPositionError) {
-      this.#enter({ state: 'blocked', reason: `${reason}. ${this.#blockedRetry.startWait()}` });
-      return this.#blockedRetry.untilNextAttempt(signal);
-    }
-    const operatorRetryMs = operatorRetryMsOf(error);
-    if (operatorRetryMs !== null) {
-      const blocked: PartitionStatus = { state: 'blocked', reason };
-      // Only the next commit shows whether the limit was raised: until then the partition does not count as running.
-      this.#tooLargeStatus = error instanceof RecordTooLargeError ? blocked : null;
-      this.#enter(blocked);
-      return clock.delay(operatorRetryMs, signal);
-    }
-    this.#enter({ state: 'waiting', reason });
-    return clock.delay(this.#backoff.next(), signal);
-  }
-
-  /**
-   * Waits until the group confirms this member, whatever the error was. A process that was frozen or cut off while its
-   * partition got a new owner must not fence that owner.
-   */
-  async #confirmed(reason: string, signal: AbortSignal): Promise<void> {
-    const { membership, clock } = this.context;
-    const confirmed = membership.confirmed(signal);
-    const isSoon = await settlesWithin(confirmed, clock, CONFIRMED_SOON_MS);
-    // In an outage, the group is now the reason for the wait, and no longer the first error.
-    if (!isSoon && !signal.aborted)
-      this.#enter({
-        state: 'waiting',
-        reason: `waiting until the group confirms this member; the error before: ${reason}`,
-      });
-    await confirmed;
+    await this.#retryWaits.untilNextAttempt(error, reason, signal);
   }
 
   #enter(status: PartitionStatus): void {

@@ -128,16 +128,25 @@ export function overtaken(changelog: string, end: number): StaleViewError {
 
 /** @throws StaleViewError while the answer may come from a broker that is cut off */
 export function mustBeKnownToMost(log: string, { byMost }: Pick<LogBounds, 'byMost'>): void {
-  if (byMost) return;
-  throw new StaleViewError(`too few brokers answer to know who leads ${log}; waiting until more than half do`);
+  if (!byMost) throw tooFewAnswer(log);
+}
+
+function tooFewAnswer(log: string): StaleViewError {
+  return new StaleViewError(`too few brokers answer to know who leads ${log}; waiting until more than half do`);
 }
 
 /**
  * The bounds of a log, if more than half of the known brokers have answered who leads it.
- * @throws StaleViewError otherwise; BrokerError
+ *
+ * @param tooFew makes the error that is thrown otherwise, from the name of the log
+ * @throws BrokerError
  */
-export async function boundsByMost(logs: Pick<Logs, 'bounds'>, log: TopicPartition): Promise<LogBounds> {
+export async function boundsByMost(
+  logs: Pick<Logs, 'bounds'>,
+  log: TopicPartition,
+  tooFew: (name: string) => Error = tooFewAnswer,
+): Promise<LogBounds> {
   const bounds = await logs.bounds(log);
-  mustBeKnownToMost(`${log.topic}/${log.partition}`, bounds);
-  return bounds;
+  if (bounds.byMost) return bounds;
+  throw tooFew(`${log.topic}/${log.partition}`);
 }

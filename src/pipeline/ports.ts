@@ -81,7 +81,7 @@ export interface CommittedOffset {
    * without an epoch: by an earlier release or an operator.
    */
   readonly leaderEpoch: number;
-  /** A text that is stored with the offset. Missing if there is none. */
+  /** The text that is stored with the offset. Absent if no text is stored. */
   readonly metadata?: string;
 }
 

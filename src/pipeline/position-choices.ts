@@ -188,7 +188,7 @@ function runOnFromState(positions: Positions, offset: number, lostFrom: number |
     sentences.push(`Up to ${counted(committed - offset, 'record')} below the group's present offset are read too.`);
   if (offset > input.start)
     sentences.push(
-      `Not if ${topic} was deleted and created again, or is a copy from another cluster: then the first ` +
+      `Exception: if ${topic} was deleted and created again, or is a copy from another cluster, the first ` +
         `${counted(offset - input.start, 'record')} would be skipped, and their companies may never be announced.`,
     );
   return { target: 'state', offset, startsAt: offset, loses: sentences.join(' ') };

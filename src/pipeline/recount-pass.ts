@@ -8,9 +8,9 @@
  *
  * A slice reads a limited number of dataset rows, between batches. If a later word has finished a dataset, the pass
  * loads and counts its company. If the company waited only for that word, the pass announces it. Otherwise it writes
- * the company row with the mark that says how to count it (company-row-codec.ts). Until the pass is over, a company
- * that a record belongs to is counted when it is loaded (`CountedCompanies.mayLack`). So either the pass or the next
- * record judges a company first, and both announce the same.
+ * the company row with its recount mark (company-row-codec.ts). Until the pass is over, a company that a record belongs
+ * to is counted when it is loaded (`CountedCompanies.mayLack`). So either the pass or the next record judges a company
+ * first, and both announce the same.
  *
  * After a crash the pass starts again; its earlier announcements and marks are committed. If an older release runs the
  * partition in between, its position row asks for a new pass.

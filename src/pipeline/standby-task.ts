@@ -9,11 +9,10 @@ import { mustSeeDeletions } from './missed-deletions.js';
 import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 import { REPLAY_RECORDS } from './restore.js';
+import { UNREADABLE_BATCH_RETRY_MS } from './retry-waits.js';
 
 const STANDBY_FIRST_RETRY_MS = 100;
 const STANDBY_MAX_RETRY_MS = 10_000;
-/** For a batch that cannot be read: an attempt decompresses up to MAX_BATCH_BYTES. */
-const UNREADABLE_RETRY_MS = 300_000;
 /** How long the changelog may end below this instance's last batch: EndTxn answers before its markers are written. */
 const OPEN_MARKERS_TIMEOUT_MS = 30_000;
 
@@ -50,7 +49,7 @@ export class StandbyTask {
       } catch (error) {
         const expected = signal.aborted && (error instanceof ReaderClosedError || error === signal.reason);
         if (!expected) context.observer.standbyError(partition, error);
-        const retryMs = error instanceof UnreadableBatchError ? UNREADABLE_RETRY_MS : backoff.next();
+        const retryMs = error instanceof UnreadableBatchError ? UNREADABLE_BATCH_RETRY_MS : backoff.next();
         if (!signal.aborted) await context.clock.delay(retryMs, signal);
       }
     }

@@ -218,6 +218,7 @@ function mustHaveFullChangelog(topic: string, partition: number, { changelog: { 
     `partition ${partition} is blocked (changelog incomplete): changelog ${topic}/${partition} starts at offset ${start}, so ` +
       'its first records were deleted, and the state cannot be restored from it. Stop all instances, and follow all steps of ' +
       '"The changelog is lost" in docs/operations.md: remove every STATE_DIR, create the topic again, mark the companies ' +
-      'that were announced, set the offsets, and start with CONSENT=used-outbound-topic',
+      'that were announced, and run `company-sync positions set --to log-start` with the settings of this instance, which ' +
+      'consents to the rest',
   );
 }

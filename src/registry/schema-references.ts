@@ -8,7 +8,7 @@ import { SchemaWithReferences, UnusableSchema } from '../avro/schema.js';
 
 /** The most subjects that one schema may lead to. More are an attack or a mistake, and each costs a request. */
 const MAX_REFERENCES = 100;
-/** The most characters, and bytes of an answer, of all schemas that one schema leads to. */
+/** All schemas that one schema leads to may have this many characters together, and each answer this many bytes. */
 export const MAX_REFERRED_CHARACTERS = 4 * 1_024 * 1_024;
 /**
  * Versions never change, so they are kept, up to this many characters. Most versions have a few thousand characters.

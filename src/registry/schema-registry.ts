@@ -189,8 +189,13 @@ export class SchemaRegistry implements SchemaSource {
       });
     });
     const { status } = response;
-    const answered = asRecord(this.#hide(text ?? ''));
+    const answered = this.#withoutSecrets(asRecord(this.#hide(text ?? '')));
     return { status, body: answered, exceeds: text === null ? maxBytes : null, retryAfterMs: pauseAskedFor(response) };
+  }
+
+  /** Hides secrets in the text of the registry again: JSON may have escaped them. */
+  #withoutSecrets(answered: Answer['body']): Answer['body'] {
+    return typeof answered.message === 'string' ? { ...answered, message: this.#hide(answered.message) } : answered;
   }
 
   async #fetch(

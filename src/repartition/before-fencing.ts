@@ -7,6 +7,7 @@ import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import type { TopicPartition } from '../lib/record.js';
 import { transactionalIdOf } from '../pipeline/fence.js';
 import { hasOpenTransaction } from '../pipeline/left-open.js';
+import { boundsByMost } from '../pipeline/partition-view.js';
 import type { LogBounds, Logs } from '../pipeline/ports.js';
 import type { CheckingPorts } from './ports.js';
 
@@ -24,10 +25,8 @@ export async function countOf({ admin }: Pick<CheckingPorts, 'admin'>, topic: st
 }
 
 /** @throws RepartitionRefusedError while too few brokers answer: a broker that is cut off would give an old end */
-export async function boundsByMost(logs: Logs, partition: TopicPartition): Promise<LogBounds> {
-  const bounds = await logs.bounds(partition);
-  if (bounds.byMost) return bounds;
-  throw tooFewAnswer(`who leads ${nameOf(partition)}`);
+export function boundsOrRefusal(logs: Logs, partition: TopicPartition): Promise<LogBounds> {
+  return boundsByMost(logs, partition, (name) => tooFewAnswer(`who leads ${name}`));
 }
 
 /**
@@ -41,7 +40,7 @@ export async function mustHaveNothingOpen(ports: CheckingPorts, count: number): 
   const ids = Array.from({ length: count }, (_, partition) => transactionalIdOf(ports, partition));
   for (const partition of ids.keys()) {
     const log = { topic: changelog, partition };
-    const bounds = await boundsByMost(logs, log);
+    const bounds = await boundsOrRefusal(logs, log);
     if (hasOpenTransaction(bounds)) throw isOpen(log, bounds.end);
     await mustHaveNoPendingOffset(logs, { topic: input, partition });
   }
@@ -63,7 +62,7 @@ async function mustHaveNoPendingOffset(logs: Logs, partition: TopicPartition): P
 async function openLogsOf(ports: CheckingPorts, topic: string): Promise<TopicPartition[]> {
   const open: TopicPartition[] = [];
   for (const partition of Array(await countOf(ports, topic)).keys())
-    if (hasOpenTransaction(await boundsByMost(ports.logs, { topic, partition }))) open.push({ topic, partition });
+    if (hasOpenTransaction(await boundsOrRefusal(ports.logs, { topic, partition }))) open.push({ topic, partition });
   return open;
 }
 
@@ -88,7 +87,7 @@ async function mustHaveNoneOfOurs(
 export async function mustBeConsumed({ logs, input: topic }: CheckingPorts, count: number): Promise<number[]> {
   const ends: number[] = [];
   for (let partition = 0; partition < count; partition++) {
-    const bounds = await boundsByMost(logs, { topic, partition });
+    const bounds = await boundsOrRefusal(logs, { topic, partition });
     const { start, end } = bounds;
     if (hasOpenTransaction(bounds))
       throw new RepartitionRefusedError(
@@ -120,7 +119,7 @@ export function consumeTheRest(input: string): string {
 export async function changelogEnds({ logs, changelog: topic }: CheckingPorts, count: number): Promise<number[]> {
   const ends: number[] = [];
   for (let partition = 0; partition < count; partition++) {
-    const bounds = await boundsByMost(logs, { topic, partition });
+    const bounds = await boundsOrRefusal(logs, { topic, partition });
     if (hasOpenTransaction(bounds)) throw isOpen({ topic, partition }, bounds.end);
     ends.push(bounds.end);
   }

@@ -11,7 +11,7 @@ import { changesOf } from '../store/changelog-rows.js';
 import { ifThere } from '../store/files-on-disk.js';
 import { CorruptStoreError, type Pair } from '../store/key-value-store.js';
 import { RocksDbStore } from '../store/rocks-db-store.js';
-import { boundsByMost } from './before-fencing.js';
+import { boundsOrRefusal } from './before-fencing.js';
 
 const READ_RECORDS = 50_000;
 const WRITE_ROWS = 2_000;
@@ -76,7 +76,7 @@ export async function withRows<T>(
 }
 
 async function replay(logs: Logs, log: TopicPartition, store: RocksDbStore): Promise<void> {
-  const { start, end } = await boundsByMost(logs, log);
+  const { start, end } = await boundsOrRefusal(logs, log);
   await withReader(logs.reader(log, start), async (reader) => {
     for (let position = start; position < end;) {
       const { records, nextOffset } = await reader.next(READ_RECORDS);

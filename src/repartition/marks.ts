@@ -49,11 +49,14 @@ export interface FirstCount extends RowCount {
 const COUNT_IS_IN = 0;
 
 /** The marks of partitions 0 to `count - 1`; null for a partition without a mark. */
-export function readMarks(ports: MarkPorts, count: number): Promise<(FoundMark | null)[]> {
+export function readMarks(ports: Omit<MarkPorts, 'group'>, count: number): Promise<(FoundMark | null)[]> {
   return Promise.all(Array.from({ length: count }, (_, partition) => readMark(ports, partition)));
 }
 
-export async function readMark({ logs, input: topic }: MarkPorts, partition: number): Promise<FoundMark | null> {
+export async function readMark(
+  { logs, input: topic }: Omit<MarkPorts, 'group'>,
+  partition: number,
+): Promise<FoundMark | null> {
   const committed = await logs.committedOffset({ topic, partition });
   const mark = decodeRepartitionMark(committed?.offset ?? null);
   return mark === null ? null : { ...mark, ...parse(committed?.metadata), metadata: committed?.metadata };

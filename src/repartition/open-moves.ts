@@ -12,16 +12,14 @@ import { BrokerError } from '../pipeline/errors.js';
 import { transactionalIdOf } from '../pipeline/fence.js';
 import { hasOpenTransaction } from '../pipeline/left-open.js';
 import type { TransactionalProducer, TransactionOutcome } from '../pipeline/ports.js';
-import { boundsByMost, countOf, RepartitionRefusedError, tooFewAnswer } from './before-fencing.js';
+import { boundsOrRefusal, countOf, RepartitionRefusedError, tooFewAnswer } from './before-fencing.js';
 import { readMark } from './marks.js';
-import type { RepartitionPorts } from './ports.js';
+import type { MovingPorts } from './ports.js';
 
 const FIRST_LOOK_MS = 2;
 const MAX_LOOK_MS = 500;
 /** Markers take milliseconds. If they are this late, a leader is gone, or the brokers have left the transaction open. */
 const MARKERS_TIMEOUT_MS = 30_000;
-
-export type MovingPorts = Omit<RepartitionPorts, 'shadowOf' | 'report'>;
 
 class StillOpenError extends BrokerError {}
 
@@ -124,6 +122,6 @@ async function ownIn(
 }
 
 async function openIn({ logs }: MovingPorts, places: readonly TopicPartition[]): Promise<TopicPartition[]> {
-  const found = await Promise.all(places.map(async (at) => ({ at, bounds: await boundsByMost(logs, at) })));
+  const found = await Promise.all(places.map(async (at) => ({ at, bounds: await boundsOrRefusal(logs, at) })));
   return found.filter(({ bounds }) => hasOpenTransaction(bounds)).map(({ at }) => at);
 }

@@ -5,7 +5,8 @@
  *   survey    check that no transaction is open and all records were consumed; read and count every row
  *   mark      replace the group's offsets by marks, which block every partition of an instance that starts meanwhile,
  *             and note the survey in them
- *   grow      add partitions to the input; check again that nothing was written to it; add partitions to the changelog
+ *   grow      add partitions to the input; check again that nothing was written to it, or, in a later run, that what was
+ *             written may stay; add partitions to the changelog
  *   move      for each partition, in transactions of limited size: write rows to their new partitions, and tombstones in
  *             their place; the last one also has a mark that this partition is done
  *   check     no transaction is open, and nothing was written to the input; read and count every row again, and
@@ -22,7 +23,7 @@ import type { RepartitionMark } from '../pipeline/repartition-mark.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import { stopFirst } from '../kafka/group/stopped-group.js';
-import { boundsByMost, countOf, RepartitionRefusedError } from './before-fencing.js';
+import { boundsOrRefusal, countOf, RepartitionRefusedError } from './before-fencing.js';
 import { withRows } from './changelog-rows-on-disk.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
 import { firstRun, reportMarked } from './first-run.js';
@@ -39,7 +40,8 @@ import {
 import { endOpenMoves, untilEnded } from './open-moves.js';
 import type { RepartitionPorts } from './ports.js';
 import { RowMover } from './row-mover.js';
-import { consumedOrPutBack, mustStillBeConsumed } from './still-consumed.js';
+import { consumedOrPutBack } from './still-consumed.js';
+import { mustBeQuiet, mustStay } from './unread-records.js';
 
 /**
  * Repartitions, or continues a repartitioning that was interrupted.
@@ -56,11 +58,14 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
   mustNotGrowAsShadow(ports, counts, marks.length);
   const { from, to } = counts;
   if (marks.some((mark) => mark !== null)) await endOpenMoves(ports, marks.length);
-  const first = firstCountOf(marks, counts) ?? (await firstRun(ports, counts, marks));
+  const known = firstCountOf(marks, counts);
+  const first = known ?? (await firstRun(ports, counts, marks));
   report(`moving ${first.rows} rows from ${from} to ${to} partitions`);
   if (marks.length === from) await consumedOrPutBack(ports, first);
+  const isContinued = known !== null && marks.length > from;
+  const before = isContinued ? await endsOfUnread(ports, counts, first) : first.consumed;
   await grow(ports, input, to);
-  await mustStillBeConsumed(ports, first);
+  const ends = await mustBeQuiet(ports, counts, before);
   await markAdded(ports, counts);
   await grow(ports, ports.changelog, to);
   for (const partition of range(0, to)) {
@@ -68,7 +73,7 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
     if (mark === null) throw noMark(ports, partition);
     if (!mark.moved) await movePartition(ports, partition, mark, first.consumed[partition] ?? null);
   }
-  await checkAndUnmark(ports, counts, first);
+  await checkAndUnmark(ports, counts, first, ends);
 }
 
 async function mustBeStopped({ group, applicationId }: RepartitionPorts): Promise<void> {
@@ -116,6 +121,19 @@ function noMark({ applicationId, input }: RepartitionPorts, partition: number): 
   );
 }
 
+/** Where the partitions of the grown input end. Records that were written since it was consumed may only stay. */
+async function endsOfUnread(ports: RepartitionPorts, counts: Counts, { consumed }: FirstCount): Promise<number[]> {
+  const ends = await mustStay(ports, counts, consumed);
+  for (const [partition, first] of consumed.entries()) {
+    const last = (ends[partition] ?? first) - 1;
+    if (last >= first)
+      ports.report(
+        `the records of ${ports.input}/${partition} from offset ${first} to ${last} stay: their keys lead there`,
+      );
+  }
+  return ends;
+}
+
 /**
  * Marks the new partitions that have no mark yet.
  */
@@ -143,7 +161,7 @@ async function movePartition(
   const { changelog, input: topic, logs } = ports;
   const producer = await fence(ports, partition);
   try {
-    const firstPosition = consumed ?? (await boundsByMost(logs, { topic, partition })).start;
+    const firstPosition = consumed ?? (await boundsOrRefusal(logs, { topic, partition })).start;
     const moved = await withRows(logs, { topic: changelog, partition }, async (pairs) => {
       const ended = (places: readonly TopicPartition[]) => untilEnded(ports, places, partition);
       const mover = new RowMover({ producer, ended, clock: ports.clock }, changelog, partition, mark.to);
@@ -156,7 +174,14 @@ async function movePartition(
   }
 }
 
-async function checkAndUnmark(ports: RepartitionPorts, { to }: Counts, first: FirstCount): Promise<void> {
+/** @param ends where each partition of the input ended before the move */
+async function checkAndUnmark(
+  ports: RepartitionPorts,
+  counts: Counts,
+  first: FirstCount,
+  ends: readonly number[],
+): Promise<void> {
+  const { to } = counts;
   await endOpenMoves(ports, to);
   const after = await surveyMoved(ports, to);
   if (after.rows !== first.rows || after.sum !== first.sum)
@@ -175,7 +200,7 @@ async function checkAndUnmark(ports: RepartitionPorts, { to }: Counts, first: Fi
       );
     offsets.set(partition, position);
   });
-  await mustStillBeConsumed(ports, first);
+  await mustBeQuiet(ports, counts, ends);
   ports.report(`checked: ${after.rows} rows, each in the partition of its company's key`);
   await mustBeStopped(ports);
   await ports.group.setOffsets(ports.input, offsets);

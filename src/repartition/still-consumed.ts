@@ -1,6 +1,5 @@
-/** Checks that nobody has written to the old partitions of the input since everything in them was consumed. */
-import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
-import { boundsByMost, consumeTheRest, RepartitionRefusedError } from './before-fencing.js';
+/** Checks, before the input grows, that nobody has written to it since everything was consumed. */
+import { boundsOrRefusal, consumeTheRest, RepartitionRefusedError } from './before-fencing.js';
 import { putBack, readMarks, type FirstCount, type MarkPorts } from './marks.js';
 import type { CheckingPorts } from './ports.js';
 
@@ -18,20 +17,6 @@ export async function consumedOrPutBack(ports: CheckingPorts & MarkPorts, { cons
   );
 }
 
-/**
- * After the input has grown, a record in an old partition may belong to a company whose state goes to another one.
- * @throws RepartitionRefusedError
- */
-export async function mustStillBeConsumed(ports: CheckingPorts, { consumed }: FirstCount): Promise<void> {
-  const unread = await findUnread(ports, consumed);
-  if (unread === null) return;
-  throw new RepartitionRefusedError(
-    `partition ${ports.input}/${unread.partition} was consumed up to ${unread.consumed} and ends at ${unread.end}: somebody ` +
-      'has written to it since this repartitioning began, and the state of those companies may go to another partition. ' +
-      `The partitions stay stopped, and ${BEGIN_AGAIN}`,
-  );
-}
-
 /** Records of old partitions that were written after all of the input was consumed. */
 interface Unread {
   readonly partition: number;
@@ -46,7 +31,7 @@ interface Unread {
  */
 async function findUnread({ logs, input: topic }: CheckingPorts, consumed: readonly number[]): Promise<Unread | null> {
   for (const [partition, before] of consumed.entries()) {
-    const { highWatermark: end } = await boundsByMost(logs, { topic, partition });
+    const { highWatermark: end } = await boundsOrRefusal(logs, { topic, partition });
     if (end !== before) return { partition, consumed: before, end };
   }
   return null;

@@ -177,7 +177,10 @@ function policyOf(code: number): Policy {
   }
 }
 
-/** The number of bytes, then the bytes, highest first; no bytes for zero. A mark is one extra zero byte in front. */
+/**
+ * The number of bytes, then the bytes, highest first; no bytes for zero. The recount mark is one extra zero byte in
+ * front.
+ */
 function writeBits(to: ByteWriter, bits: bigint, marked: boolean): void {
   const hex = bits === 0n ? '' : bits.toString(16);
   const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');

@@ -117,9 +117,9 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   if (identity == null) {
     const empty = position == null && undo == null && positionRow == null;
     if (empty) return { trusted: true, formerOffset: 0, ...(await beginStore(store, expected)) };
-    return untrusted('it contains state but does not say to which deployment it belongs');
+    return untrusted('the folder contains state but does not say to which deployment the state belongs');
   }
-  if (position == null) return untrusted('it does not say up to which changelog offset it has followed');
+  if (position == null) return untrusted('the folder does not say up to which offset it has followed the changelog');
 
   const changelog = decodeChangelogPosition(position);
   const followed = log == null ? null : decodeFollowedLog(log);
@@ -148,7 +148,7 @@ function untrusted(why: string, formerOffset = 0): Untrusted {
   return { trusted: false, why, formerOffset };
 }
 
-/** A store that has only followed markers, or aborted records, has none. */
+/** False for a store that has followed only markers, or aborted records. */
 async function hasCompanies(store: KeyValueStore): Promise<boolean> {
   return (await store.scan(COMPANY_PREFIX, 1)).length > 0;
 }
@@ -156,7 +156,8 @@ async function hasCompanies(store: KeyValueStore): Promise<boolean> {
 /** To which other deployment or partition the store belongs; null if it belongs to the expected one. */
 function whoseElse(identity: StoreIdentity, expected: StoreIdentity): string | null {
   for (const part of ['clusterId', 'applicationId', 'topic', 'partition'] as const)
-    if (identity[part] !== expected[part]) return `it belongs to ${part} ${identity[part]}, not ${expected[part]}`;
+    if (identity[part] !== expected[part])
+      return `the folder belongs to ${part} ${identity[part]}, not ${expected[part]}`;
   return null;
 }
 
@@ -167,11 +168,11 @@ function whyOutOfDate({ offset, atEndMs }: ChangelogPosition, expected: Expectat
   if (isAtEnd(offset, changelogEnd)) return null;
   if (atEndMs - now > MAX_AHEAD_MS)
     return (
-      `it says that it was at the changelog's end at ${isoTime(atEndMs)}, but it is ${isoTime(now)} now: one of the two ` +
-      'times comes from a wrong clock, so it may have missed deletions'
+      `the folder says that it was at the changelog's end at ${isoTime(atEndMs)}, but it is ${isoTime(now)} now: one of ` +
+      'the two times comes from a wrong clock, so the folder may have missed deletions'
     );
   if (now - atEndMs > maxAwayMs)
-    return `it was last at the changelog's end at ${isoTime(atEndMs)}, so it may have missed deletions`;
+    return `the folder was last at the changelog's end at ${isoTime(atEndMs)}, so it may have missed deletions`;
   return null;
 }
 
@@ -187,11 +188,12 @@ function contradictionTo(
   followed: FollowedLog | null,
 ): string | null {
   if (isOtherLog(followed, changelogLog))
-    return `it has followed a changelog that was deleted and created again (id ${followed?.topicId}, now ${changelogLog.topicId})`;
-  if (offset > changelogEnd) return `it has followed the changelog up to ${offset}, which ends at ${changelogEnd}`;
+    return `the folder has followed a changelog that was deleted and created again (id ${followed?.topicId}, now ${changelogLog.topicId})`;
+  if (offset > changelogEnd)
+    return `the folder has followed the changelog up to ${offset}, but the changelog ends at ${changelogEnd}`;
   // Proved facts count whatever the epoch is: epochs start again if a cluster is restored from a copy.
   if (!proved && followed !== null && changelogLog.leaderEpoch < followed.leaderEpoch)
-    return `it has followed a leader of epoch ${followed.leaderEpoch}, but the broker that answers only knows epoch ${changelogLog.leaderEpoch}`;
+    return `the folder has followed a leader of epoch ${followed.leaderEpoch}, but the broker that answers only knows epoch ${changelogLog.leaderEpoch}`;
   return null;
 }
 
@@ -207,7 +209,7 @@ async function lostSince(
   const end = await endOfEpoch(followed.leaderEpoch);
   if (end === null || end >= followed.offset) return null;
   const where = end < 0 ? 'is no longer in the log' : `ends at ${end} now`;
-  return `it has followed the leader of epoch ${followed.leaderEpoch} up to ${followed.offset}, and that epoch ${where}: the changelog has lost records`;
+  return `the folder has followed the leader of epoch ${followed.leaderEpoch} up to ${followed.offset}, and that epoch ${where}: the changelog has lost records`;
 }
 
 /** An empty store misses nothing, so it counts as having been at the changelog's end at its creation. */

@@ -14,7 +14,7 @@ export const IDENTITY_KEY = localKey('identity');
 export const CHANGELOG_POSITION_KEY = localKey('position');
 export const UNDO_KEY = localKey('undo');
 export const FOLLOWED_LOG_KEY = localKey('log');
-/** Present if every pending company has its mark (pending-index.ts). Older folders lack some marks. */
+/** Present if every pending company has its pending mark (pending-index.ts). Older folders lack some of these marks. */
 export const ALL_MARKED_KEY = localKey('marked');
 export const FOLLOWED_EPOCH_KEY = localKey('epoch');
 /** The changelog offset that a former store of this partition had followed, before its folder was set aside. */

@@ -1,4 +1,4 @@
-/** Finds the pending companies of a partition by their marks. */
+/** Finds the pending companies of a partition by their pending marks. */
 import type { PendingCompany } from '../domain/rows.js';
 import { isPendingCompany } from './company-row-codec.js';
 import type { CommittedRows } from './committed-rows.js';
@@ -13,8 +13,8 @@ import { companyKeyOf, MARK, markOf, PENDING_PREFIX } from './pending-index.js';
  * Pages of the company rows of pending companies, in key order, for a store to which a batch may be written next.
  * Does not read the many finished companies.
  *
- * A folder that an older release created lacks some marks. Then all of its company rows are read once. Each page writes
- * the marks that may be missing, and the last page records that all exist.
+ * A folder that an older release created lacks some pending marks. Then all of its company rows are read once. Each
+ * page writes the marks that may be missing, and the last page records that all exist.
  */
 export class PendingPages {
   #allMarked: boolean | null = null;
@@ -60,8 +60,7 @@ export class PendingPages {
 const READ_ROWS = 500;
 
 /**
- * Calls `look` for every pending company, a few at a time, until it was called for `limit` companies or `enough`
- * returns true.
+ * Calls `look` for each pending company, a few at a time. Stops after `limit` companies, or when `enough` returns true.
  *
  * @returns whether it was called for all of them
  */

@@ -1,6 +1,7 @@
 /**
- * An index of the pending companies: one key for each, derived from the company rows and written in the same write.
- * It finds those few among the many finished companies. It is local: the changelog never contains it.
+ * An index of the pending companies: one key for each company (its pending mark), derived from the company row and
+ * written in the same write. It finds the few pending companies among the many finished ones. The changelog never
+ * contains it.
  */
 import { isPendingCompany } from './company-row-codec.js';
 import type { KeyChange } from './key-value-store.js';
@@ -9,21 +10,21 @@ import { KEY_KIND } from './row-keys.js';
 export const PENDING_PREFIX = Buffer.of(KEY_KIND.pending);
 export const MARK = Buffer.alloc(0);
 
-/** The mark of the company with this row key. */
+/** The pending mark of the company with this row key. */
 export function markOf(companyKey: Buffer): Buffer {
   const mark = Buffer.from(companyKey);
   mark[0] = KEY_KIND.pending;
   return mark;
 }
 
-/** The key of the company row that a mark stands for. */
+/** The key of the company row that a pending mark stands for. */
 export function companyKeyOf(mark: Buffer): Buffer {
   const key = Buffer.from(mark);
   key[0] = KEY_KIND.company;
   return key;
 }
 
-/** The marks for rows read from the changelog, whose priors are unknown. */
+/** The pending marks for rows read from the changelog, whose priors are unknown. */
 export function pendingMarks(records: readonly KeyChange[]): KeyChange[] {
   const marks: KeyChange[] = [];
   for (const { key, value } of records) {

@@ -14,7 +14,8 @@ export class RocksDbStore extends RocksReads implements KeyValueStore {
    * Opens the database in `folder`; creates both if they do not exist.
    *
    * @param maxBytes the approximate memory that it may take outside the heap
-   * @throws CorruptStoreError, StoreUnavailableError; the latter also if another process or store has it open
+   * @throws CorruptStoreError
+   * @throws StoreUnavailableError, also if another process or store has the database open
    */
   static async open(folder: string, maxBytes?: number): Promise<RocksDbStore> {
     await removeOldInfoLogs(folder);

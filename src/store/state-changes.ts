@@ -26,7 +26,7 @@ export interface StateChange extends KeyChange {
 
 export interface EncodedChanges {
   readonly changes: StateChange[];
-  /** Changes for this store only: the marks of companies that became or stopped being pending. */
+  /** Changes for this store only: the pending marks of companies that became or stopped being pending. */
   readonly local: readonly KeyChange[];
   /** Returns each of those keys to its earlier value (`decodeUndo`). */
   readonly undo: Buffer;

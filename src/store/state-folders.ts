@@ -10,7 +10,7 @@ export interface StateFolder {
   /** Null for a folder that was set aside. */
   readonly partition: number | null;
   readonly bytes: number;
-  /** When the folder was last marked as used, or set aside; milliseconds since the epoch. */
+  /** When a sweep last found the folder in use, or when it was set aside; milliseconds since the epoch. */
   readonly lastUsedMs: number;
 }
 

@@ -103,6 +103,19 @@ describeInBrowser('the status page', () => {
     await picture('narrow');
   });
 
+  test('says that the instance does not run yet, and what fails again and again', async () => {
+    const failing = [
+      { part: 'client-settings', partition: null, failingSince: '2026-01-01T00:00Z', cause: 'no leader' },
+    ];
+    await page.route('**/partitions?*', async (route) => {
+      const answer = (await (await route.fetch()).json()) as object;
+      await route.fulfill({ json: { ...answer, partitions: [], starting: 'joining the group', failing } });
+    });
+    const alert = page.getByRole('alert');
+    await alert.getByText('This instance does not run yet: joining the group').waitFor();
+    await alert.getByText('client-settings has failed again and again since 2026-01-01T00:00Z: no leader').waitFor();
+  });
+
   test('shows an id as text, whatever it contains', async () => {
     await page.locator('#held').getByRole('button', { name: HOSTILE }).click();
     await page.getByText(/^held: record \d\/\d+ is not framed as Avro/).waitFor();

@@ -14,6 +14,9 @@ export const images = {
   registry: `apicurio/apicurio-registry:${registryReleases[0].version}`,
 } as const;
 
+/** Where the images are from. */
+export type Source = 'pulled' | 'stand-ins';
+
 /** A slow line needs minutes for 400 MB. A machine without a network should not wait longer. */
 const PULL_TIMEOUT_MS = 300_000;
 
@@ -21,7 +24,7 @@ const PULL_TIMEOUT_MS = 300_000;
  * Pulls the images. If that fails, an engine that this test has started gets stand-ins. On any other engine, images are
  * not changed, and the error gives the reason.
  */
-export async function getImages(ownEngine: boolean): Promise<'pulled' | 'stand-ins'> {
+export async function getImages(ownEngine: boolean): Promise<Source> {
   for (const image of Object.values(images)) {
     try {
       say(`pulling ${image}`);

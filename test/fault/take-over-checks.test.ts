@@ -191,8 +191,8 @@ describe('offsets, input and folders', () => {
       .filter(({ msg }) => msg.includes('set aside'))
       .map(({ partition, why }) => [partition, why]);
     expect(reasons.sort()).toEqual([
-      [5, 'it belongs to partition 6, not 5'],
-      [6, 'it belongs to partition 5, not 6'],
+      [5, 'the folder belongs to partition 6, not 5'],
+      [6, 'the folder belongs to partition 5, not 6'],
     ]);
     await finishHistory(stage, 5);
     await finishHistory(stage, 6);

@@ -111,7 +111,7 @@ test('all dead letters that can be read now are sent again, and the rest is left
 
   const { stdout } = await deadLetters('repair', '--all');
   expect(stdout).toMatch(new RegExp(`^${idOfHopeless}: not repaired: bad-framing`, 'm'));
-  expect(stdout).toMatch(new RegExp(`: sent, a repair for company ${late}$`, 'm'));
+  expect(stdout).toMatch(new RegExp(`: sent a repair for company ${late}$`, 'm'));
   expect(stdout).toMatch(/^1 of 2 dead letters without a repair were sent again$/m);
   expect(await isAnnounced(late)).toBe(true);
   expect(await isAnnounced(hopeless)).toBe(false);
@@ -177,7 +177,7 @@ test('a dead letter whose other company has no known client is not repaired, and
   expect(await isAnnounced(other)).toBe(true);
   expect(await deadLetters('repair', '--all', '--client-id', 'c')).toMatchObject({ exitCode: 2 });
   const repaired = await deadLetters('repair', idAt(failed), '--client-id', 'client-1');
-  expect(repaired.stdout).toContain(`released company ${held} from ${idAt(wrongKey)}, which had its key`);
+  expect(repaired.stdout).toContain(`released company ${held}: ${idAt(wrongKey)} had its key, but belong`);
 }, 60_000);
 
 function idAt(place: Place | undefined): string {
@@ -294,7 +294,7 @@ test("a record with another company's key is repaired in its own company's parti
   const { exitCode, stdout } = await deadLetters('repair', id, '--file', fixed);
 
   expect(exitCode).toBe(0);
-  expect(stdout).toContain(`released company ${held} from ${id}, which had its key`);
+  expect(stdout).toContain(`released company ${held}: ${id} had its key, but belong`);
   expect(await isAnnounced(held)).toBe(true);
   // The record that lifts the last hold gives the announcement its client.
   const ofHeld = (await announcements(deployment)).find(({ event }) => event.companyId === held);
@@ -351,7 +351,7 @@ test('a dead letter that another client wrote is not sent, and does not hide the
   const { stdout } = await deadLetters('repair', '--all', '--force', '--code', 'unknown-schema');
   expect(stdout).toContain(`${partition}/${beyondEnd}: not repaired: ${deployment.topics.events} does not have record`);
   expect(stdout).toContain(`${partition}/${offset + 1}: not repaired: the dead letter is not a copy of record`);
-  expect(stdout).toContain(`${id}: sent, a repair for company ${company}`);
+  expect(stdout).toContain(`${id}: sent a repair for company ${company}`);
   expect(stdout).not.toContain(`company ${victim}`);
   const alone = await deadLetters('repair', `${partition}/${offset + 1}`, '--yes', '--force');
   expect(alone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('pass --unverified') as string });

@@ -1,4 +1,4 @@
-/** The starts that `run` refuses, because it would later announce twice, never, or the wrong thing. */
+/** The starts that `run` refuses, because they would later cause an announcement that is repeated, missing or wrong. */
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
@@ -15,7 +15,7 @@ import { announcedCompanies, consumed } from '../support/outbound.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
-import { createTopic } from '../support/topics.js';
+import { createTopic, plainClient } from '../support/topics.js';
 
 const cluster = currentCluster();
 const processors = new Processors();
@@ -37,6 +37,13 @@ async function failuresOf(of: Deployment, stateDir: string): Promise<string[]> {
   const { stdout } = await runCommand(['doctor', '--json'], { ...of.environment, STATE_DIR: stateDir });
   const findings = JSON.parse(stdout) as { check: string; status: string; message: string }[];
   return findings.filter(({ status }) => status === 'failed').map(({ check, message }) => `${check}: ${message}`);
+}
+
+async function send(topic: string, value: string): Promise<void> {
+  const producer = plainClient(cluster.bootstrap).producer();
+  await producer.connect();
+  await producer.send({ topic, messages: [{ value }] });
+  await producer.disconnect();
 }
 
 async function announce(deployment: Deployment, companyId: string): Promise<void> {
@@ -177,7 +184,9 @@ describe('a member of the group with other deciding settings', () => {
     const deployment = await deploy(cluster);
     const topic = await createTopic(cluster.bootstrap);
     const properties = ['--command-property', 'group.protocol=consumer', '--command-property', 'client.id=a-new-one'];
-    const group = ['--topic', topic, '--group', deployment.applicationId, '--timeout-ms', '75000'];
+    // It ends after the first record, or if there is none for so long.
+    const until = ['--from-beginning', '--max-messages', '1', '--timeout-ms', '75000'];
+    const group = ['--topic', topic, '--group', deployment.applicationId, ...until];
     const consuming = cluster
       .kafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [...group, ...properties])
       .catch((error: unknown) => error);
@@ -191,6 +200,7 @@ describe('a member of the group with other deciding settings', () => {
       throw new Error(`${diagnosis}\n${String(await consuming)}`, { cause: error });
     });
     expect(await refusal(processors.start(deployment))).toMatch(words);
+    await send(topic, 'the first record');
     await consuming;
   }, 300_000);
 });

@@ -38,8 +38,10 @@ module.exports = class StuckFiles {
 
   #report(running) {
     const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, testResults } = this.#results;
-    const ended = testResults.map(({ testFilePath, failureMessage, testResults: assertionResults }) => ({
+    const ended = testResults.map(({ testFilePath, perfStats, failureMessage, testResults: assertionResults }) => ({
       name: testFilePath,
+      startTime: perfStats.start,
+      endTime: perfStats.end,
       status: failureMessage ? 'failed' : 'passed',
       assertionResults,
     }));

@@ -83,7 +83,7 @@ export class BrokerConnections {
   }
 }
 
-/** kafkajs's own. The seed broker is the one that a cluster object was given at the start. */
+/** A part of kafkajs's cluster object. Its seed broker is the broker that the object was given at the start. */
 interface SeededCluster {
   readonly brokerPool: { readonly seedBroker: ConnectedBroker | undefined };
 }

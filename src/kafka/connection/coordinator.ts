@@ -41,7 +41,7 @@ export class Coordinator {
   /**
    * One attempt; the caller retries.
    *
-   * @param question its `byMost`: as in `NamedCoordinator`
+   * @param question called with the coordinator, and with `byMost` as in `NamedCoordinator`
    * @throws what `question` and kafkajs throw
    */
   async ask<T>(question: (broker: ConnectedBroker, byMost: boolean) => Promise<T>): Promise<T> {

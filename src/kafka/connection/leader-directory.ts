@@ -54,7 +54,10 @@ export class LeaderDirectory {
   readonly #lookUps = new Map<string, Coalesced<TopicView>>();
   /** Leaders that have failed since they were looked up. */
   readonly #failed = new Set<string>();
-  /** By topic, for its last known topic id. Topics without an id are left out: their epochs may begin again at 0. */
+  /**
+   * For each topic, the epochs under its last known id. Topics without an id have none: their epochs may begin again at
+   * 0.
+   */
   readonly #highestEpochs = new Map<string, { readonly topicId: string; readonly epochs: Map<number, number> }>();
 
   constructor(

@@ -107,9 +107,9 @@ export class KafkaGroupMembership implements GroupMembership {
   }
 
   /**
-   * Resolves after the first attempt to join. If it fails, for example because the coordinator is still loading,
-   * joining is tried again; `onAssigned` is called once it has succeeded. If the brokers cannot be reached, or a
-   * partition has no leader, it waits until that changes or `stop` is called.
+   * Resolves after the first attempt to join. If that attempt fails, for example because the coordinator is still
+   * loading, this object tries again, and calls `onAssigned` when an attempt has succeeded. If the brokers cannot be
+   * reached, or a partition has no leader, `start` waits until that changes or `stop` is called.
    * @throws kafkajs's errors if waiting does not help: the topic does not exist, or the brokers refuse us
    */
   async start(onAssigned: OnAssigned): Promise<void> {

@@ -18,7 +18,7 @@ export interface Allowed {
 
 export function operationsOnTopic(topic: string): ProtocolCall<Allowed> {
   const request = new WireWriter(REQUEST_BYTES).int32(1).string(topic);
-  // No creation, no operations on the cluster, but those on the topic.
+  // The flags of the request: create no topic, return no operations on the cluster, return those on the topic.
   return protocolCall(3, 'Metadata', 8, request.int8(0).int8(0).int8(1).finish(), readTopicOperations);
 }
 

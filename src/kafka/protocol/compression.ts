@@ -113,8 +113,8 @@ const MAX_BYTES_FROM_ONE_GZIP_BYTE = 1_032;
 const MIN_CHUNK_BYTES = 16 * 1024;
 
 /**
- * Makes Node use one chunk, because it would join several chunks by a copy. The last four bytes of the input have the
- * length of the chunk.
+ * Makes Node decompress into one chunk, because Node would copy several chunks to join them. The last four bytes of the
+ * input have the length of that chunk.
  */
 function gunzipOptions(bytes: Buffer, maxBytes: number): ZlibOptions {
   const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);

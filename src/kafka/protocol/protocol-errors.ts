@@ -88,7 +88,7 @@ export function isProtocolError(error: unknown): error is Error & { readonly ret
   return error instanceof Error && error.name === 'KafkaJSProtocolError';
 }
 
-/** Whether the same request may succeed later. Not if the error is a fault of this program, or a permanent refusal. */
+/** Whether the same request may succeed later. False for a fault of this program, and for a permanent refusal. */
 export function isWorthRetrying(error: unknown): boolean {
   return !isOwnFault(error) && (!isProtocolError(error) || error.retriable);
 }

@@ -64,7 +64,7 @@ export class FetchedRecords {
    * @param from records below this offset are dropped
    * @param maxBatchBytes a batch that decompresses to more bytes counts as broken
    * @param leaderEpoch the epoch of the leader that answered; -1 if it is unknown
-   * @param stableEnd about where a log without gaps ends; else Infinity
+   * @param stableEnd for a log without gaps: about where it ends. Infinity for a log with gaps
    */
   constructor(
     readonly bytes: Buffer,

@@ -83,7 +83,7 @@ export interface Extent {
 
 /**
  * @param from the offset that was asked for; the last batch must reach beyond it
- * @param stableEnd about where a log without gaps ends; else Infinity
+ * @param stableEnd for a log without gaps: about where it ends. Infinity for a log with gaps
  */
 export function extentOf(bytes: Buffer, from: number, stableEnd = Infinity): Extent {
   let [start, length, end] = [0, 0, 0];

@@ -138,8 +138,8 @@ export class ClientSettings implements ClientPolicies {
         await this.#apply(batch.records, policies);
         position = batch.nextOffset;
         if (this.#inForce === policies && position >= batch.endOffset) policies.mustFit();
-        // Not earlier: this read may fail at the same place as the last one, and a report of progress would hide that
-        // failure.
+        // Progress is reported only now: a read may fail again at the same place, and an earlier report of progress
+        // would hide that failure.
         if (this.#inForce === policies) onProgress();
       }
     };
@@ -175,7 +175,11 @@ export class ClientSettings implements ClientPolicies {
     const backoff = new Backoff(CHOICES_FIRST_RETRY_MS, CHOICES_MAX_RETRY_MS);
     let isLogged = false;
     const onWait = ({ count, id }: OpenIds) => {
-      if (!isLogged) logger.warn({ topic, ids: count, id }, 'waiting until schema ids of client settings are unknown');
+      if (!isLogged)
+        logger.warn(
+          { topic, ids: count, id },
+          'the registry denies schema ids of client settings; waiting until they count as unknown',
+        );
       isLogged = true;
     };
     for (;;) {

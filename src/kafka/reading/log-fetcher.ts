@@ -49,7 +49,10 @@ export interface Lane {
 }
 
 interface Lanes {
-  /** How long its fetches wait for new records: at first, and at most if none come. */
+  /**
+   * `waitMs`: how long a tail fetch waits for new records. It begins with `shortest` and grows to `longest` if none
+   * come.
+   */
   readonly tail: Lane & { readonly waitMs: { readonly shortest: number; readonly longest: number } };
   readonly catchUp: Lane;
 }

@@ -19,11 +19,11 @@ export interface Served {
   /** The epoch of a leader whose log has all records that were fetched so far; -1 until it is known. */
   leaderEpoch: number;
   lane: LaneName;
-  /** It waits for a fetch, a look-up or a back-off. */
+  /** The reader waits for a fetch, a look-up or a back-off. */
   busy: boolean;
   readonly backoff: Backoff;
   unknownSince: number | null;
-  /** When its trouble was reported last; null while it has no trouble. */
+  /** When trouble of the reader was reported last; null while there is none. */
   troubleReportedAt: number | null;
 }
 

@@ -2,7 +2,7 @@
 import type { LogRecord } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
 import { hashOfKey, partitionOfKey } from '../transactions/partitioner.js';
-import { readPartition } from '../reading/read-topic.js';
+import { readPartition } from '../reading/read-partition.js';
 
 /**
  * How many of the newest offsets of each partition to look at. After a repartitioning, they may include records that were
@@ -11,11 +11,14 @@ import { readPartition } from '../reading/read-topic.js';
 const LOOKED_AT = 200;
 
 /**
- * A few keys may be in other partitions, because people may have sent records by hand. Another partitioner chooses the
+ * A few keys may be in other partitions, if others are where they belong: people may have sent records by hand. Another partitioner chooses the
  * same partition as the default one for some keys, by chance: with two partitions, for half of them.
  */
 const MAX_ELSEWHERE = { keys: 1, share: 0.05 };
-/** If so many keys fit a former number of partitions that chance does so less often than this, they are older. */
+/**
+ * If the probability that chance makes so many keys fit a former number of partitions is below this, the keys are
+ * older.
+ */
 const CHANCE = 0.001;
 
 export interface Misplaced {
@@ -23,6 +26,16 @@ export interface Misplaced {
   readonly offset: number;
   /** The partition that the default partitioner chooses. */
   readonly defaultPartition: number;
+}
+
+export interface Placement {
+  /** How many different keys were found. Without any, nothing is known about the writers' partitioner. */
+  readonly keys: number;
+  /**
+   * A record in another partition, if more keys are misplaced than records sent by hand explain. Then the writers use
+   * another partitioner, or the keys are older, but too few to show that. Otherwise null.
+   */
+  readonly foreign: ForeignPlacement | null;
 }
 
 export interface ForeignPlacement extends Misplaced {
@@ -36,16 +49,14 @@ export interface ForeignPlacement extends Misplaced {
  * former partitions do not count as misplaced.
  *
  * @param isWitness false for records that say nothing about the writers' partitioner
- * @returns a record in another partition, if more keys are misplaced than records sent by hand explain. Then the writers
- *   use another partitioner, or the keys are older, but too few to show that. Otherwise null
  * @throws what reading throws
  */
-export async function misplacedByDefault(
+export async function placementByKey(
   logs: Pick<Logs, 'bounds' | 'reader'>,
   topic: string,
   partitions: number,
   isWitness: (record: LogRecord) => boolean,
-): Promise<ForeignPlacement | null> {
+): Promise<Placement> {
   const keys = new Set<string>();
   const misplaced = new Map<string, MisplacedKey>();
   const lookAt = async (partition: number): Promise<void> => {
@@ -63,9 +74,13 @@ export async function misplacedByDefault(
     });
   };
   await Promise.all(Array.from({ length: partitions }, (_, partition) => lookAt(partition)));
-  const tolerated = Math.max(MAX_ELSEWHERE.keys, keys.size * MAX_ELSEWHERE.share);
-  if (misplaced.size <= tolerated) return null;
-  const all = [...misplaced.values()];
+  return { keys: keys.size, foreign: foreignAmong([...misplaced.values()], keys.size, partitions) };
+}
+
+/** @param all the misplaced keys among `keys` different ones */
+function foreignAmong(all: readonly MisplacedKey[], keys: number, partitions: number): ForeignPlacement | null {
+  const tolerated = keys === 1 ? 0 : Math.max(MAX_ELSEWHERE.keys, keys * MAX_ELSEWHERE.share);
+  if (all.length <= tolerated) return null;
   const proveNothing = areFew(all, partitions, tolerated);
   if (!proveNothing && areOlder(all, partitions, tolerated)) return null;
   const [{ partition, offset, defaultPartition }] = all as [MisplacedKey];
@@ -78,17 +93,24 @@ interface MisplacedKey extends Misplaced {
   readonly hash: number;
 }
 
-/** Stops at the first key beyond `most`, because there may be as many calls as the topic has partitions. */
+/**
+ * Whether `counts` is true for more than `most` keys. Stops at the first key beyond `most`, because there may be as
+ * many calls as the topic has partitions.
+ */
 function isMoreThan(most: number, keys: readonly MisplacedKey[], counts: (key: MisplacedKey) => boolean): boolean {
   let found = 0;
   for (const key of keys) if (counts(key) && ++found > most) return true;
   return false;
 }
 
-/** Whether chance may be the cause if all these keys, except for the tolerated ones, fit a former number of partitions. */
+/**
+ * Whether the keys are so few that they prove nothing: even if all keys except the tolerated ones fit a former number
+ * of partitions, chance may be the cause.
+ */
 function areFew(keys: readonly MisplacedKey[], partitions: number, tolerated: number): boolean {
   const fitting = keys.length - tolerated;
-  // Another partitioner chooses one of `partitions` at random. There are fewer former numbers than that.
+  // Another partitioner chooses a partition at random. So a key fits one given former number with a probability of 1 /
+  // `partitions`, and there are fewer than `partitions` former numbers.
   return partitions ** (1 - fitting) >= CHANCE;
 }
 

@@ -34,7 +34,10 @@ const TOPIC_REQUEST_TIMEOUT_MS = 10_000;
 const PAUSE_MS = 100;
 /** How long the broker may take to create a topic. */
 const CREATE_TIMEOUT_MS = 5_000;
-/** How long its answer may take. It is longer than `CREATE_TIMEOUT_MS`, so the broker reports its timeout before. */
+/**
+ * How long the answer to CreateTopics may take. Longer than `CREATE_TIMEOUT_MS`: the broker reports its own timeout
+ * first.
+ */
 const CREATE_ANSWER_MS = 10_000;
 /** The resource type of a topic in DescribeConfigs. */
 const TOPIC_RESOURCE = 2;

@@ -73,7 +73,7 @@ function changelogSizeFaults({ companyState: changelog, syncEvents: input }: Fou
   if (changelog.partitions === input.partitions) return [];
   return [
     `changelog ${changelog.topic} has ${changelog.partitions} partitions and input ${input.topic} has ${input.partitions}: ` +
-      `companies would find the state of others. ${WHAT_TO_DO_ABOUT_GROWTH}`,
+      `a company would be judged in a partition that does not have its state. ${WHAT_TO_DO_ABOUT_GROWTH}`,
   ];
 }
 

@@ -17,10 +17,10 @@ type Session = Pick<ProducerSession, 'producerId' | 'producerEpoch'>;
  * broker has failed, the last transaction is the one that could not write to that broker. The coordinator does not
  * report the commit before it, although the markers of that commit may be missing on the failed broker.
  *
- * Another instance may fence in between, and begin transactions of its own. Then the last commit still ends where it
- * ended. But only this process's own next commit shows again that no later transaction was begun in a place. Two things
- * show the other instance: an attempt to fence sets the transaction timeout, of which each process has its own
- * (`ownTimeout`), and each fencing raises the epoch.
+ * Another instance may fence in between, and begin transactions of its own. The end of the last commit stays right. But
+ * then this process does not know whether a later transaction was begun in a log, until it commits to that log itself.
+ * Two things reveal the other instance. An attempt to fence sets the transaction timeout, and each process uses a
+ * timeout of its own (`ownTimeout`). And each fencing raises the epoch.
  */
 export class LastCommit {
   /** For each log, the offset at which the last commit that wrote to it ends. Each commit writes to the changelog. */

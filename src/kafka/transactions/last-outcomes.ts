@@ -19,27 +19,28 @@ interface Known {
  * until the id is fenced. The report still holds after a fencing only if nothing between the report and the fencing can
  * have changed the outcome.
  *
- * Between the report and the fencing, a former owner may still work in the reported epoch. Kafka has no request to
- * fence only if the reported state is unchanged, and the answer to a fencing has only the next epoch. So the rule uses
- * which ends of a transaction keep the epoch:
+ * Between the report and the fencing, a former owner may still work in the reported epoch. Kafka has no request that
+ * fences only if the reported state is unchanged. The answer to a fencing has only the next epoch. So the rule depends
+ * on which ends of a transaction keep the epoch, and which raise it:
  *
  * - A commit keeps it. If the reported outcome is a commit, one more commit changes nothing.
  * - Every abort raises it. An abort comes from the coordinator (because of age), from a fencing, or from a producer
  *   that gives up its own transaction. Such a producer fences itself (`KafkaTransactionalProducer.discard`) instead of
  *   ending the transaction. So if `CompleteCommit` was reported for epoch e, a fencing that gives e + 1 proves that no
  *   transaction was aborted meanwhile.
- * - No producer begins a transaction in an epoch in which one was aborted: a fencing gives that epoch to no producer,
- *   and a producer that has repeated an end is discarded. So a reported `CompleteAbort` stays right.
+ * - After an abort, no producer begins a transaction in the epoch of that abort. A fencing gives that epoch to no
+ *   producer, and a producer that has repeated an end is discarded. So a reported `CompleteAbort` stays right.
  * - A fencing aborts a transaction that is open. The id is described again before the next attempt.
  * - A prepared transaction is decided, in the epoch in which it completes. The coordinator refuses a fencing until it
  *   has completed. That may happen between the description and the fencing: then `Prepare...` is the last reported
  *   state.
  *
- * An `Empty` id was fenced, and no transaction has begun since. Its report has no outcome. So the known outcome must be
- * of the same epoch (it was ours, and its producer is gone), or of the epoch before. In the second case, the fencing
- * between them must be an attempt of ours whose answer was lost. Another instance's fencing looks the same, and its
- * owner may begin and commit at once. The transaction timeout, which a fencing sets, tells them apart: each process
- * uses one of its own (`ownTimeout`).
+ * An `Empty` id was fenced, and no transaction has begun since. Its report has no outcome. The outcome that this
+ * process knows still holds in two cases. In the first case, it is of the same epoch: that epoch was ours, and its
+ * producer is gone. In the second case, it is of the epoch before, and the fencing since then was an attempt of ours
+ * whose answer was lost. A fencing by another instance looks the same, and that instance may begin and commit at once.
+ * The transaction timeout tells the two apart: a fencing sets it, and each process uses a timeout of its own
+ * (`ownTimeout`).
  *
  * Releases before this rule abort by EndTxn, which keeps the epoch. If one of them does so within the milliseconds
  * between report and fencing, its abort is taken for a commit. That matters only if brokers leave that abort open too.
@@ -78,7 +79,7 @@ export class LastOutcomes {
     return known.outcome;
   }
 
-  /** Call it before a transaction of the id is begun: the outcome that is known will not be that of the last one. */
+  /** Call it before a transaction of the id is begun: the known outcome is then not that of the last transaction. */
   forget(transactionalId: string): void {
     this.#known.delete(transactionalId);
   }
@@ -118,7 +119,7 @@ function outcomeOf({ errorCode, state }: DescribedTransaction): TransactionOutco
   return ABORTED.has(state) ? 'abort' : null;
 }
 
-/** The timeout less up to a second, at random: `LastOutcomes` recognises the fencings of this process by it. */
+/** The timeout minus a random part of up to a second. By it, `LastOutcomes` recognises the fencings of this process. */
 export function ownTimeout(timeoutMs: number): number {
   return timeoutMs - randomInt(TIMEOUT_SPREAD_MS);
 }

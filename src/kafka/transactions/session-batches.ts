@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import type { RecordToWrite, TopicPartition } from '../../lib/record.js';
-import type { BatchSizeLimits } from './batch-size-limits.js';
+import type { RecordBatchLimits } from './record-batch-limits.js';
 import type { ProtocolCall } from '../protocol/protocol-call.js';
 import { produce, produceCompressed, type ProduceAnswer } from '../protocol/produce-request.js';
 import { cutBatch, nextSequence } from '../protocol/record-batch-encoder.js';
@@ -23,7 +23,7 @@ export interface SizedRequest {
 export interface SessionBatchesOptions {
   readonly session: ProducerSession;
   readonly clock: Pick<Clock, 'now'>;
-  readonly batchSizeLimits: Pick<BatchSizeLimits, 'of'>;
+  readonly recordBatchLimits: Pick<RecordBatchLimits, 'of'>;
   /** How long a leader may wait for the in-sync replicas. */
   readonly produceTimeoutMs: number;
 }
@@ -45,9 +45,9 @@ export class SessionBatches {
    * into the input because it was compressed must also fit into the dead-letter topic.
    */
   encode(to: TopicPartition, records: readonly RecordToWrite[]): EncodedBatch[] {
-    const { session, clock, batchSizeLimits, produceTimeoutMs: timeoutMs } = this.options;
+    const { session, clock, recordBatchLimits, produceTimeoutMs: timeoutMs } = this.options;
     const { transactionalId, producerId, producerEpoch } = session;
-    const maxBytes = batchSizeLimits.of(to.topic);
+    const maxBytes = recordBatchLimits.of(to.topic);
     const partition = `${to.topic}-${to.partition}`;
     const batches: EncodedBatch[] = [];
     for (let start = 0; start < records.length;) {

@@ -54,7 +54,7 @@ export class SessionConnections {
   mustNotWait({ topic, partition }: TopicPartition): void {
     if (this.throttledMs <= MAX_OPEN_AND_THROTTLED_MS) return;
     throw new BrokerError(
-      `the brokers throttle what is written to ${topic}-${partition} for ${this.throttledMs} ms, because a quota of ` +
+      `the brokers throttle writes to ${topic}-${partition} for ${this.throttledMs} ms, because a quota of ` +
         'the principal or client id of company-sync is exceeded. A transaction must not be open for so long: the next ones will be smaller. ' +
         'To write faster, raise the quota (kafka-configs.sh)',
     );

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.js';
 import type { TransactionOutcome } from '../../pipeline/ports.js';
-import type { BatchSizeLimits } from './batch-size-limits.js';
+import type { RecordBatchLimits } from './record-batch-limits.js';
 import type { LastCommit } from './last-commit.js';
 import type { LeaderDirectory } from '../connection/leader-directory.js';
 import type { SessionConnections } from './session-connections.js';
@@ -30,7 +30,7 @@ export interface SessionParts {
   readonly groupId: string;
   /** host:port */
   readonly groupCoordinator: string;
-  readonly batchSizeLimits: BatchSizeLimits;
+  readonly recordBatchLimits: RecordBatchLimits;
   readonly transactionTimeoutMs: number;
   /** How long a leader may wait for the in-sync replicas. */
   readonly produceTimeoutMs: number;

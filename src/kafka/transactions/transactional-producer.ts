@@ -199,7 +199,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   }
 
   async #sendBatch(to: TopicPartition, { request, count, compressed }: EncodedBatch): Promise<number> {
-    const { batchSizeLimits } = this.#parts;
+    const { recordBatchLimits } = this.#parts;
     const { call, bytes } = await request;
     const answer = await this.#sendToLeader(to, call);
     if (answer.errorCode === NO_ERROR) {
@@ -211,7 +211,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     const refused = refusal(answer.errorCode, call.request.apiName, to);
     if (!isTooLarge(answer.errorCode)) throw refused;
     if (compressed) throw new RecordTooLargeError(to.topic, bytes, { cause: refused });
-    batchSizeLimits.lower(to.topic, bytes);
+    recordBatchLimits.lower(to.topic, bytes);
     const next = count === 1 ? 'it will be compressed' : 'the next batches will be smaller';
     throw new BrokerError(
       `a batch of ${count} records and ${bytes} bytes does not fit ${to.topic}-${to.partition}: ${next}`,

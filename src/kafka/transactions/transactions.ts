@@ -2,7 +2,7 @@
 import type { Clock } from '../../lib/clock.js';
 import { BrokerSettingError } from '../../pipeline/errors.js';
 import type { Transactions } from '../../pipeline/ports.js';
-import { BatchSizeLimits } from './batch-size-limits.js';
+import { RecordBatchLimits } from './record-batch-limits.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION, type KafkaConfig } from '../connection/cluster.js';
 import type { ClusterView } from '../connection/cluster-view.js';
@@ -36,7 +36,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptions): Transactions {
   const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...kafka };
   const { cluster, groupId, clock } = options;
-  const batchSizeLimits = new BatchSizeLimits(BATCH_BYTES, clock);
+  const recordBatchLimits = new RecordBatchLimits(BATCH_BYTES, clock);
   const transactionTimeoutMs = ownTimeout(options.transactionTimeoutMs);
   const outcomes = new LastOutcomes(transactionTimeoutMs);
   const throttles = new Map<string, Throttle>();
@@ -71,7 +71,7 @@ export function kafkaTransactions(kafka: KafkaConfig, options: TransactionsOptio
           coordinator,
           groupId,
           groupCoordinator,
-          batchSizeLimits,
+          recordBatchLimits,
           transactionTimeoutMs,
           produceTimeoutMs: config.requestTimeout,
         });

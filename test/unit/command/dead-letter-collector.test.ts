@@ -86,3 +86,13 @@ test('dead letters of a partition are in the order of their offsets, whichever c
   const places = read.result().deadLetters.map(({ partition, offset }) => `${partition}/${offset}`);
   expect(places).toEqual(['1/3', '1/4', '0/5', '0/6', '0/7']);
 });
+
+test('if dead letters of one record have several timestamps, the lowest counts', () => {
+  const of = (timestamp: number) => {
+    const record = { offset: 1, timestamp, key: null, value: null, headers: NO_HEADERS };
+    return { ...record, ...deadLetterOf(record, { code: 'undecodable', message: '' }, INPUT) };
+  };
+  const read = reading(() => null);
+  read.take([of(900), of(800), of(950)]);
+  expect([...read.result().timestamps]).toEqual([['0/1', 800]]);
+});

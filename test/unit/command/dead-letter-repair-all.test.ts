@@ -1,19 +1,21 @@
 /** `dead-letters repair --all` over more dead letters than memory may hold. */
 import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
-import type { OfRepairAll } from '../../../src/command/dead-letter-reader.js';
 import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { portionsOf } from '../../../src/command/dead-letter-portions.js';
 import { repairAll } from '../../../src/command/dead-letter-repair-all.js';
 import type { Repairs } from '../../../src/command/dead-letter-repair.js';
-import { InputAfterwards } from '../../../src/command/input-afterwards.js';
+import type { LogTimes } from '../../../src/command/later-records.js';
 import { OutputError } from '../../../src/command/print.js';
+import { RepairAllInput, type RepairAllRun } from '../../../src/command/repair-all-input.js';
 import { RepairAttempts, type RecordId } from '../../../src/command/repair-attempts.js';
 import type { RepairSender } from '../../../src/command/repair-sender.js';
 import type { InputEvent, Payload } from '../../../src/domain/events.js';
 import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import type { RecordTo } from '../../../src/kafka/topics/record-sender.js';
 import type { LogRecord } from '../../../src/lib/record.js';
+import type { Logs } from '../../../src/pipeline/ports.js';
 import { type DeadLetter, idOf } from '../../../src/publish/dead-letter.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 const PARTITIONS = 1;
 const KEY = Buffer.from('acme');
@@ -50,6 +52,7 @@ function portions(
   const read: ReadDeadLetters = {
     deadLetters,
     companies: new Map(),
+    timestamps: new Map(),
     mismatched: new Set(),
     attempts: attemptsOf(deadLetters),
     incomplete: null,
@@ -83,7 +86,7 @@ test('dead letters that claim to be failed repairs of one record do not make a p
 
 const REFRESHED = { kind: 'status', datasetId: 'd', status: 'Complete', trigger: 'REFRESH', revision: 1 } as const;
 
-function eventOf({ offset, timestamp, value }: Pick<LogRecord, 'offset' | 'timestamp' | 'value'>): InputEvent | string {
+function eventOf({ offset, timestamp, key, value }: Omit<LogRecord, 'headers'>): InputEvent | string {
   const text = String(value);
   if (text === 'unreadable') return 'undecodable';
   const payload: Payload =
@@ -92,59 +95,95 @@ function eventOf({ offset, timestamp, value }: Pick<LogRecord, 'offset' | 'times
       : text.startsWith('unrevised')
         ? { ...REFRESHED, trigger: 'LINK', revision: null }
         : REFRESHED;
-  return { companyId: 'acme', clientId: 'c', offset, timestamp, repairs: [], payload };
+  return { companyId: String(key), clientId: 'c', offset, timestamp, repairs: [], payload };
 }
 
-/** A topic of dead letters in memory, which counts the dead letters that are kept with their values. */
+/** The repairs that a run sends are in partition 0 of the input, from this offset on. */
+const FIRST_REPAIR = 100_000;
+
+/**
+ * A topic of dead letters in memory, and the input. Counts the dead letters that are kept with their values, and the
+ * records of the input that are read.
+ */
 class CountingDesk {
   readonly sent: { readonly value: string; readonly repairs: readonly string[] }[] = [];
   mostHeld = 0;
+  recordsRead = 0;
+  /** How often the registry does not answer. */
+  outages = 0;
 
-  /** @param input the records that the dead letters name */
+  /**
+   * @param input the records of its partitions
+   * @param maxBytes the memory for what is kept of the input
+   */
   constructor(
     private readonly stored: readonly DeadLetter[],
-    private readonly input: readonly LogRecord[],
+    private readonly input: readonly (readonly LogRecord[])[],
+    private readonly maxBytes: number | undefined,
   ) {}
 
-  readAll(_sinceMs: number | null, wanted: (deadLetter: DeadLetter) => DeadLetter | null): Promise<ReadDeadLetters> {
+  async readAll(
+    _sinceMs: number | null,
+    wanted: (deadLetter: DeadLetter) => DeadLetter | null,
+    afterEach: () => Promise<void> | void = () => undefined,
+  ): Promise<ReadDeadLetters> {
     const kept = new Set<RecordId>();
     const deadLetters = this.stored
       .map(wanted)
       .filter((deadLetter) => deadLetter !== null)
       .filter((deadLetter) => !kept.has(idOf(deadLetter)) && kept.add(idOf(deadLetter)));
     this.mostHeld = Math.max(this.mostHeld, deadLetters.filter(({ value }) => value !== null).length);
-    const companies = new Map(this.stored.map((deadLetter) => [idOf(deadLetter), 'acme']));
-    return Promise.resolve({
+    await afterEach();
+    return {
       deadLetters,
-      companies,
+      companies: new Map(this.stored.map((deadLetter) => [idOf(deadLetter), 'acme'])),
+      timestamps: new Map(this.stored.map((deadLetter) => [idOf(deadLetter), deadLetter.timestamp])),
       mismatched: new Set(),
       attempts: attemptsOf(this.stored),
       incomplete: null,
-    });
+    };
   }
 
   readAgain(deadLetters: readonly DeadLetter[]): Promise<readonly (InputEvent | string)[]> {
+    if (this.outages-- > 0) return Promise.resolve(deadLetters.map(() => 'the registry did not answer'));
     return Promise.resolve(deadLetters.map(eventOf));
   }
 
-  async afterwards(
-    _letters: unknown,
-    badRecords: ReadonlyMap<RecordId, unknown>,
-    watched: ReadonlySet<string>,
-    { originals, repairedNow = new Set() }: OfRepairAll,
-  ): Promise<InputAfterwards> {
-    originals?.take(0, this.input);
+  inputForAll(run: RepairAllRun): Promise<RepairAllInput> {
     const decode = (records: readonly LogRecord[]) => Promise.resolve(records.map(eventOf));
-    const afterwards = new InputAfterwards(badRecords, watched, decode, { repairedNow });
-    const records = this.sent.map(({ value, repairs }, i) => ({
-      offset: 100_000 + i,
+    const ports = { logs: this.#logs(), topic: 'sync-events', partitions: this.input.length, decode };
+    return Promise.resolve(new RepairAllInput(ports, run, this.maxBytes));
+  }
+
+  #logs(): Pick<Logs, 'bounds' | 'reader'> & LogTimes {
+    return {
+      bounds: ({ partition }) => {
+        const end = (this.#recordsOf(partition).at(-1)?.offset ?? -1) + 1;
+        return Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
+      },
+      reader: ({ partition }, from) => {
+        const records = this.#recordsOf(partition).filter(({ offset }) => offset >= from);
+        this.recordsRead += records.length;
+        const nextOffset = (records.at(-1)?.offset ?? -1) + 1;
+        return {
+          next: () => Promise.resolve({ records, nextOffset, endOffset: nextOffset, leaderEpoch: -1 }),
+          close: () => undefined,
+        };
+      },
+      offsetSince: ({ partition }, timeMs) =>
+        Promise.resolve(this.#recordsOf(partition).find(({ timestamp }) => timestamp >= timeMs)?.offset ?? Infinity),
+    };
+  }
+
+  #recordsOf(partition: number): LogRecord[] {
+    const repairs = this.sent.map(({ value, repairs }, i) => ({
+      offset: FIRST_REPAIR + i,
       timestamp: 0,
       key: KEY,
       value: Buffer.from(value),
       headers: repairs.map((id) => ({ key: 'repairs', value: Buffer.from(id) })),
     }));
-    await afterwards.take(0, records);
-    return afterwards;
+    return [...(this.input[partition] ?? []), ...(partition === 0 ? repairs : [])];
   }
 
   send([{ value, headers }]: readonly [RecordTo]): Promise<void> {
@@ -158,7 +197,12 @@ class CountingDesk {
 }
 
 interface Run {
+  /** Partition 0 of the input: by default, the records of the dead letters. */
   readonly input?: readonly LogRecord[];
+  /** The other partitions of the input. */
+  readonly others?: readonly (readonly LogRecord[])[];
+  readonly maxBytes?: number;
+  readonly outages?: number;
   readonly code?: string;
   readonly unverified?: true;
   readonly 'dry-run'?: true;
@@ -170,8 +214,9 @@ async function repaired(
   run: Run = {},
 ): Promise<{ desk: CountingDesk; lines: string[] }> {
   expect(partitionOfKey(KEY, PARTITIONS)).toBe(0);
-  const { input = stored, print, ...typed } = run;
-  const desk = new CountingDesk(stored, input);
+  const { input = stored, others = [], maxBytes, outages = 0, print, ...typed } = run;
+  const desk = new CountingDesk(stored, [input, ...others], maxBytes);
+  desk.outages = outages;
   const lines: string[] = [];
   const at: Partial<Repairs> = {
     desk: desk as unknown as DeadLetterDesk,
@@ -263,8 +308,8 @@ test('a dry run sends nothing, and says what would be sent', async () => {
   const { desk, lines } = await repaired([deadLetterAt(1), deadLetterAt(2)], { 'dry-run': true });
   expect(desk.sent).toEqual([]);
   expect(lines).toEqual([
-    '0/1: would be sent, a repair for company acme (DatasetStatusChanged)',
-    '0/2: would be sent, a repair for company acme (DatasetStatusChanged)',
+    '0/1: would send a repair for company acme (DatasetStatusChanged)',
+    '0/2: would send a repair for company acme (DatasetStatusChanged)',
     '2 of 2 dead letters without a repair would be sent again: nothing was sent',
   ]);
 });
@@ -278,5 +323,81 @@ test('if the output is closed, the command ends after the repair that it has jus
     if (printed.length === 2) throw closed;
   };
   await expect(repaired(stored, { print })).rejects.toBe(closed);
-  expect(printed).toEqual(['0/1: sent, a repair for company acme', '0/2: sent, a repair for company acme']);
+  expect(printed).toEqual(['0/1: sent a repair for company acme', '0/2: sent a repair for company acme']);
+});
+
+describe('the input', () => {
+  const PORTIONS = 3;
+  const OTHER = Buffer.from('other');
+  /** Three portions of dead letters, and then many records of other companies. */
+  const stored = Array.from({ length: 2_500 }, (_, offset) => deadLetterAt(offset));
+  stored[2_400] = { ...deadLetterAt(2_400), value: Buffer.from('unrevised') };
+  const later = Array.from({ length: 20_000 }, (_, i) => ({ ...deadLetterAt(2_500 + i), key: OTHER }));
+  const input: LogRecord[] = [...stored, ...later];
+
+  test('is read once for all portions, and after each portion only its repairs are read', async () => {
+    const { desk, lines } = await repaired(stored, { input });
+    expect(lines.at(-1)).toBe('2500 of 2500 dead letters without a repair were sent again');
+    expect(desk.recordsRead).toBe(input.length + 2_000);
+  });
+
+  test('is read for each portion if its data for all portions takes too much memory', async () => {
+    // Each portion watches its own company. The later statuses of two companies do not fit.
+    const companies = ['acme', 'beta', 'gamma'];
+    const bad = stored.map((deadLetter) => {
+      const company = companies[Math.floor(deadLetter.offset / 1_000)] as string;
+      return { ...deadLetter, key: Buffer.from(company), value: Buffer.from('unrevised') };
+    });
+    const statuses = companies.map((company, i) => ({
+      ...deadLetterAt(2_500 + i),
+      key: Buffer.from(company),
+      value: Buffer.from('unrevised'),
+    }));
+    const all = [...bad, ...statuses, ...later.slice(companies.length)];
+    const refused = (lines: readonly string[]) => lines.filter((line) => line.includes('dataset d has a later status'));
+    const bounded = await repaired(bad, { input: all, maxBytes: 300 });
+    expect(refused(bounded.lines)).toHaveLength(2_500);
+    expect(bounded.desk.recordsRead).toBeGreaterThan(PORTIONS * 20_000);
+    const unbounded = await repaired(bad, { input: all });
+    expect(unbounded.lines).toEqual(bounded.lines);
+    expect(unbounded.desk.recordsRead).toBe(all.length);
+  });
+
+  test('is read for a company that could not be decoded before: its later status is not undone', async () => {
+    const status = { ...deadLetterAt(22_500), value: Buffer.from('unrevised') };
+    const { desk, lines } = await repaired(stored, { input: [...input, status], outages: 1 });
+    expect(lines).toContainEqual(expect.stringContaining('0/2400: not repaired: dataset d has a later status'));
+    expect(desk.sent).toHaveLength(2_499);
+  });
+
+  test('has a later status that was written while an earlier portion was repaired: it is not undone', async () => {
+    const input: LogRecord[] = [...stored];
+    let isWritten = false;
+    const print = () => {
+      if (!isWritten) input.push({ ...deadLetterAt(50_000), value: Buffer.from('unrevised') });
+      isWritten = true;
+    };
+    const { desk, lines } = await repaired(stored, { input, print });
+    expect(lines).toContainEqual(
+      expect.stringContaining('0/2400: not repaired: dataset d has a later status (0/50000)'),
+    );
+    expect(desk.sent).toHaveLength(2_499);
+  });
+});
+
+test('an event in another partition, after the first failure and before the failed repair, is not undone', async () => {
+  const first = { ...deadLetterAt(5), timestamp: 900 };
+  const failed = {
+    ...deadLetterAt(100, ['0/5']),
+    timestamp: 2_000,
+    code: 'key-mismatch',
+    value: Buffer.from('unrevised'),
+  };
+  const between = { ...deadLetterAt(7), timestamp: 1_500, value: Buffer.from('unrevised') };
+  const before = { ...between, timestamp: 800 };
+  const run = (other: LogRecord) => repaired([first, failed], { others: [[other]] });
+  const { desk, lines } = await run(between);
+  expect(lines[0]).toContain('0/100: not repaired: dataset d has a later status (1/7)');
+  expect(desk.sent.map(({ value }) => value)).toEqual(['5']);
+  expect((await run(before)).desk.sent.map(({ value }) => value)).toEqual(['unrevised']);
 });

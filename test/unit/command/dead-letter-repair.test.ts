@@ -38,6 +38,7 @@ function deadLettersOf(...described: readonly string[]): ReadDeadLetters {
     deadLetters,
     attempts,
     companies: new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), String(deadLetter.key)])),
+    timestamps: new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), deadLetter.timestamp])),
     mismatched: new Set(deadLetters.filter(({ code }) => code === 'key-mismatch').map(idOf)),
     incomplete: null,
   };
@@ -113,8 +114,8 @@ test('each company that is released is printed, with the records', async () => {
   await send(at, repairs(read, 9).repair, null);
   expect(sent.map(({ key }) => String(key))).toEqual(['acme', 'held']);
   expect(lines).toEqual([
-    '0/9: sent, a repair for company acme, and in place of 0/5, 0/6',
-    '0/9: released company held from 0/5, 0/6, which had its key',
+    '0/9: sent a repair for company acme, which also replaces 0/5, 0/6',
+    '0/9: released company held: 0/5, 0/6 had its key, but belong to another company',
   ]);
 });
 
@@ -224,7 +225,7 @@ describe('repair of one dead letter', () => {
   test('a dry run sends nothing, and says what would be sent', async () => {
     const dry = await repaired('deleted', 'same', { 'dry-run': true, yes: true });
     expect(dry).toMatchObject({ exitCode: 0, sent: 0, questions: [] });
-    expect(dry.lines).toContain('0/5: would be sent, a repair for company acme (CompanyDeleted)');
+    expect(dry.lines).toContain('0/5: would send a repair for company acme (CompanyDeleted)');
     expect(dry.lines).toContain('"acme"');
     expect(await repaired('manifest', 'same', { 'dry-run': true })).toMatchObject({ exitCode: 0, sent: 0 });
   });

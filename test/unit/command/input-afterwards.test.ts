@@ -24,12 +24,13 @@ function record(offset: number, more: Partial<LogRecord> = {}): LogRecord {
 const repairs = (id: string) => ({ headers: [{ key: 'repairs', value: Buffer.from(id) }] });
 
 /**
- * The value of a status record is its dataset, with an exclamation mark before it for a REFRESH. The value of a
+ * The value of a status record is its dataset, with an exclamation mark before it for a REFRESH, and with `#<revision>`
+ * after it if it has one. The value of a
  * manifest is `<link>/<connection>:<dataset>,<dataset>`, and that of an unlink is `unlink <connection>`.
  */
 function decode(records: readonly LogRecord[]): Promise<(InputEvent | string)[]> {
   const events = records.map(({ offset, timestamp, key, value }): InputEvent => {
-    const [, refresh, datasetId = ''] = /^(!?)(.*)$/.exec(String(value)) ?? [];
+    const [, refresh, datasetId = '', revision] = /^(!?)(.*?)(?:#(\d+))?$/.exec(String(value)) ?? [];
     const [, linkId, connectionId, datasets] = /^(.*)\/(.*):(.*)$/.exec(String(value)) ?? [];
     const [, unlinked] = /^unlink (.*)$/.exec(String(value)) ?? [];
     const payload: Payload =
@@ -37,7 +38,10 @@ function decode(records: readonly LogRecord[]): Promise<(InputEvent | string)[]>
         ? { kind: 'unlinked', connectionId: unlinked }
         : linkId !== undefined && connectionId !== undefined && datasets !== undefined
           ? manifest(linkId, connectionId, ...datasets.split(','))
-          : status(datasetId, { trigger: refresh === '!' ? 'REFRESH' : 'LINK' });
+          : status(datasetId, {
+              trigger: refresh === '!' ? 'REFRESH' : 'LINK',
+              revision: revision === undefined ? null : Number(revision),
+            });
     return { ...eventOf(payload), companyId: String(key), offset, timestamp };
   });
   return Promise.resolve(events);
@@ -89,9 +93,15 @@ test.each([
   else expect(refusal).toContain(`dataset invoices has a later status (${later})`);
 });
 
-test('a status with a revision undoes nothing', async () => {
-  const afterwards = await after(1, record(11));
-  expect(afterwards.refusalOf(eventOf(status('invoices', { revision: 1 })), LETTER)).toBeNull();
+test('a status with a revision undoes a later one only if that has no revision', async () => {
+  const numbered = eventOf(status('invoices', { revision: 1 }));
+  const refusal = (await after(1, record(11))).refusalOf(numbered, LETTER);
+  expect(refusal).toContain(
+    'has a later status (1/11), and this status would replace it, because the later status has',
+  );
+  const later = await after(1, record(11, { value: Buffer.from('invoices#2') }));
+  expect(later.refusalOf(numbered, LETTER)).toBeNull();
+  expect(later.refusalOf(eventOf(status('invoices')), LETTER)).toContain('because this status has no revision');
 });
 
 test('a repair that this command has sent itself is not a later status, and still counts as a repair', async () => {

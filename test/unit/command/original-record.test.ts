@@ -16,7 +16,15 @@ const RECORD: LogRecord = {
   headers: [header('repairs', '0/1'), header('repairs', '0/2')],
 };
 
+/** Compares with a record that was read before the dead letter. */
+function asReadBefore(deadLetter: LogRecord, record: LogRecord) {
+  const originals = new Originals(new Set(['0/5']));
+  originals.take(0, [record]);
+  return originals.of({ ...deadLetter, partition: 0 } as unknown as DeadLetter);
+}
+
 test.each<[string, Partial<LogRecord>]>([
+  ['a byte of the value at the end of the key', { key: Buffer.from('acmev'), value: Buffer.alloc(0) }],
   ['another key', { key: Buffer.from('victim') }],
   ['no key', { key: null }],
   ['another value', { value: Buffer.from('w') }],
@@ -27,19 +35,25 @@ test.each<[string, Partial<LogRecord>]>([
   ['another repair', { headers: [header('repairs', '0/1'), header('repairs', '0/7')] }],
 ])('a dead letter with %s is not a copy', (_what, changed) => {
   expect(originalOf({ ...RECORD, ...changed }, RECORD)).toBe('differs');
+  expect(asReadBefore({ ...RECORD, ...changed }, RECORD)).toBe('differs');
 });
 
 test('a dead letter with the same bytes is a copy; headers that change no company do not matter', () => {
-  expect(originalOf({ ...RECORD, headers: [header('traceparent', 'x'), ...RECORD.headers] }, RECORD)).toBe('same');
+  const traced = { ...RECORD, headers: [header('traceparent', 'x'), ...RECORD.headers] };
+  expect([originalOf(traced, RECORD), asReadBefore(traced, RECORD)]).toEqual(['same', 'same']);
   expect(originalOf({ key: null, value: null, headers: [] }, { key: null, value: null, headers: [] })).toBe('same');
   expect(originalOf(RECORD, null)).toBe('gone');
 });
 
 test('a record that was not read is gone', () => {
   const of = (partition: number, offset: number) => ({ ...RECORD, partition, offset }) as unknown as DeadLetter;
-  const originals = new Originals([of(0, 5), of(0, 6), of(1, 5)]);
+  const originals = new Originals(new Set(['0/5', '0/6', '1/5']));
   originals.take(0, [RECORD, { ...RECORD, offset: 6, value: null }]);
-  expect(['0/5', '0/6', '1/5'].map((id) => originals.of(id))).toEqual(['same', 'differs', 'gone']);
+  expect([of(0, 5), of(0, 6), of(1, 5)].map((deadLetter) => originals.of(deadLetter))).toEqual([
+    'same',
+    'differs',
+    'gone',
+  ]);
 });
 
 describe('the record at an offset', () => {

@@ -1,7 +1,7 @@
 /** Views of the whole deployment: each instance speaks for the partitions that the group has given to it. */
 import { Deployment } from '../../../src/ops/deployment.js';
 import type { InstanceClient } from '../../../src/ops/instance-client.js';
-import { NO_FIGURES, type PartitionView } from '../../../src/ops/partition-figures.js';
+import { NO_FIGURES, type ListedPartition } from '../../../src/ops/partition-figures.js';
 import type { ListedCompany, PendingLists } from '../../../src/ops/pending-lists.js';
 
 const LIAR = 'http://liar:8080';
@@ -11,7 +11,7 @@ const OWNERS = [
   { partition: 1, memberId: 'honest', httpAddress: HONEST },
 ];
 
-const view = (partition: number, reason: string): PartitionView => {
+const view = (partition: number, reason: string): ListedPartition => {
   return { partition, state: 'running', reason, ...NO_FIGURES };
 };
 

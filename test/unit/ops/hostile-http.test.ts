@@ -205,6 +205,16 @@ describe('with a token', () => {
       expect(await status(refused)).toBe(401);
   });
 
+  test('a member whose clock is wrong learns that, and does not count as one that guesses tokens', async () => {
+    const asked = { method: 'GET', address: server.advertisedAddress, target: '/partitions' };
+    const late = new MemberProofs([TOKEN], { now: () => nowMs - 60_000 });
+    for (let i = 0; i <= MAX_WRONG_TOKENS; i++) {
+      const answer = await ask('/partitions', { headers: { authorization: late.of(asked) ?? '' } });
+      expect([answer.status, answer.body]).toEqual([401, expect.stringContaining('set the clocks of both machines')]);
+    }
+    expect((await ask('/partitions', { headers: bearer(TOKEN) })).status).toBe(200);
+  });
+
   test('requests without a token are refused, and do not count as wrong tokens', async () => {
     for (let i = 0; i <= MAX_WRONG_TOKENS; i++) expect((await ask('/partitions')).status).toBe(401);
     expect((await ask('/partitions')).headers['www-authenticate']).toBe(`Bearer, ${MEMBER_SCHEME}`);

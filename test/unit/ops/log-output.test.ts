@@ -1,6 +1,6 @@
 /** The log stops nothing, whoever reads it and wherever it goes. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -102,6 +102,28 @@ test('a full disk drops lines, and stops nothing', () => {
   } finally {
     closeSync(full);
   }
+});
+
+test('a line that a full disk cut short is not glued to the next one', async () => {
+  const file = join(folder, 'file');
+  const { O_RDWR, O_NONBLOCK } = constants;
+  const target = openSync(join(folder, 'log'), O_RDWR | O_NONBLOCK);
+  const reopen = (path: string) => {
+    closeSync(target);
+    expect(openSync(path, 'a')).toBe(target); // Linux gives the lowest free number.
+  };
+  const output = outputTo(target);
+  for (let n = 0; n < 50; n++) output.write(lineOf(n));
+  output.flush(); // The pipe takes 64 KiB, which ends within a line.
+  expect(read().endsWith('\n')).toBe(false);
+  reopen('/dev/full');
+  output.flush();
+  reopen(file);
+  output.write('next\n');
+  output.flush();
+  expect(readFileSync(file, 'utf8')).toBe('\nnext\n');
+  closeSync(target);
+  await nextTurn();
 });
 
 test('the end of the process waits for a slow reader, but for a limited time', () => {

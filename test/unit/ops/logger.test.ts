@@ -69,6 +69,16 @@ test('many different lines about choices of clients do not use up the log lines 
   expect(lines.slice(COMPANY_LINES_A_MINUTE).map(({ msg }) => msg)).toEqual(['failed', 'failed']);
 });
 
+test('bad records of no company, and warnings of any number of causes, do not use up the log lines of errors', () => {
+  const words = (n: number) => String(n).replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] as string);
+  for (let offset = 0; offset < 10 * MAX_CAUSES; offset++)
+    logger.warn({ partition: 0, offset }, `record copied to the dead-letter topic: ${words(offset)}`);
+  expect(lines).toHaveLength(COMPANY_LINES_A_MINUTE);
+  for (let i = 0; i < 10 * MAX_CAUSES; i++) logger.warn(`another warning ${words(i)}`);
+  logger.error({ err: new Error('the disk is full') }, 'failed');
+  expect(lines.at(-1)?.msg).toBe('failed');
+});
+
 test('lines about companies are limited for each kind, and lines below a warning are not limited', () => {
   for (let i = 0; i < 1_000; i++) {
     logger.warn({ companyId: `c${i}` }, `record copied to the dead-letter topic: offset ${i}`);

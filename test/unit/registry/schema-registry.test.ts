@@ -69,6 +69,14 @@ test('the text of the registry is cut to the length of a message', async () => {
   expect((error as Error).message.length).toBeLessThan(3_000);
 });
 
+test('a secret that a registry repeats is hidden, however its JSON is escaped', async () => {
+  const registry = await registryThat(({ headers }, response) =>
+    response.writeHead(401).end(`{"message":"refused ${(headers.authorization ?? '').replaceAll('Z', '\\u005a')}"}`),
+  );
+  const refused = registry.schemaById(1);
+  await expect(refused).rejects.toThrow('refused Basic ***');
+});
+
 test('a schema that is nested too deeply is unusable, and so is an answer of such depth', async () => {
   const types = 100_000;
   const schema = `${'{"type":"array","items":'.repeat(types)}"null"${'}'.repeat(types)}`;

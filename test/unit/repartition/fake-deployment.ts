@@ -28,8 +28,16 @@ export class FakeDeployment {
   /** Where each input partition ends. All start at 0. */
   readonly input: number[];
   readonly changelog: Written[][];
+  /** The keys of records that were written to input partitions, by their offsets. */
+  readonly #written = new Map<number, Map<number, Buffer | null>>();
   readonly offsets = new Map<number, Omit<CommittedOffset, 'leaderEpoch'>>();
   members: string[] = [];
+  /** The records of the input that were read, as `partition/offset`. */
+  inputRead: string[] = [];
+  /** Input partitions that end with an open transaction of this many records. */
+  readonly openInput = new Map<number, number>();
+  /** Where input partitions begin, if not at 0. */
+  readonly inputStarts = new Map<number, number>();
   said: string[] = [];
   /** Called before each call that changes something, with its name. It may throw. */
   beforeCall: (name: string) => void = () => undefined;
@@ -58,6 +66,17 @@ export class FakeDeployment {
     });
   }
 
+  /** Writes one record for each key to an input partition. */
+  write(partition: number, ...keys: readonly (string | null)[]): void {
+    const written = this.#written.get(partition) ?? new Map<number, Buffer | null>();
+    this.#written.set(partition, written);
+    for (const key of keys) {
+      const offset = this.input[partition] ?? 0;
+      written.set(offset, key === null ? null : Buffer.from(key));
+      this.input[partition] = offset + 1;
+    }
+  }
+
   /** As if an instance consumed the whole input partition. */
   consume(partition: number): void {
     const offset = this.input[partition] ?? 0;
@@ -71,7 +90,7 @@ export class FakeDeployment {
     this.#calls = 0;
     this.#isDead = false;
     this.said = [];
-    const error = await repartition(this.#ports(), wanted).then(
+    const error = await repartition(this.ports(), wanted).then(
       () => null,
       (reason: unknown) => reason as Error,
     );
@@ -140,12 +159,13 @@ export class FakeDeployment {
     if (this.#isDead) throw new KilledError('killed');
   }
 
-  #ports(): RepartitionPorts {
+  ports(): RepartitionPorts {
     const bounds: Logs['bounds'] = ({ topic, partition }) => {
       const isChangelog = topic === 'changelog';
       const highWatermark = (isChangelog ? this.changelog[partition]?.length : this.input[partition]) ?? 0;
-      const end = isChangelog ? this.#stableEnd(partition) : highWatermark;
-      return Promise.resolve({ start: 0, end, highWatermark, ...SEEN_BY_MOST });
+      const end = isChangelog ? this.#stableEnd(partition) : highWatermark - (this.openInput.get(partition) ?? 0);
+      const start = isChangelog ? 0 : (this.inputStarts.get(partition) ?? 0);
+      return Promise.resolve({ start, end, highWatermark, ...SEEN_BY_MOST });
     };
     return {
       applicationId: 'app',
@@ -174,7 +194,8 @@ export class FakeDeployment {
         },
         pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
         endOfEpoch: () => Promise.resolve(null),
-        reader: ({ partition }, from) => this.#reader(partition, from),
+        reader: ({ topic, partition }, from) =>
+          topic === 'changelog' ? this.#reader(partition, from) : this.#inputReader(partition, from),
       },
       admin: {
         countPartitions: (topic) => Promise.resolve((topic === 'input' ? this.input : this.changelog).length),
@@ -208,6 +229,23 @@ export class FakeDeployment {
       .map(({ key, value }, i) => ({ key, value, offset: from + i, timestamp: 0, headers: [] }));
     return {
       next: () => Promise.resolve({ records, nextOffset: end, endOffset: end, leaderEpoch: -1 }),
+      close: () => undefined,
+    };
+  }
+
+  /** One record for each read. */
+  #inputReader(partition: number, from: number): LogReader {
+    const end = this.input[partition] ?? 0;
+    let position = from;
+    return {
+      next: () => {
+        const offset = position++;
+        const key = this.#written.get(partition)?.get(offset);
+        const record = { offset, timestamp: 0, value: null, headers: [] };
+        if (key !== undefined) this.inputRead.push(`${partition}/${offset}`);
+        const records = key === undefined ? [] : [{ ...record, key }];
+        return Promise.resolve({ records, nextOffset: position, endOffset: end, leaderEpoch: -1 });
+      },
       close: () => undefined,
     };
   }

@@ -2,6 +2,7 @@
 import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
 import { RepartitionRefusedError } from '../../../src/repartition/before-fencing.js';
+import { mustStay } from '../../../src/repartition/unread-records.js';
 import { FakeDeployment, KilledError } from './fake-deployment.js';
 
 const IDS = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -12,6 +13,12 @@ const homesAmong = (count: number) =>
   Array.from({ length: count }, (_, partition) =>
     IDS.filter((id) => partitionOfKey(Buffer.from(id), count) === partition),
   );
+/** A company whose key leads to these partitions, by the old and by the new number. */
+function companyOf(from: number, to: number): string {
+  const ids = Array.from({ length: 100 }, (_, i) => `company-${i}`);
+  const home = (id: string, count: number) => partitionOfKey(Buffer.from(id), count);
+  return ids.find((id) => home(id, FROM) === from && home(id, TO) === to) ?? '';
+}
 const consumedAll = () => new FakeDeployment(homesAmong(FROM));
 
 function expectMoved(deployment: FakeDeployment, to = TO): void {
@@ -86,28 +93,132 @@ describe('records that are written after everything was consumed', () => {
     expectAsBefore(deployment);
   });
 
-  test.each(['grow input', 'grow changelog', 'commit'])(
-    'after `%s`: every run is refused, and the partitions stay stopped',
-    async (when) => {
+  describe('after the input has grown', () => {
+    /** A company whose key leads to partition 1 by both numbers of partitions, and one that moves from there. */
+    const [stays, moves] = [companyOf(1, 1), companyOf(1, TO - 1)];
+    const growsAndFails = (name: string) => {
+      if (name === 'grow input') throw new Error('the answer is lost');
+    };
+    /** Interrupted after the input has grown. */
+    const interrupted = async () => {
       const deployment = consumedAll();
-      deployment.afterCall = (name) => {
-        if (name === when) deployment.input[1] = 6;
-      };
-      for (let run = 1; run <= 3; run++)
-        await expectRefused(deployment.run(TO), 'input/1 was consumed up to 5 and ends at 6', 'you must begin again');
-      expect(deployment.isMarked()).toBe(true);
-    },
-  );
+      deployment.afterCall = growsAndFails;
+      expect(await deployment.run(TO)).not.toBeNull();
+      deployment.afterCall = () => undefined;
+      return deployment;
+    };
+    test('the next run continues if their keys lead to the partitions that they are in', async () => {
+      const deployment = await interrupted();
+      deployment.write(1, stays, null, '', stays);
+      deployment.write(0, companyOf(1, 0));
+      deployment.write(TO - 1, moves);
+      expect(await deployment.run(TO)).toBeNull();
+      expectMoved(deployment);
+      // They are consumed when the partitions run again.
+      expect(deployment.positions()).toEqual([5, 5, 0]);
+      expect(deployment.said).toContain('the records of input/1 from offset 5 to 8 stay: their keys lead there');
+    });
 
-  test('a run that finds them after an interruption moves nothing more', async () => {
-    const deployment = consumedAll();
-    deployment.afterCall = failsToGrow; // It has grown, and the answer is lost.
-    expect(await deployment.run(TO)).not.toBeNull();
-    deployment.afterCall = () => undefined;
-    deployment.input[0] = 7;
-    await expectRefused(deployment.run(TO), 'ends at 7', 'you must begin again');
-    expect(deployment.changelog).toHaveLength(FROM);
-    expect(deployment.isMarked()).toBe(true);
+    test.each<[string, readonly string[], number]>([
+      ['the first', [moves, stays], 5],
+      ['a later one', [stays, moves, stays], 6],
+    ])('every run is refused if a key leads elsewhere: %s', async (_which, keys, offset) => {
+      const deployment = await interrupted();
+      deployment.write(1, ...keys);
+      deployment.inputRead = [];
+      for (let run = 1; run <= 3; run++)
+        await expectRefused(
+          deployment.run(TO),
+          `input/1 has a record at offset ${offset}`,
+          `partition ${TO - 1} of ${TO}`,
+          'you must begin again',
+        );
+      // Nothing was moved, and nothing was read beyond that record.
+      expect(deployment.changelog).toHaveLength(FROM);
+      expect(deployment.isMarked()).toBe(true);
+      expect(deployment.inputRead).not.toContain(`1/${offset + 1}`);
+    });
+
+    test('a record of a new partition must belong there too, because the input may have grown twice', async () => {
+      const deployment = await interrupted();
+      deployment.write(TO - 1, stays);
+      await expectRefused(deployment.run(TO), 'input/2 has a record at offset 0', 'you must begin again');
+    });
+
+    test('while a transaction is open, its keys are unknown: it continues when the transaction has ended', async () => {
+      const deployment = await interrupted();
+      deployment.write(1, stays, stays);
+      deployment.openInput.set(1, 1);
+      await expectRefused(deployment.run(TO), 'input/1 has a transaction open from offset 6', 'has ended');
+      deployment.openInput.clear();
+      expect(await deployment.run(TO)).toBeNull();
+      expectMoved(deployment);
+    });
+
+    test.each([
+      ['were deleted', 6, 5],
+      ['were lost at the end of the log', 0, -1],
+    ])('it is refused if records %s', async (_how, start, more) => {
+      const deployment = await interrupted();
+      deployment.input[1] = 5 + more;
+      deployment.inputStarts.set(1, start);
+      await expectRefused(deployment.run(TO), `input/1 was consumed up to 5`, 'are lost', 'you must begin again');
+    });
+
+    test.each([
+      ['more records', { records: 2, bytes: 100 }],
+      ['more bytes', { records: 100, bytes: 2 * Buffer.byteLength(companyOf(1, 1)) }],
+    ])('a check reads no %s than its limit', async (_what, limits) => {
+      const deployment = await interrupted();
+      deployment.write(1, stays, stays, stays);
+      deployment.inputRead = [];
+      const check = mustStay(deployment.ports(), { to: TO }, [5, 5], limits);
+      await expectRefused(
+        check.then(
+          () => null,
+          (error: unknown) => error as Error,
+        ),
+        `more than ${limits.records} records or ${limits.bytes} bytes of input`,
+        'it stopped at input/1, offset 7',
+        'you must begin again',
+      );
+    });
+
+    test.each(['grow input', 'grow changelog', 'commit'])(
+      'a run during which they are written, after `%s`, is refused: the next one continues',
+      async (when) => {
+        const deployment = consumedAll();
+        let isWritten = false;
+        deployment.afterCall = (name) => {
+          if (name === when && !isWritten) deployment.write(1, stays);
+          isWritten ||= name === when;
+        };
+        await expectRefused(
+          deployment.run(TO),
+          'input/1 ended at 5 in this run, and ends at 6 now',
+          'Stop all writers',
+        );
+        expect(deployment.isMarked()).toBe(true);
+        expect(await deployment.run(TO)).toBeNull();
+        expectMoved(deployment);
+        expect(deployment.positions()).toEqual([5, 5, 0]);
+      },
+    );
+
+    test.each(['grow input', 'grow changelog', 'commit'])(
+      'after `%s`, one whose key leads elsewhere: every run is refused, and the partitions stay stopped',
+      async (when) => {
+        const deployment = consumedAll();
+        let isWritten = false;
+        deployment.afterCall = (name) => {
+          if (name === when && !isWritten) deployment.write(1, moves);
+          isWritten ||= name === when;
+        };
+        for (let run = 1; run <= 3; run++)
+          await expectRefused(deployment.run(TO), 'input/1 has a record at offset 5', 'you must begin again');
+        expect(deployment.isMarked()).toBe(true);
+      },
+    );
   });
 });
 

@@ -2,7 +2,8 @@ import type { TopicPartition } from '../../../src/lib/record.js';
 import type { OpenFrom, TransactionOutcome } from '../../../src/pipeline/ports.js';
 import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
 import { RepartitionRefusedError } from '../../../src/repartition/before-fencing.js';
-import { endOpenMoves, untilEnded, type MovingPorts } from '../../../src/repartition/open-moves.js';
+import { endOpenMoves, untilEnded } from '../../../src/repartition/open-moves.js';
+import type { MovingPorts } from '../../../src/repartition/ports.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 
 interface Found {

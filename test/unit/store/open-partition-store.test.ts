@@ -54,7 +54,7 @@ test.each<[string, Options, RegExp]>([
   ['of another application', { identity: { ...identity, applicationId: 'other' } }, /applicationId/],
   ['of another topic', { identity: { ...identity, topic: 'other' } }, /topic/],
   ['of another partition', { identity: { ...identity, partition: 4 } }, /partition/],
-  ['beyond the end of the changelog', { changelogEnd: 49 }, /up to 50, which ends at 49/],
+  ['beyond the end of the changelog', { changelogEnd: 49 }, /up to 50, but the changelog ends at 49/],
   ['away for too long', { now: HOUR_MS + 1 }, /last at the changelog's end at 1970-01-01T00:00:00.000Z/],
 ])('a store %s is set aside, and an empty one begun', async (_, options, why) => {
   await leaveStore();
@@ -123,7 +123,7 @@ test('a folder without an identity, or with an invalid one, is set aside', async
   await overwrite('Mposition', Buffer.of(1));
   expect((await opened()).setAside).toEqual([expect.stringContaining('cut short')]);
   await overwrite('Mposition', null);
-  expect((await opened()).setAside).toEqual([expect.stringContaining('up to which changelog offset')]);
+  expect((await opened()).setAside).toEqual([expect.stringContaining('up to which offset it has followed the changelog')]);
 });
 
 test.each(['Midentity', 'Mposition', 'Mundo'])(

@@ -1,5 +1,5 @@
 import Encoder from 'kafkajs/src/protocol/encoder.js';
-import { BatchSizeLimits } from '../../../../src/kafka/transactions/batch-size-limits.js';
+import { RecordBatchLimits } from '../../../../src/kafka/transactions/record-batch-limits.js';
 import type { ConnectedBroker, ProtocolCall } from '../../../../src/kafka/protocol/protocol-call.js';
 import { LastCommit } from '../../../../src/kafka/transactions/last-commit.js';
 import { ERROR_CODES } from '../../../../src/kafka/protocol/protocol-errors.js';
@@ -106,7 +106,7 @@ function fencedProducer(
     coordinator: 'broker:9092',
     groupId: 'group',
     groupCoordinator: 'broker:9092',
-    batchSizeLimits: new BatchSizeLimits(900_000, { now: () => 0 }),
+    recordBatchLimits: new RecordBatchLimits(900_000, { now: () => 0 }),
     produceTimeoutMs: 30_000,
     transactionTimeoutMs: 20_000,
   });

@@ -25,7 +25,7 @@ interface Lowered {
  * the topic still does not accept more, the next refusal halves it again: that costs at most one take-over in 10
  * minutes.
  */
-export class BatchSizeLimits {
+export class RecordBatchLimits {
   readonly #lowered = new Map<string, Lowered>();
 
   constructor(

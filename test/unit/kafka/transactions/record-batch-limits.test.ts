@@ -1,12 +1,12 @@
-import { BatchSizeLimits } from '../../../../src/kafka/transactions/batch-size-limits.js';
+import { RecordBatchLimits } from '../../../../src/kafka/transactions/record-batch-limits.js';
 
 const USUAL = 900_000;
 const MINUTE_MS = 60_000;
 let now: number;
-let limits: BatchSizeLimits;
+let limits: RecordBatchLimits;
 beforeEach(() => {
   now = 1_000_000;
-  limits = new BatchSizeLimits(USUAL, { now: () => now });
+  limits = new RecordBatchLimits(USUAL, { now: () => now });
 });
 
 /** The results of batches of the allowed size, one a minute, on a topic that accepts `fits` bytes. */

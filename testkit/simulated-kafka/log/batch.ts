@@ -1,0 +1,124 @@
+/** A record batch as a log stores it, and the batches that the brokers write themselves. */
+import { crc32c } from '@node-rs/crc32';
+import { cutBatch, encodeBatch } from '../../../src/kafka/protocol/record-batch-encoder.js';
+
+const LENGTH_AT = 8;
+const LEADER_EPOCH_AT = 12;
+const MAGIC_AT = 16;
+const CRC_AT = 17;
+const ATTRIBUTES_AT = 21;
+const LAST_OFFSET_DELTA_AT = 23;
+const MAX_TIMESTAMP_AT = 35;
+const PRODUCER_ID_AT = 43;
+const PRODUCER_EPOCH_AT = 51;
+const BASE_SEQUENCE_AT = 53;
+const COUNT_AT = 57;
+const HEADER_BYTES = 61;
+const LENGTH_COUNTS_FROM = 12;
+const MAGIC = 2;
+const TRANSACTIONAL = 0x10;
+const CONTROL = 0x20;
+const NO_PRODUCER_ID = -1n;
+const NO_PRODUCER_EPOCH = -1;
+const NO_SEQUENCE = -1;
+
+/** The fields of a batch that do not depend on its place in a log. */
+export interface Batch {
+  readonly bytes: Buffer;
+  readonly lastOffsetDelta: number;
+  readonly count: number;
+  readonly maxTimestamp: number;
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly baseSequence: number;
+  readonly isTransactional: boolean;
+  /** Set for a transaction marker. */
+  readonly marker: Marker | null;
+  /** What a broker wrote to an internal topic. */
+  readonly payload?: unknown;
+}
+
+export interface Marker {
+  readonly isCommit: boolean;
+  readonly coordinatorEpoch: number;
+}
+
+export interface StoredBatch extends Batch {
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+  readonly leaderEpoch: number;
+}
+
+export interface BatchProducer {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+}
+
+/** The batches of a Produce request; null if the bytes are damaged. */
+export function parseBatches(records: Buffer): Batch[] | null {
+  const batches: Batch[] = [];
+  for (let at = 0; at < records.length;) {
+    if (records.length - at < HEADER_BYTES) return null;
+    const end = at + LENGTH_COUNTS_FROM + records.readInt32BE(at + LENGTH_AT);
+    if (end > records.length || end < at + HEADER_BYTES) return null;
+    const bytes = records.subarray(at, end);
+    if (bytes[MAGIC_AT] !== MAGIC || crc32c(bytes.subarray(ATTRIBUTES_AT)) !== bytes.readUInt32BE(CRC_AT)) return null;
+    batches.push(parse(bytes, null));
+    at = end;
+  }
+  return batches;
+}
+
+function parse(bytes: Buffer, marker: Marker | null): Batch {
+  return {
+    bytes,
+    lastOffsetDelta: bytes.readInt32BE(LAST_OFFSET_DELTA_AT),
+    count: bytes.readInt32BE(COUNT_AT),
+    maxTimestamp: Number(bytes.readBigInt64BE(MAX_TIMESTAMP_AT)),
+    producerId: bytes.readBigInt64BE(PRODUCER_ID_AT),
+    producerEpoch: bytes.readInt16BE(PRODUCER_EPOCH_AT),
+    baseSequence: bytes.readInt32BE(BASE_SEQUENCE_AT),
+    isTransactional: (bytes.readInt16BE(ATTRIBUTES_AT) & TRANSACTIONAL) !== 0,
+    marker,
+  };
+}
+
+/** The batch at its place in a log. The checksum does not cover the fields that change. */
+export function placed(batch: Batch, baseOffset: number, leaderEpoch: number): StoredBatch {
+  const bytes = Buffer.from(batch.bytes);
+  bytes.writeBigInt64BE(BigInt(baseOffset));
+  bytes.writeInt32BE(leaderEpoch, LEADER_EPOCH_AT);
+  return { ...batch, bytes, baseOffset, lastOffset: baseOffset + batch.lastOffsetDelta, leaderEpoch };
+}
+
+/** A record of an internal topic. With a producer, it belongs to that producer's transaction. */
+export function stateBatch(payload: unknown, timestamp: number, producer: BatchProducer | null): Batch {
+  const value = Buffer.from(JSON.stringify(payload));
+  const bytes = singleRecord(null, value, timestamp, producer, producer === null ? 0 : TRANSACTIONAL);
+  return { ...parse(bytes, null), payload };
+}
+
+export function markerBatch(marker: Marker, producer: BatchProducer, timestamp: number): Batch {
+  const key = Buffer.alloc(4);
+  key.writeInt16BE(marker.isCommit ? 1 : 0, 2);
+  const value = Buffer.alloc(6);
+  value.writeInt32BE(marker.coordinatorEpoch, 2);
+  return parse(singleRecord(key, value, timestamp, producer, TRANSACTIONAL | CONTROL), marker);
+}
+
+function singleRecord(
+  key: Buffer | null,
+  value: Buffer,
+  timestamp: number,
+  producer: BatchProducer | null,
+  attributes: number,
+): Buffer {
+  const records = [{ key, value, headers: [] }];
+  const cut = cutBatch(records, 0, Infinity, 1);
+  const { producerId, producerEpoch } = producer ?? { producerId: NO_PRODUCER_ID, producerEpoch: NO_PRODUCER_EPOCH };
+  const bytes = Buffer.alloc(cut.bytes);
+  encodeBatch(bytes, 0, records, 0, cut, { producerId, producerEpoch, firstSequence: NO_SEQUENCE, timestamp });
+  bytes.writeInt16BE(attributes, ATTRIBUTES_AT);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(ATTRIBUTES_AT)), CRC_AT);
+  return bytes;
+}
