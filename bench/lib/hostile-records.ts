@@ -65,6 +65,7 @@ export const SHORT_SCALE: HostileScale = {
 };
 
 const MAX_DATASETS = 10_000;
+const COLLIDING_IDS = 2_000;
 const MAX_LINKS = 10_000;
 /** Ten times the limit. Compressed, the record takes less than 0.3 MB. */
 const REPAIRS = 100_000;
@@ -135,6 +136,10 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
     ),
     manifests('many-datasets', { kind: 'dead-letters', codes: ['too-many-datasets'] }, (id) =>
       link(id, 'link', datasets(MAX_DATASETS + 1, 8)),
+    ),
+    // V8 hashes a text of more than 16,383 characters by its length alone. Compressed, the record takes 0.1 MB.
+    manifests('colliding-ids', { kind: 'dead-letters', codes: ['too-many-datasets'] }, (id) =>
+      link(id, 'link', [...datasets(COLLIDING_IDS, 16_400), ...datasets(MAX_DATASETS - COLLIDING_IDS + 1, 1)]),
     ),
     bytes('huge-count', ['undecodable'], (id) => framedArray(id, long(2n ** 45n))),
     bytes('huge-text', ['undecodable'], () => framed(schemaId, long(2n ** 62n))),

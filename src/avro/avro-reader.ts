@@ -11,6 +11,17 @@ import { Resolver } from './resolution.js';
 import { SchemaError, type AvroType } from './schema.js';
 import { reasonOf } from '../lib/reason-of.js';
 
+/** A registered schema, parsed once for any number of readers. */
+export class WriterSchema {
+  /** The type; or why no value can be read with the schema. */
+  readonly parsed: AvroType | SchemaError;
+
+  /** @param registered as returned by a registry: parsed JSON, SchemaWithReferences or UnusableSchema */
+  constructor(registered: object) {
+    this.parsed = parsedOrFault(registered);
+  }
+}
+
 /** Reads values as one schema of ours, whatever schema they were written with. */
 export class AvroReader<T> {
   readonly #type: AvroType;
@@ -29,23 +40,36 @@ export class AvroReader<T> {
   /**
    * Prepares reading values of a writer's schema. If the schema cannot be used, none of its values can be read.
    *
-   * @param registered as returned by a registry: parsed JSON, SchemaWithReferences or UnusableSchema
+   * @param writer as WriterSchema takes it, or already parsed
    */
-  of(registered: object): ValueReader<T> {
-    return new ValueReader(this.#readOf(registered), this.#tap);
+  of(writer: object): ValueReader<T> {
+    const { parsed } = writer instanceof WriterSchema ? writer : new WriterSchema(writer);
+    return new ValueReader(this.#readOf(parsed), this.#tap);
   }
 
-  #readOf(registered: object): Read {
+  #readOf(writer: AvroType | SchemaError): Read {
+    if (writer instanceof SchemaError) return refusing(writer.message);
     try {
       const where = 'name' in this.#type ? this.#type.name : this.#type.kind;
-      return new Resolver(this.#shapes).resolve(this.#type, parseSchema(registered), where).read;
+      return new Resolver(this.#shapes).resolve(this.#type, writer, where).read;
     } catch (error) {
-      const why = whyMalformed(error);
-      return () => {
-        throw new SchemaError(why);
-      };
+      return refusing(whyMalformed(error));
     }
   }
+}
+
+function parsedOrFault(registered: object): AvroType | SchemaError {
+  try {
+    return parseSchema(registered);
+  } catch (error) {
+    return new SchemaError(whyMalformed(error));
+  }
+}
+
+function refusing(why: string): Read {
+  return () => {
+    throw new SchemaError(why);
+  };
 }
 
 /** Reads values of one writer's schema. */

@@ -4,6 +4,7 @@
  *
  * One tap reads any number of values, one after the other.
  */
+import { isUtf8 } from 'node:buffer';
 import { WordCache } from './word-cache.js';
 
 /** The bytes are not a value of the schema that they name. */
@@ -35,6 +36,8 @@ const MAX_VARINT_BYTES = 10;
  * `readVarint` is exact below this. From 2^53 on, an odd zigzag number rounds to an even one, which has the other sign.
  */
 const EXACT_BELOW = 2 ** 51;
+/** The character that replaces bytes that are not UTF-8. It is rare as a real character. */
+const REPLACEMENT = '\uFFFD';
 const NO_BYTES = Buffer.alloc(0);
 
 export class CheckedTap {
@@ -193,9 +196,28 @@ export class CheckedTap {
   readString(): string {
     const length = this.#readVarint();
     const start = this.#take(length);
-    if (this.#isExpected(start, length)) return this.#expectedText;
+    return this.#knownText(start, length) ?? this.#buf.toString(undefined, start, start + length);
+  }
+
+  /**
+   * A text that must be UTF-8, unless it is the expected one, whose bytes the caller knows. Different bytes that are not
+   * UTF-8 can become the same text.
+   */
+  readId(): string {
+    const length = this.#readVarint();
+    const start = this.#take(length);
+    const known = this.#knownText(start, length);
+    if (known !== null) return known;
     const end = start + length;
-    return this.#words.wordOf(this.#buf, start, end) ?? this.#buf.toString(undefined, start, end);
+    const id = this.#buf.toString(undefined, start, end);
+    if (id.includes(REPLACEMENT) && !isUtf8(this.#buf.subarray(start, end)))
+      throw new MalformedValueError('an id is not UTF-8');
+    return id;
+  }
+
+  #knownText(start: number, length: number): string | null {
+    if (this.#isExpected(start, length)) return this.#expectedText;
+    return this.#words.wordOf(this.#buf, start, start + length);
   }
 
   #charge(parts: number): void {

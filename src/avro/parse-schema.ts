@@ -21,6 +21,11 @@ import {
 export const MAX_SCHEMA_PARTS = 10_000;
 /** The largest depth of nested types in the text of a schema. The stack allows some thousands. */
 export const MAX_SCHEMA_DEPTH = 200;
+/**
+ * Characters of a name together with its namespace, and of a field's name. Without the limit, a long namespace would be
+ * copied into each name. Also, a Map compares long names of equal length one by one.
+ */
+export const MAX_NAME_CHARACTERS = 1_024;
 const MAX_QUOTED_CHARACTERS = 80;
 
 const PRIMITIVES: ReadonlySet<string> = new Set<PrimitiveKind>([
@@ -83,6 +88,7 @@ class SchemaParser {
   }
 
   #takeName(name: string, namespace: string, put: Put): void {
+    checkLength(name);
     const type = PRIMITIVES.has(name) ? { kind: name as PrimitiveKind } : this.#find(name, namespace);
     if (type !== undefined) put(type);
     else this.#unresolved.push({ name, namespace, put });
@@ -134,6 +140,7 @@ class SchemaParser {
     for (const field of listOf(schema, 'fields')) {
       if (!isObject(field) || typeof field['name'] !== 'string')
         throw new SchemaError(`record ${quoted(name)} has a field without a name`);
+      checkLength(field['name']);
       if (names.has(field['name']))
         throw new SchemaError(`record ${quoted(name)} has field ${quoted(field['name'])} twice`);
       names.add(field['name']);
@@ -194,13 +201,25 @@ function nameOf(schema: Json, enclosing: string): { readonly name: string; reado
   const { name } = schema;
   if (typeof name !== 'string') throw new SchemaError(`a ${String(schema['type'])} has no name`);
   const dot = name.lastIndexOf('.');
-  if (dot !== -1) return { name, namespace: name.slice(0, dot) };
+  if (dot !== -1) return { name: fullNameOf(name, ''), namespace: name.slice(0, dot) };
   const namespace = typeof schema['namespace'] === 'string' ? schema['namespace'] : enclosing;
   return { name: fullNameOf(name, namespace), namespace };
 }
 
 function fullNameOf(name: string, namespace: string): string {
-  return namespace === '' || name.includes('.') ? name : `${namespace}.${name}`;
+  const isFull = namespace === '' || name.includes('.');
+  checkLength(name, isFull ? '' : namespace);
+  return isFull ? name : `${namespace}.${name}`;
+}
+
+/** @throws SchemaError if a name and its namespace are too long together */
+function checkLength(name: string, namespace = ''): void {
+  const characters = name.length + namespace.length;
+  if (characters > MAX_NAME_CHARACTERS)
+    throw new SchemaError(
+      `its name ${quoted(name)} has ${characters} characters with its namespace, and at most ${MAX_NAME_CHARACTERS} ` +
+        'are allowed',
+    );
 }
 
 function listOf(schema: Json, attribute: string): readonly unknown[] {

@@ -7,6 +7,8 @@ import { SchemaError, shortName, type AvroType, type RecordType } from './schema
 export interface RecordShape {
   /** The fields whose values `make` gets, in this order. Other fields are checked but not kept. */
   readonly used: readonly string[];
+  /** The used texts that must be UTF-8, because different ids must stay different. */
+  readonly ids?: readonly string[];
   make(this: void, ...values: readonly unknown[]): unknown;
 }
 
@@ -55,6 +57,7 @@ export function checkShapes(type: AvroType, shapes: RecordShapes): void {
 export interface ResolvedShape {
   /** The position of each used field among the arguments of `make`. */
   readonly places: ReadonlyMap<string, number>;
+  readonly ids: readonly string[];
   readonly make: (...values: readonly unknown[]) => unknown;
 }
 
@@ -62,7 +65,7 @@ export function shapeOf({ name, fields }: RecordType, shapes: RecordShapes): Res
   const shape = Object.hasOwn(shapes, shortName(name)) ? shapes[shortName(name)] : undefined;
   const used = shape?.used ?? fields.map((field) => field.name);
   const places = new Map(used.map((field, place) => [field, place]));
-  return { places, make: shape?.make ?? objectOf(used) };
+  return { places, ids: shape?.ids ?? [], make: shape?.make ?? objectOf(used) };
 }
 
 /** Builds an object; a field may have any name, even `__proto__`. */

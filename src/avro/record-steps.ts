@@ -7,6 +7,9 @@ export type Read = (tap: CheckedTap) => unknown;
 /** Reads a text, the most common kind of field. */
 export const readString: Read = (tap) => tap.readString();
 
+/** Reads an id: a text that must be UTF-8. */
+export const readId: Read = (tap) => tap.readId();
+
 /** The place of a field that is skipped. */
 export const DISCARD = -1;
 /**
@@ -14,6 +17,13 @@ export const DISCARD = -1;
  * gains little for its few used fields.
  */
 const MAX_GENERATED_FIELDS = 200;
+
+/** The code of the most common calls. */
+const INLINED: ReadonlyMap<Read, string> = new Map([
+  [readString, 'tap.readString()'],
+  [readId, 'tap.readId()'],
+  [skipBytes, 'tap.skipBytes()'],
+]);
 
 export interface Step {
   readonly read: Read;
@@ -35,7 +45,7 @@ export function readRecord(
   if (steps.length > MAX_GENERATED_FIELDS) return readWideRecord(steps, defaults, make);
   const reads = steps.map(({ read }) => read);
   const calls = steps.map(({ read, place }, i) => {
-    const call = read === readString ? 'tap.readString()' : read === skipBytes ? 'tap.skipBytes()' : `read${i}(tap)`;
+    const call = INLINED.get(read) ?? `read${i}(tap)`;
     return place === DISCARD ? call : `const value${place} = ${call}`;
   });
   const filled = new Set(steps.map(({ place }) => place));

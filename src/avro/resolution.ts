@@ -6,7 +6,7 @@
  */
 import { assertNever } from '../lib/assert-never.js';
 import { MalformedValueError } from './checked-tap.js';
-import { DISCARD, readRecord, readString, type Read, type Step } from './record-steps.js';
+import { DISCARD, readId, readRecord, readString, type Read, type Step } from './record-steps.js';
 import { defaultValue, shapeOf, type ValueShapes } from './record-shape.js';
 import {
   describeType,
@@ -16,10 +16,14 @@ import {
   type Field,
   type NamedType,
   type PrimitiveKind,
+  type PrimitiveType,
   type RecordType,
   type UnionType,
 } from './schema.js';
 import { Skips } from './skip.js';
+
+/** The reader's type of an id. */
+const ID: PrimitiveType = { kind: 'string' };
 
 export interface Resolution {
   readonly read: Read;
@@ -70,13 +74,14 @@ export class Resolver {
       case 'long':
         if (writer.kind === 'long') return this.#longs();
         return accepting((tap) => tap.readInt());
+      case 'string':
+        return accepting(reader === ID ? readId : readString);
       case 'null':
       case 'boolean':
       case 'int':
       case 'float':
       case 'double':
       case 'bytes':
-      case 'string':
         return accepting(primitive(reader.kind, writer.kind as PrimitiveKind));
       default:
         return assertNever(reader);
@@ -114,7 +119,7 @@ export class Resolver {
   }
 
   #record(reader: RecordType, writer: RecordType): Resolution {
-    const { places, make } = shapeOf(reader, this.#shapes.records);
+    const { places, ids, make } = shapeOf(reader, this.#shapes.records);
     const sources = sourcesOf(reader, writer);
     const defaults = new Array<unknown>(places.size).fill(undefined);
     for (const field of reader.fields) {
@@ -128,7 +133,8 @@ export class Resolver {
     const steps = writer.fields.map((field): Step => {
       const target = sources.get(field);
       if (target === undefined) return { read: this.#skips.of(field.type), place: DISCARD };
-      const resolution = this.resolve(target.type, field.type, `${shortName(reader.name)}.${target.name}`);
+      const type = ids.includes(target.name) ? ID : target.type;
+      const resolution = this.resolve(type, field.type, `${shortName(reader.name)}.${target.name}`);
       acceptsAll &&= resolution.acceptsAll;
       const place = places.get(target.name);
       if (place !== undefined) return { read: resolution.read, place };
@@ -219,7 +225,7 @@ function enumOf(reader: EnumType, writer: EnumType, where: string): Resolution {
   return { read, acceptsAll: !symbols.includes(null) };
 }
 
-function primitive(reader: Exclude<PrimitiveKind, 'long'>, writer: PrimitiveKind): Read {
+function primitive(reader: Exclude<PrimitiveKind, 'long' | 'string'>, writer: PrimitiveKind): Read {
   switch (reader) {
     case 'null':
       return () => null;
@@ -234,8 +240,6 @@ function primitive(reader: Exclude<PrimitiveKind, 'long'>, writer: PrimitiveKind
       return writer === 'float' ? (tap) => tap.readFloat() : (tap) => Number(tap.readLong());
     case 'bytes':
       return (tap) => tap.readBytes();
-    case 'string':
-      return readString;
     default:
       return assertNever(reader);
   }

@@ -15,12 +15,23 @@ export const LARGE_CHARACTERS = 64 * 1_024;
  * So all together are at most about 70 MB of such schemas. The latest schema is kept whatever its length.
  */
 export const MAX_KEPT_CHARACTERS = 1_024 * 1_024;
-/** Characters compiled in a second. They take about 25 ms of the thread. */
+/** Characters compiled in a second. Schemas of optional texts take about 25 ms of the thread for that. */
 export const CHARACTERS_A_SECOND = 4 * 1_024 * 1_024;
-/** After a second without new schemas, the next CHARACTERS_A_SECOND characters are compiled without a wait. */
+/**
+ * Milliseconds of compiling in a second. Compiling a schema of very many records takes a hundred times longer than its
+ * characters suggest.
+ */
+export const COMPILING_MS_A_SECOND = 100;
+/** After a second without new schemas, what may be compiled in a second is compiled without a wait. */
 const BURST_MS = 1_000;
 /** Limits the wait if the machine's clock is set back. */
 const MAX_WAIT_MS = 60_000;
+
+/** The cost of compiling a schema. */
+export interface Compiling {
+  readonly characters: number;
+  readonly compilingMs: number;
+}
 
 interface Kept<T> {
   readonly compiled: T;
@@ -44,9 +55,13 @@ export class KeptSchemas<T> {
     this.#poolOf(characters).keep(id, { compiled, characters });
   }
 
-  /** Waits if more than CHARACTERS_A_SECOND were compiled. Call it after compiling a schema of this many characters. */
-  async pace(characters: number, signal: AbortSignal): Promise<void> {
-    const waitMs = this.#poolOf(characters).waitMsAfter(characters, this.clock.now());
+  /**
+   * Waits if more than CHARACTERS_A_SECOND were compiled, or for more than COMPILING_MS_A_SECOND. Call it after compiling
+   * a schema.
+   */
+  async pace({ characters, compilingMs }: Compiling, signal: AbortSignal): Promise<void> {
+    const seconds = Math.max(characters / CHARACTERS_A_SECOND, compilingMs / COMPILING_MS_A_SECOND);
+    const waitMs = this.#poolOf(characters).waitMsAfter(seconds, this.clock.now());
     if (waitMs > 0) await this.clock.delay(waitMs, signal);
   }
 
@@ -59,7 +74,7 @@ class Pool<T> {
   /** In the order in which they were compiled, oldest first. */
   readonly #kept = new Map<number, Kept<T>>();
   #characters = 0;
-  /** When the characters compiled so far are paid for. */
+  /** When the schemas compiled so far are paid for. */
   #paidAt = -Infinity;
 
   get(id: number): T | undefined {
@@ -80,9 +95,9 @@ class Pool<T> {
     this.#kept.delete(id);
   }
 
-  waitMsAfter(characters: number, now: number): number {
+  waitMsAfter(seconds: number, now: number): number {
     const from = Math.min(Math.max(now, this.#paidAt), now + MAX_WAIT_MS);
-    this.#paidAt = from + (characters / CHARACTERS_A_SECOND) * 1_000;
+    this.#paidAt = from + seconds * 1_000;
     return this.#paidAt - now - BURST_MS;
   }
 }

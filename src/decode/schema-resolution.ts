@@ -1,7 +1,7 @@
 /** Registered schemas by id, compiled, for all batches that a process decodes. */
 import type { Clock } from '../lib/clock.js';
 import { LongPromise } from '../lib/long-promise.js';
-import { KeptSchemas } from './kept-schemas.js';
+import { KeptSchemas, type Compiling } from './kept-schemas.js';
 import { Denials, type Denial } from './schema-denials.js';
 import { SchemaSearch, type SharedSchemas } from './schema-search.js';
 import type { SchemaSource } from './schema-source.js';
@@ -64,15 +64,15 @@ export class SchemaResolution<T> implements SharedSchemas<T> {
   async ask(denial: Denial, signal: AbortSignal, onFound: (compiled: T) => void): Promise<number | null> {
     const { id } = denial;
     // The pause must not keep the schema in memory: it may be large.
-    const characters = this.#compile(id, await this.#schemaById(id, signal), onFound);
-    if (characters === null) {
+    const compiling = this.#compile(id, await this.#schemaById(id, signal), onFound);
+    if (compiling === null) {
       denial.note(this.clock.now());
       return null;
     }
     this.#confirmedId = id;
     this.#denials.delete(id);
-    await this.#kept.pace(characters, signal);
-    return characters;
+    await this.#kept.pace(compiling, signal);
+    return compiling.characters;
   }
 
   async answersForKnownId(signal: AbortSignal): Promise<boolean> {
@@ -80,14 +80,15 @@ export class SchemaResolution<T> implements SharedSchemas<T> {
     return (await this.#schemaById(this.#options.knownId, signal)) !== null;
   }
 
-  /** @returns the characters of the schema; null if there is none */
-  #compile(id: number, schema: object | null, onFound: (compiled: T) => void): number | null {
+  /** @returns what it cost; null if there is no schema */
+  #compile(id: number, schema: object | null, onFound: (compiled: T) => void): Compiling | null {
     if (schema === null) return null;
+    const startedAt = this.clock.now();
     const characters = JSON.stringify(schema).length;
     const compiled = this.#options.compile(schema);
     this.#kept.keep(id, compiled, characters);
     onFound(compiled);
-    return characters;
+    return { characters, compilingMs: Math.max(0, this.clock.now() - startedAt) };
   }
 
   #schemaById(id: number, signal: AbortSignal): Promise<object | null> {

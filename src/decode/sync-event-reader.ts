@@ -1,5 +1,5 @@
 /** Reads Avro values of a `SyncEvent`, written with any registered schema, as the fields that company-sync uses. */
-import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
+import { AvroReader, WriterSchema, type ValueReader } from '../avro/avro-reader.js';
 import { parseSchema } from '../avro/parse-schema.js';
 import { checkShapes, type ValueShapes } from '../avro/record-shape.js';
 import { PAYLOAD_SHAPES, type ReadPayload } from './payload.js';
@@ -47,7 +47,8 @@ export class SyncEventSchema {
 
   /** Prepares reading values of a registered schema. */
   compile(registered: object): SyncEventReader {
-    return new SyncEventReader(this.#events.of(registered), this.#companyIds.of(registered));
+    const writer = new WriterSchema(registered);
+    return new SyncEventReader(this.#events.of(writer), this.#companyIds.of(writer));
   }
 }
 

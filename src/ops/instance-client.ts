@@ -6,7 +6,7 @@ import type { z } from 'zod';
 import type { Explanation } from '../domain/explanation.js';
 import { AnswerBudget, AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
 import { instanceAddress } from '../lib/instance-address.js';
-import { isTooDeep } from '../lib/json-depth.js';
+import { exceededJsonLimit } from '../lib/json-limits.js';
 import { reasonOf } from '../lib/reason-of.js';
 import { firstFaultIn, hasTooManyParts, MAX_ANSWER_PARTS } from './answer-check.js';
 import { SCHEMAS } from './api-schemas.js';
@@ -167,7 +167,8 @@ export class InstanceClient implements Peers {
     try {
       const text = await boundedText(response, maxBytes, this.#budget);
       if (hasTooManyParts(text)) throw new AnswerTooLargeError(`the answer has more than ${MAX_ANSWER_PARTS} parts`);
-      if (isTooDeep(text)) throw new AnswerTooLargeError('its parts are nested too deeply');
+      const exceeded = exceededJsonLimit(text);
+      if (exceeded !== null) throw new AnswerTooLargeError(exceeded);
       return JSON.parse(text) as unknown;
     } catch (error) {
       if (error instanceof SyntaxError) return null;

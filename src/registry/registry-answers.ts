@@ -2,7 +2,7 @@
 import { UnusableSchema } from '../avro/schema.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
-import { isTooDeep } from '../lib/json-depth.js';
+import { exceededJsonLimit } from '../lib/json-limits.js';
 import type { RegisteredText } from './schema-references.js';
 
 /** Enough: a registry keeps each schema in a Kafka record, which has at most 1 MB by default. */
@@ -72,7 +72,8 @@ export function registeredText(answer: Answer, path: string, denials: readonly n
   if (typeof schema !== 'string') throw unusable(path, answer);
   if (schemaType !== undefined && schemaType !== 'AVRO')
     return unusableSchema(`the schema is not Avro but ${JSON.stringify(schemaType)}`);
-  if (isTooDeep(schema)) return unusableSchema('the schema nests too many types');
+  const exceeded = exceededJsonLimit(schema);
+  if (exceeded !== null) return unusableSchema(`the text of the schema is not usable: ${exceeded}`);
   return { schema: parseObject(schema), references };
 }
 
@@ -91,7 +92,7 @@ function parseObject(text: string): object {
 }
 
 export function asRecord(text: string): Record<string, unknown> {
-  if (isTooDeep(text)) return {}; // no registry makes such an answer
+  if (exceededJsonLimit(text) !== null) return {}; // no registry makes such an answer
   try {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};

@@ -26,8 +26,15 @@ const longType = avro.types.LongType.__with({
   compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
 });
 
+/** avsc compiles code for each type. A simulation audits thousands of runs with the same schemas. */
+const TYPES = new WeakMap<object, avro.Type>();
+
 function typeOf(schema: object): avro.Type {
-  return avro.Type.forSchema(schema as avro.Schema, { registry: { long: longType } });
+  const known = TYPES.get(schema);
+  if (known !== undefined) return known;
+  const type = avro.Type.forSchema(schema as avro.Schema, { registry: { long: longType } });
+  TYPES.set(schema, type);
+  return type;
 }
 
 /** The schema id of a framed value; null if the framing is wrong. */

@@ -3,6 +3,7 @@
  * `src`. Numbers in brackets are the points of the contract's fine print.
  */
 import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
 import type { BadRecord, LimitCode, ReferencePayload } from '../reference-model.js';
 import type { AvroValues } from './avro-values.js';
 import { headerTexts, type TopicRecord } from './topic-record.js';
@@ -55,8 +56,13 @@ const NOT_LIMITED = ['eventId', 'errorMessage', 'by'];
 function limitExceeded(event: AvroEvent): LimitCode | null {
   const payload = payloadOf(event.payload);
   const datasets = payload.type === 'LinkSyncQueued' ? payload.datasets : [];
-  if (new Set(datasets.map(({ datasetId }) => datasetId)).size > MAX_DATASETS) return 'too-many-datasets';
+  if (new Set(datasets.map(({ datasetId }) => shortKey(datasetId))).size > MAX_DATASETS) return 'too-many-datasets';
   return longestText(event) > MAX_TEXT_BYTES ? 'too-large' : null;
+}
+
+/** The text, or the digest of a long one: a Set compares long texts of equal length one by one. */
+function shortKey(text: string): string {
+  return text.length <= MAX_TEXT_BYTES ? text : createHash('sha256').update(text).digest('hex');
 }
 
 function longestText(value: unknown, field = ''): number {

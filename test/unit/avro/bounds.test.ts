@@ -4,6 +4,7 @@
 import { AvroReader } from '../../../src/avro/avro-reader.js';
 import { MAX_KEPT_ITEMS, MAX_RECORD_DEPTH } from '../../../src/avro/checked-tap.js';
 import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS } from '../../../src/avro/parse-schema.js';
+import { longestKeyIn } from '../../support/longest-key.js';
 import { framed, varint } from '../decode/sync-events.js';
 
 /** A limit in milliseconds for work of a few milliseconds, on a busy machine. Work without a bound takes minutes. */
@@ -141,6 +142,21 @@ describe('a schema', () => {
   test('of 100,000 fields', () => {
     const wide = record('R', ...Array.from({ length: 100_000 }, () => 'int'));
     expect(refusalOf(reader, wide, one)).toContain(`more than ${MAX_SCHEMA_PARTS} types, fields`);
+  });
+
+  test.each<[string, (name: string) => object]>([
+    ['a name', (name) => ({ ...reader, name })],
+    ['a namespace', (name) => ({ ...reader, namespace: name.slice(1) })],
+    ['the namespace of an inner type', (name) => record('R', { ...EMPTY, namespace: name.slice(0, -5) })],
+    ['a name used', (name) => record('R', name)],
+    ['an alias', (name) => ({ ...reader, aliases: [name] })],
+    ['a name of a field', (name) => ({ ...reader, fields: [{ name, type: 'int' }] })],
+  ])('whose names are long: %s', (_what, schemaWith) => {
+    const refused = 'and at most 1024 are allowed';
+    expect(refusalOf(reader, schemaWith('n'.repeat(1_025)), one)).toContain(refused);
+    expect(refusalOf(reader, schemaWith('n'.repeat(1_024)), one)).not.toContain(refused);
+    const schema = schemaWith('n'.repeat(20_000));
+    expect(longestKeyIn(() => refusalOf(reader, schema, one))).toBeLessThanOrEqual(1_024);
   });
 
   test('of 100,000 symbols, branches or aliases', () => {

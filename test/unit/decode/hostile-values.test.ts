@@ -8,6 +8,7 @@ import {
   framed,
   recordOf,
   SCHEMA_ID,
+  STATUS,
   syncEventSchema,
   varint,
 } from './sync-events.js';
@@ -90,4 +91,30 @@ test('indices of a union or an enum that are not there are refused', async () =>
 
   expect(await whyUndecodable(Buffer.concat([head, varint(beyond)]))).toContain('index');
   expect(await whyUndecodable(Buffer.concat([head, varint(-1n)]))).toContain('index');
+});
+
+const LINKED = { ...MANIFEST, linkId: 'l', connectionId: 'c', datasets: [{ datasetId: 'd', dataType: 't' }] };
+
+test.each<[string, (id: string) => object]>([
+  ['datasetId of a status', (datasetId) => ({ 'companysync.DatasetStatusChanged': { ...STATUS, datasetId } })],
+  ['connectionId of a status', (connectionId) => ({ 'companysync.DatasetStatusChanged': { ...STATUS, connectionId } })],
+  ['linkId', (linkId) => ({ 'companysync.LinkSyncQueued': { ...LINKED, linkId } })],
+  ['connectionId of a link', (connectionId) => ({ 'companysync.LinkSyncQueued': { ...LINKED, connectionId } })],
+  [
+    'datasetId of a link',
+    (datasetId) => ({ 'companysync.LinkSyncQueued': { ...LINKED, datasets: [{ datasetId, dataType: 't' }] } }),
+  ],
+  ['connectionId of an unlinking', (connectionId) => ({ 'companysync.ConnectionUnlinked': { connectionId } })],
+])('a %s that is not UTF-8 is undecodable, because different ids would become equal', async (_what, payloadWith) => {
+  const written = (id: string, bytes = Buffer.from(id)) => {
+    const value = writer.toBuffer(eventValue(payloadWith(id)));
+    value.set(bytes, value.indexOf(id));
+    return value;
+  };
+  for (const long of ['', '-'.repeat(40)]) {
+    const notUtf8 = written(`${long}caf_`, Buffer.from(`${long}caf\xe9`, 'latin1'));
+    expect(await whyUndecodable(notUtf8)).toContain('an id is not UTF-8');
+    for (const id of [`${long}café`, `${long}caf\uFFFD`])
+      expect(await whyUndecodable(written(id))).toBe('not undecodable');
+  }
 });

@@ -1,7 +1,9 @@
 /** The limits of one record, tested at both sides of each limit. They are checked when the record is decoded. */
 import avro from 'avsc';
 import { isBadRecord } from '../../../src/decode/bad-record.js';
+import { exceedsRecordLimits } from '../../../src/decode/payload.js';
 import type { ReferencePayload } from '../../../testkit/reference-model.js';
+import { longestKeyIn } from '../../support/longest-key.js';
 import { avroPayload, PAYLOADS, type PayloadType } from '../../support/payloads.js';
 import {
   COMPANY,
@@ -119,6 +121,18 @@ test('a manifest may name 10,000 different datasets; one more is `too-many-datas
   expect(await manifest({ datasets: [...datasets, ...datasets.slice(0, 5)] })).toBe('event');
   const more = [...datasets, { datasetId: 'x'.repeat(1_025), dataType: 't' }];
   expect(await manifest({ datasets: more })).toBe(`too-many-datasets of ${COMPANY}`);
+});
+
+test('long ids are counted, but none of them becomes a key', () => {
+  const ids = Array.from({ length: 10_001 }, (_, i) => `${'d'.repeat(1_020)}${String(i).padStart(5, '0')}`);
+  const codeWith = (count: number) => {
+    const datasets = ids.map((_, i) => ({ datasetId: ids[i % count] as string, dataType: 't' }));
+    const payload = { ...MANIFEST, kind: 'manifest' as const, datasets };
+    return exceedsRecordLimits({ companyId: COMPANY, clientId: 'c', payload })?.code;
+  };
+  const codes: unknown[] = [];
+  expect(longestKeyIn(() => codes.push(codeWith(10_000), codeWith(10_001)))).toBeLessThanOrEqual(1_024);
+  expect(codes).toEqual(['too-large', 'too-many-datasets']);
 });
 
 test('10,000 repairs headers are read, and more are too large, because each names a hold to load', async () => {

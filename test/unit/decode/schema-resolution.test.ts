@@ -1,4 +1,4 @@
-import { CHARACTERS_A_SECOND } from '../../../src/decode/kept-schemas.js';
+import { CHARACTERS_A_SECOND, COMPILING_MS_A_SECOND } from '../../../src/decode/kept-schemas.js';
 import { DecodingAbortedError, SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import {
   ASK_AGAIN_MS,
@@ -318,6 +318,20 @@ describe('however many schemas producers register', () => {
     await resolve(schemas, new Set([5_000]), notAborted());
     expect(clock.now()).toBe(before);
   });
+});
+
+test('schemas that take long to compile take no more than COMPILING_MS_A_SECOND, however short they are', async () => {
+  const compilingMs = 500;
+  let compiledMs = 0;
+  const slow = { now: () => clock.now() + compiledMs, delay: (ms: number) => clock.delay(ms) };
+  const compile = (schema: object) => {
+    compiledMs += compilingMs;
+    return JSON.stringify(schema);
+  };
+  const paced = new SchemaResolution({ source: registry, clock: slow, compile, knownId: KNOWN_ID });
+  for (let id = 1; id <= 20; id++) registry.ids.add(id);
+  await resolve(paced, registry.ids, notAborted());
+  expect(slow.now()).toBeGreaterThan((compiledMs / COMPILING_MS_A_SECOND - 2) * 1_000);
 });
 
 describe('a registry that does not answer every request', () => {

@@ -206,6 +206,24 @@ test('an answer that is nested too deeply is refused', async () => {
   const view = `{"partition":0,"state":"running","reason":null,"later":${'['.repeat(deep)}${']'.repeat(deep)}}`;
   const other = await member((_request, response) => response.end(`{"partitions":[${view}]}`));
   await expect(client.partitions(other.address)).rejects.toThrow(
-    `${other.address} gives no complete answer: its parts are nested too deeply`,
+    `${other.address} gives no complete answer: it nests more than 1000 lists and objects`,
+  );
+});
+
+test('an answer with very many keys, or with long keys, is refused before it is parsed', async () => {
+  const members = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `"k${from + i}":0`).join(',');
+  const objects = Array.from({ length: 301 }, (_, i) => `{${members(1_000, i * 1_000)}}`);
+  let unknown = '';
+  const other = await member((_request, response) => response.end(`{"partitions":[],"later":${unknown}}`));
+  const answered = (later: string) => {
+    unknown = later;
+    return client.partitions(other.address);
+  };
+
+  expect(await answered(`[{${members(1_000)}},{"${'k'.repeat(1_024)}":0}]`)).toEqual([]);
+  await expect(answered(`{${members(1_001)}}`)).rejects.toThrow('an object has more than 1000 members');
+  await expect(answered(`{"${'k'.repeat(1_025)}":0}`)).rejects.toThrow('a key has more than 1024 characters');
+  await expect(answered(`[${objects.join(',')}]`)).rejects.toThrow(
+    'its objects have more than 300000 members together',
   );
 });

@@ -84,9 +84,21 @@ test('a schema that is nested too deeply is unusable, and so is an answer of suc
     response.end(url === '/schemas/ids/1' ? JSON.stringify({ schema }) : `{"x":${schema},"schema":"null"}`),
   );
   const unusable = await registry.schemaById(1);
-  expect(unusable).toEqual(new UnusableSchema('the schema nests too many types'));
-  expect(JSON.stringify(unusable)).toContain('types');
+  expect(unusable).toEqual(
+    new UnusableSchema('the text of the schema is not usable: it nests more than 1000 lists and objects'),
+  );
   await expect(registry.schemaById(2)).rejects.toThrow(RegistryUnavailableError);
+});
+
+test('a schema of very many attributes or of long keys is unusable', async () => {
+  const attributes = Array.from({ length: 1_001 }, (_, i) => `"a${i}":0`).join(',');
+  const registry = await registryThat(({ url }, response) => {
+    const schema = url === '/schemas/ids/1' ? `{"type":"string",${attributes}}` : `{"${'k'.repeat(1_025)}":0}`;
+    response.end(JSON.stringify({ schema }));
+  });
+  const unusable = (why: string) => new UnusableSchema(`the text of the schema is not usable: ${why}`);
+  expect(await registry.schemaById(1)).toEqual(unusable('an object has more than 1000 members'));
+  expect(await registry.schemaById(2)).toEqual(unusable('a key has more than 1024 characters'));
 });
 
 test('brackets in texts do not count as depth', async () => {

@@ -123,7 +123,9 @@ test('a folder without an identity, or with an invalid one, is set aside', async
   await overwrite('Mposition', Buffer.of(1));
   expect((await opened()).setAside).toEqual([expect.stringContaining('cut short')]);
   await overwrite('Mposition', null);
-  expect((await opened()).setAside).toEqual([expect.stringContaining('up to which offset it has followed the changelog')]);
+  expect((await opened()).setAside).toEqual([
+    expect.stringContaining('up to which offset it has followed the changelog'),
+  ]);
 });
 
 test.each(['Midentity', 'Mposition', 'Mundo'])(

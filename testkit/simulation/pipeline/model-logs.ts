@@ -1,0 +1,109 @@
+/** The ports `Logs` and `LogReader`, on the simulated brokers. */
+import { OffsetOutOfRangeError, ReaderClosedError } from '../../../src/pipeline/errors.js';
+import type { LogBatch, LogBounds, LogReader, Logs } from '../../../src/pipeline/ports.js';
+import type { LogRecord, TopicPartition } from '../../../src/lib/record.js';
+import type { LogEntry, ModelLog } from './model-log.js';
+import type { SimulatedProcess } from './process.js';
+import type { OldView } from './weather.js';
+import type { World } from './world.js';
+
+export function modelLogs(process: SimulatedProcess): Logs {
+  const { world } = process;
+  const { weather, coordinator } = world;
+  const logOf = ({ topic }: TopicPartition) => world.log(topic);
+  const call = <T>(name: string, effect: () => T) => process.callBroker(name, effect);
+  return {
+    reader: (partition, from) => new ModelReader(process, logOf(partition), from),
+    bounds: ({ topic }) =>
+      call(`bounds of ${topic}`, () => weather.oldView?.bounds.get(topic) ?? boundsOf(world, topic)),
+    endOfEpoch: (partition, epoch) => call('end of epoch', () => logOf(partition).endOfEpoch(epoch)),
+    committedOffset: () => call("group's offset", () => (weather.oldView ?? coordinator).committed),
+    pendingOffset: () =>
+      call('pending offset', () => {
+        if (weather.oldView !== null) return { isPending: weather.oldView.isPending, byMost: false };
+        return { isPending: coordinator.pending !== null, byMost: weather.mostAnswer };
+      }),
+  };
+}
+
+function boundsOf(world: World, topic: string): LogBounds {
+  const { end, highWatermark, leaderEpoch } = world.log(topic);
+  return { start: 0, end, highWatermark, leaderEpoch, topicId: `id of ${topic}`, byMost: world.weather.mostAnswer };
+}
+
+/** What a broker knows from now on that is cut off from the others now. */
+export function viewOf(world: World): OldView {
+  const bounds = [...world.logs.keys()].map((topic) => [topic, { ...boundsOf(world, topic), byMost: false }] as const);
+  const { committed, pending } = world.coordinator;
+  return { bounds: new Map(bounds), committed, isPending: pending !== null };
+}
+
+/** The most offsets of one answer: a reader must not depend on how many come together. */
+const MAX_TOGETHER = 40;
+/** A broker that does not answer is asked again. */
+const AGAIN_MS = 250;
+
+class ModelReader implements LogReader {
+  #isClosed = false;
+  #fail: (error: Error) => void = () => undefined;
+  #unwatch: () => void = () => undefined;
+  #delivered: readonly LogRecord[] = [];
+
+  constructor(
+    private readonly process: SimulatedProcess,
+    private readonly log: ModelLog,
+    private position: number,
+  ) {}
+
+  next(maxRecords: number): Promise<LogBatch> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) return reject(closed());
+      this.#fail = reject;
+      const { world } = this.process;
+      this.#delivered.forEach(overwrite);
+      const look = (): void => {
+        if (this.#isClosed || this.process.isDead) return;
+        if (world.weather.brokersAreDown) return void world.time.after(AGAIN_MS, look);
+        if (this.position > this.log.highWatermark)
+          return reject(new OffsetOutOfRangeError(`${this.log.topic} has no offset ${this.position}`));
+        if (this.log.end <= this.position) {
+          this.#unwatch = this.log.whenMoved(() => void world.time.after(world.weather.latencyMs(), look));
+          return;
+        }
+        const most = Math.min(maxRecords, world.random.pick([1, 3, MAX_TOGETHER, MAX_TOGETHER]));
+        const { records: entries, nextOffset } = this.log.read(this.position, most);
+        const records = entries.map(copied);
+        this.#delivered = [...records];
+        const { end: endOffset, leaderEpoch } = this.log;
+        this.position = nextOffset;
+        world.trace(this.process.name, `reads ${this.log.topic} up to ${nextOffset}`);
+        this.process.later(world.weather.latencyMs(), () => {
+          if (!this.#isClosed) resolve({ records, nextOffset, endOffset, leaderEpoch });
+        });
+      };
+      world.time.after(world.weather.latencyMs(), look);
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unwatch();
+    this.#fail(closed());
+  }
+}
+
+function copied({ offset, timestamp, key, value, headers }: LogEntry): LogRecord {
+  const copy = (bytes: Buffer | null) => (bytes === null ? null : Buffer.from(bytes));
+  const copies = headers.map((header) => ({ key: header.key, value: copy(header.value) }));
+  return { offset, timestamp, key: copy(key), value: copy(value), headers: copies };
+}
+
+/** As a reader that reuses its memory: a record is valid only until the next read. */
+function overwrite({ key, value, headers }: LogRecord): void {
+  for (const bytes of [key, value, ...headers.map((header) => header.value)]) bytes?.fill(0xaa);
+}
+
+function closed(): ReaderClosedError {
+  return new ReaderClosedError('the simulated reader is closed');
+}

@@ -1,0 +1,116 @@
+/** The ports `Transactions` and `TransactionalProducer`, on the simulated brokers. */
+import type { RecordToWrite, TopicPartition } from '../../../src/lib/record.js';
+import type { Proof, TransactionalProducer, Transactions } from '../../../src/pipeline/ports.js';
+import type { MemoryDisk } from './memory-disk.js';
+import type { ModelLog } from './model-log.js';
+import type { SimulatedProcess } from './process.js';
+
+export function modelTransactions(process: SimulatedProcess, disk: MemoryDisk): Transactions {
+  const { coordinator } = process.world;
+  return {
+    fence: async () => {
+      process.lostConnection = false;
+      const epoch = await process.callBroker('fence', () => coordinator.fence());
+      return new ModelProducer(process, disk, epoch);
+    },
+  };
+}
+
+class ModelProducer implements TransactionalProducer {
+  readonly lastOutcome;
+  readonly lastCommit = null;
+  #writesAtBegin = 0;
+
+  constructor(
+    private readonly process: SimulatedProcess,
+    private readonly disk: MemoryDisk,
+    private readonly epoch: number,
+  ) {
+    this.lastOutcome = process.world.coordinator.lastOutcome;
+  }
+
+  get throttledMs(): number {
+    return this.process.world.weather.throttledMs;
+  }
+
+  lostConnection(): boolean {
+    const lost = this.process.lostConnection;
+    this.process.lostConnection = false;
+    return lost;
+  }
+
+  /** A fenced producer may see the transaction of its successor, and takes it for its own. Nothing else is ever open. */
+  repeatEnd(): Promise<void> {
+    return this.#call('repeat the end', () => {
+      this.#coordinator.mustBeOf(this.epoch);
+      this.process.world.violated('a transaction was ended again, although the brokers have left none open');
+    });
+  }
+
+  openFrom({ topic }: TopicPartition): Promise<number | 'nothing'> {
+    return this.#call('open from', () => this.#log(topic).openFrom ?? 'nothing');
+  }
+
+  async prove(changelog: TopicPartition): Promise<Proof> {
+    const { coordinator, time } = this.process.world;
+    const log = this.#log(changelog.topic);
+    await this.begin([changelog]);
+    return this.#call('prove', () => {
+      const changelogEnd = log.highWatermark;
+      const record = { key: Buffer.from('proof'), value: null, headers: [], timestamp: time.now() };
+      coordinator.append(this.epoch, log, [record]);
+      return { changelogEnd, committed: coordinator.committed };
+    });
+  }
+
+  begin(partitions: readonly TopicPartition[]): Promise<void> {
+    this.#writesAtBegin = this.disk.writes;
+    const logs = partitions.map(({ topic }) => this.#log(topic));
+    return this.#call('begin', () => this.#coordinator.begin(this.epoch, logs));
+  }
+
+  prepare({ topic }: TopicPartition, records: readonly RecordToWrite[]): () => Promise<number> {
+    const { time } = this.process.world;
+    const copy = (bytes: Buffer | null) => (bytes === null ? null : Buffer.from(bytes));
+    const copied = records.map(({ key, value, headers }) => ({
+      key: copy(key),
+      value: copy(value),
+      headers: headers.map((header) => ({ key: header.key, value: copy(header.value) })),
+    }));
+    const stamped = () => copied.map((record) => ({ ...record, timestamp: time.now() }));
+    return () =>
+      this.#call(`produce ${copied.length} to ${topic}`, () =>
+        this.#coordinator.append(this.epoch, this.#log(topic), stamped()),
+      );
+  }
+
+  produce(to: TopicPartition, records: readonly RecordToWrite[]): Promise<number> {
+    return this.prepare(to, records)();
+  }
+
+  sendOffset(_: TopicPartition, offset: Parameters<TransactionalProducer['sendOffset']>[1]): Promise<void> {
+    if (this.disk.writes === this.#writesAtBegin)
+      this.process.world.violated(`offset ${offset.offset} was sent before the store had applied its batch`);
+    return this.#call(`send offset ${offset.offset}`, () => this.#coordinator.sendOffset(this.epoch, offset));
+  }
+
+  commit(): Promise<void> {
+    return this.#call('commit', () => this.#coordinator.commit(this.epoch));
+  }
+
+  discard(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  get #coordinator() {
+    return this.process.world.coordinator;
+  }
+
+  #log(topic: string): ModelLog {
+    return this.process.world.log(topic);
+  }
+
+  #call<T>(name: string, effect: () => T): Promise<T> {
+    return this.process.callBroker(name, effect);
+  }
+}

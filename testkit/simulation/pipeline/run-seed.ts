@@ -1,0 +1,87 @@
+/** One run: a seed decides the history, the instances, the faults, and the order of everything. */
+import { anomaliesOf, differencesOf } from './check.js';
+import { Faults } from './faults.js';
+import { choicesOf, historyOf } from './history.js';
+import { Instance } from './instance.js';
+import { World } from './world.js';
+
+export interface RunResult {
+  readonly seed: number;
+  /** One text for each; empty if the run was right. */
+  readonly anomalies: readonly string[];
+  readonly steps: number;
+  readonly records: number;
+  readonly announced: number;
+  /** Null unless asked for. */
+  readonly trace: readonly string[] | null;
+}
+
+/** The history is written in this time, and a part of it after the last fault. */
+const MAX_WRITING_MS = 40_000;
+/** Longer than the longest wait of a partition that waits for an operator. */
+const MAX_SETTLING_MS = 1_800_000;
+/** After this time without records, every instance knows what the group has said, and the disks are up to date. */
+const IDLE_MS = 20_000;
+const MAX_STEPS = 300_000;
+
+export async function runSeed(seed: number, { isTraced = false } = {}): Promise<RunResult> {
+  const world = new World(seed, isTraced);
+  const { random, time } = world;
+  const choices = choicesOf(random);
+  const count = random.integer(1, 3);
+  const instances = Array.from(
+    { length: count },
+    (_, i) => new Instance(world, `instance-${i}`, random.chance(0.5), (client) => choices.get(client)),
+  );
+  const history = historyOf(random);
+  const faults = new Faults(world, instances);
+  const anomalies: string[] = [];
+
+  for (const instance of instances) instance.start();
+  faults.rebalance();
+  faults.begin();
+  const writingMs = random.pick([2_000, 10_000, MAX_WRITING_MS]);
+  for (const draft of history)
+    time.after(random.integer(0, writingMs), () => {
+      // The order of the drafts counts, and not which event writes them.
+      const next = history[world.input.entries.length] ?? draft;
+      const offset = world.input.append([next.make(time.now())], false) - 1;
+      next.written(offset);
+      world.trace('platform', `writes input offset ${offset}`);
+    });
+  time.after(random.integer(0, writingMs), () => faults.end());
+
+  const isConsumed = () =>
+    time.now() >= writingEnds && world.coordinator.committed?.offset === world.input.end && isOwnerRunning(world);
+  const writingEnds = time.now() + writingMs;
+  const deadline = writingEnds + MAX_SETTLING_MS;
+  try {
+    await time.run(() => isConsumed() || time.now() > deadline || world.violations.length > 0, MAX_STEPS);
+    const idleUntil = time.now() + IDLE_MS;
+    await time.run(() => time.now() >= idleUntil, MAX_STEPS);
+    if (!isConsumed() && world.violations.length === 0) anomalies.push(stuck(world, instances));
+  } catch (error) {
+    anomalies.push(`${(error as Error).message}: ${stuck(world, instances)}`);
+  }
+  anomalies.push(...world.violations);
+  if (anomalies.length === 0) {
+    anomalies.push(...anomaliesOf(world, choices));
+    const { owner } = world.group;
+    if (owner !== null) anomalies.push(...differencesOf(world, owner.disk));
+  }
+  const announced = world.log('company-synchronized').committed().length;
+  return { seed, anomalies, steps: time.steps, records: world.input.end, announced, trace: world.lines };
+}
+
+function isOwnerRunning({ group }: World): boolean {
+  return group.owner?.isRunning === true;
+}
+
+function stuck(world: World, instances: readonly Instance[]): string {
+  const { committed } = world.coordinator;
+  const states = instances.map(({ name, status }) => `${name}: ${status}`).join('; ');
+  return (
+    `stuck: the group's offset is ${committed?.offset ?? 'missing'} and the input ends at ${world.input.end}; owner ` +
+    `${world.group.owner?.name ?? 'none'}; ${states}`
+  );
+}
