@@ -202,8 +202,9 @@ test('a standby sets a folder aside whose last own batch was aborted in the chan
   const reads: number[] = [];
   const answered: LogReader['next'] = () =>
     Promise.resolve({ records: [], nextOffset: 5, endOffset: 5, leaderEpoch: -1 });
-  const { reader } = instance.context.changelogLogs;
-  Object.assign(instance.context.changelogLogs, {
+  const { changelogLogs } = instance.context;
+  const reader = changelogLogs.reader.bind(changelogLogs);
+  Object.assign(changelogLogs, {
     reader: (...[at, from, log]: Parameters<typeof reader>) => {
       reads.push(from);
       return reads.length > 1 ? reader(at, from, log) : { next: answered, close: () => undefined };
