@@ -1,4 +1,5 @@
 /** Checks whether a topic's records are in the partitions that the default partitioner chooses for their keys. */
+import { MAX_TEXT_BYTES } from '../../domain/limits.js';
 import type { LogRecord } from '../../lib/record.js';
 import type { Logs } from '../../pipeline/ports.js';
 import { hashOfKey, partitionOfKey } from '../transactions/partitioner.js';
@@ -63,7 +64,8 @@ export async function placementByKey(
     const { end } = await logs.bounds({ topic, partition });
     await readPartition(logs, { topic, partition }, end - LOOKED_AT, (records) => {
       for (const record of records) {
-        if (record.key === null || !isWitness(record)) continue;
+        // A longer key is no company's. Many long keys of one length would also make the maps slow.
+        if (record.key === null || record.key.length > MAX_TEXT_BYTES || !isWitness(record)) continue;
         const key = record.key.toString('latin1');
         keys.add(key);
         const defaultPartition = partitionOfKey(record.key, partitions);

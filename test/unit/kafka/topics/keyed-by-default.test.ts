@@ -85,6 +85,12 @@ test('keys count, and not records: a busy company counts once', async () => {
   expect(await foreign.judged()).not.toBeNull();
 });
 
+test('a key that is too long for a company proves nothing', async () => {
+  const topic = new Topic(3);
+  for (const company of companies(40)) topic.write(company.padEnd(2_000, 'x'), next);
+  expect(await topic.placement()).toEqual({ keys: 0, foreign: null });
+});
+
 test('up to 5 % of the keys, or one beside others, may be in other partitions', async () => {
   const topic = new Topic(3);
   for (const company of companies(38)) topic.write(company, partitionOfKey);
