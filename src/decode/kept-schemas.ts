@@ -24,7 +24,7 @@ export const CHARACTERS_A_SECOND = 4 * 1_024 * 1_024;
 export const COMPILING_MS_A_SECOND = 100;
 /** After a second without new schemas, what may be compiled in a second is compiled without a wait. */
 const BURST_MS = 1_000;
-/** Limits the wait if the machine's clock is set back. */
+/** Limits the wait if the machine's clock is set, or if the machine was suspended while a schema was compiled. */
 const MAX_WAIT_MS = 60_000;
 
 /** The cost of compiling a schema. */
@@ -97,7 +97,7 @@ class Pool<T> {
 
   waitMsAfter(seconds: number, now: number): number {
     const from = Math.min(Math.max(now, this.#paidAt), now + MAX_WAIT_MS);
-    this.#paidAt = from + seconds * 1_000;
+    this.#paidAt = Math.min(from + seconds * 1_000, now + MAX_WAIT_MS);
     return this.#paidAt - now - BURST_MS;
   }
 }

@@ -4,7 +4,6 @@ import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
-import { printable } from '../lib/printable.js';
 import type { PartitionStatus } from '../pipeline/observer.js';
 import { StoreUnavailableError } from '../store/key-value-store.js';
 import { advertisedAddress } from './advertised-address.js';
@@ -76,8 +75,6 @@ export async function startHttpServer(
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
   });
   answerErrorsAsJson(server);
-  // The same JSON, but safe for a terminal: ids, names and reasons come from others.
-  server.setReplySerializer((answer) => printable(JSON.stringify(answer)));
   limitConnections(server.server);
   answerOnlyReads(server);
   let advertised = '';

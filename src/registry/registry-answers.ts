@@ -23,6 +23,8 @@ export interface Answer {
   readonly body: Readonly<Record<string, unknown>>;
   /** The limit of bytes that the answer exceeds; null if it does not. If it does, `body` is empty. */
   readonly exceeds: number | null;
+  /** The limit of JSON that the answer exceeds, in words; null if it does not. If it does, `body` is empty. */
+  readonly jsonLimit: string | null;
   /** The pause that the registry asks for; null if it asks for none. */
   readonly retryAfterMs: number | null;
 }
@@ -67,6 +69,8 @@ export function textOf(response: Response, maxBytes: number): Promise<string | n
 export function registeredText(answer: Answer, path: string, denials: readonly number[]): RegisteredText {
   if (isDenied(answer, denials)) return null;
   if (answer.status !== 200) throw unusable(path, answer);
+  // Whoever registers a schema also writes its metadata, which are part of the answer. No later request is better.
+  if (answer.jsonLimit !== null) return unusableSchema(`the answer with the schema is refused: ${answer.jsonLimit}`);
   // A schema of another type is a usable answer: it cannot be a SyncEvent.
   const { schema, schemaType, references } = answer.body;
   if (typeof schema !== 'string') throw unusable(path, answer);
@@ -91,8 +95,8 @@ function parseObject(text: string): object {
   }
 }
 
+/** The text must be within the limits of JSON (lib/json-limits.ts). */
 export function asRecord(text: string): Record<string, unknown> {
-  if (exceededJsonLimit(text) !== null) return {}; // no registry makes such an answer
   try {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};

@@ -7,6 +7,7 @@ import { UnusableSchema } from '../avro/schema.js';
 import type { Config } from '../config.js';
 import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
 import { isOwnFault } from '../lib/own-fault.js';
+import { exceededJsonLimit } from '../lib/json-limits.js';
 import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
 import { reasonOf } from '../lib/reason-of.js';
 import { Turns } from '../lib/turns.js';
@@ -189,8 +190,17 @@ export class SchemaRegistry implements SchemaSource {
       });
     });
     const { status } = response;
-    const answered = this.#withoutSecrets(asRecord(this.#hide(text ?? '')));
-    return { status, body: answered, exceeds: text === null ? maxBytes : null, retryAfterMs: pauseAskedFor(response) };
+    const exceeded = exceededJsonLimit(text ?? '');
+    const answered = exceeded === null ? this.#withoutSecrets(asRecord(this.#hide(text ?? ''))) : {};
+    // A page of a proxy is no object, and says nothing about the schema.
+    const jsonLimit = /^\s*\{/.test(text ?? '') ? exceeded : null;
+    return {
+      status,
+      body: answered,
+      jsonLimit,
+      exceeds: text === null ? maxBytes : null,
+      retryAfterMs: pauseAskedFor(response),
+    };
   }
 
   /** Hides secrets in the text of the registry again: JSON may have escaped them. */

@@ -138,14 +138,6 @@ test.each([
   await running;
 });
 
-test('an answer has no character that moves the cursor of a terminal', async () => {
-  const reason = 'a \u009b2J\u202e reason';
-  starting = { phase: 'waiting for the brokers', because: reason };
-  const text = await (await get('/partitions')).text();
-  expect(text).toMatch(/^[\x20-\x7e]*$/);
-  expect(SCHEMAS.partitions.parse(JSON.parse(text)).starting).toContain(reason);
-});
-
 test('a request that cannot be answered is refused with a sentence', async () => {
   for (const [path, status] of [
     ['/companies/x', 503],

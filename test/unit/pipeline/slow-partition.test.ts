@@ -9,7 +9,7 @@ import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { LogBatch, LogReader, TransactionalProducer } from '../../../src/pipeline/ports.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
 import type { Decoded } from '../../../src/decode/bad-record.js';
-import type { LogRecord } from '../../../src/lib/record.js';
+import type { LogRecord, RecordToWrite } from '../../../src/lib/record.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { TOPICS } from './topics.js';
@@ -23,7 +23,7 @@ const folder = temporaryFolder();
 class SlowKafka {
   now = 1_000_000;
   committed: number | null = null;
-  changelogEnd = 0;
+  readonly changelog: LogRecord[] = [];
   fencings = 0;
   /** The number of records of each transaction that was tried, and the time of its begin. */
   readonly tried: { readonly records: number; readonly begunAt: number }[] = [];
@@ -48,6 +48,7 @@ class SlowKafka {
   producer(): TransactionalProducer {
     let begunAt = 0;
     let offset = 0;
+    let rows: readonly RecordToWrite[] = [];
     // eslint-disable-next-line @typescript-eslint/no-this-alias
     const kafka = this;
     return {
@@ -60,11 +61,13 @@ class SlowKafka {
         begunAt = this.now;
         return Promise.resolve();
       },
-      prepare: (to, { length }) => {
+      prepare: (to, records) => {
+        const { length } = records;
+        if (to.topic !== TOPICS.deadLetter) rows = [...records];
         return () => {
           if (to.topic !== TOPICS.deadLetter) {
             this.rowsTried.push(length);
-            return Promise.resolve(this.changelogEnd + length);
+            return Promise.resolve(this.changelog.length + length);
           }
           this.tried.push({ records: length, begunAt });
           const { openMs, throttledMs } = this.cost(length);
@@ -81,11 +84,28 @@ class SlowKafka {
         if (this.now - begunAt > TRANSACTION_TIMEOUT_MS)
           return Promise.reject(new FencedError('EndTxn was refused: INVALID_PRODUCER_EPOCH (47)'));
         this.committed = offset;
-        this.changelogEnd += this.rowsTried.at(-1) ?? 0; // No markers: nobody could read them here.
+        // No markers: nobody could read them here.
+        for (const row of rows) this.changelog.push({ ...row, offset: this.changelog.length, timestamp: this.now });
         return Promise.resolve();
       },
       discard: () => Promise.resolve(),
     };
+  }
+
+  /** Reads the changelog to its end, and then waits until it is closed. */
+  changelogReader(from: number): LogReader {
+    let at = from;
+    let close: () => void = () => undefined;
+    const closed = new Promise<never>((_, reject) => (close = () => reject(new ReaderClosedError('closed'))));
+    closed.catch(() => undefined);
+    const next = (): Promise<LogBatch> => {
+      const end = this.changelog.length;
+      if (at >= end) return closed;
+      const records = this.changelog.slice(at);
+      at = end;
+      return Promise.resolve({ records, nextOffset: end, endOffset: end, leaderEpoch: -1 });
+    };
+    return { next, close: () => close() };
   }
 
   reader(from: number): LogReader {
@@ -119,6 +139,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
     deadLetter: () => undefined,
     error: () => undefined,
     companies: () => undefined,
+    restore: () => undefined,
     setAside: never,
     state: (_, status) => kafka.statuses.push(status),
   };
@@ -167,8 +188,11 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
     },
     changelogLogs: {
       ...UNUSED_LOGS,
-      bounds: () =>
-        Promise.resolve({ start: 0, end: kafka.changelogEnd, highWatermark: kafka.changelogEnd, ...SEEN_BY_MOST }),
+      reader: (_, from) => kafka.changelogReader(from),
+      bounds: () => {
+        const end = kafka.changelog.length;
+        return Promise.resolve({ start: 0, end, highWatermark: end, ...SEEN_BY_MOST });
+      },
     },
     observer: observer as PipelineObserver,
   };

@@ -77,6 +77,13 @@ test('a secret that a registry repeats is hidden, however its JSON is escaped', 
   await expect(refused).rejects.toThrow('refused Basic ***');
 });
 
+test('a schema whose metadata exceed the limits of an answer is unusable, so its records do not wait', async () => {
+  const properties = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`p${i}`, '']));
+  const answer = JSON.stringify({ schema: JSON.stringify(SCHEMA), metadata: { properties } });
+  const registry = await registryThat((_request, response) => response.end(answer));
+  expect(await registry.schemaById(1)).toMatchObject({ why: expect.stringContaining('1000 members') as string });
+});
+
 test('a schema that is nested too deeply is unusable, and so is an answer of such depth', async () => {
   const types = 100_000;
   const schema = `${'{"type":"array","items":'.repeat(types)}"null"${'}'.repeat(types)}`;
@@ -87,7 +94,14 @@ test('a schema that is nested too deeply is unusable, and so is an answer of suc
   expect(unusable).toEqual(
     new UnusableSchema('the text of the schema is not usable: it nests more than 1000 lists and objects'),
   );
-  await expect(registry.schemaById(2)).rejects.toThrow(RegistryUnavailableError);
+  expect(await registry.schemaById(2)).toMatchObject({
+    why: expect.stringContaining('nests more than 1000') as string,
+  });
+});
+
+test('a page of a proxy, however odd, is an outage', async () => {
+  const registry = await registryThat((_request, response) => response.end(`<p>${'a: '.repeat(2_000)}</p>`));
+  await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
 });
 
 test('a schema of very many attributes or of long keys is unusable', async () => {

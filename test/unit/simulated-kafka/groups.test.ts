@@ -30,7 +30,8 @@ async function member(): Promise<{ partitions: readonly number[]; leave(): Promi
     joined.partitions = payload.memberAssignment['input'] ?? [];
   });
   await consumer.connect();
-  await consumer.subscribe({ topics: ['input'] });
+  // Not every broker knows the topic at once.
+  await until('the topic is known', () => consumer.subscribe({ topics: ['input'] }).then(() => true));
   await consumer.run({ eachMessage: () => Promise.resolve() });
   return joined;
 }
