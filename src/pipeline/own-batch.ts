@@ -14,7 +14,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 export function mustHaveOwnBatch(changelog: string, store: PartitionStore, mayDecide: boolean): void {
   if (!store.lacksOwnBatch) return;
   const why =
-    `it has the rows of a batch that ends at offset ${store.changelogPosition} of ${changelog}, but that batch was ` +
+    `it has the rows of a batch that ended before offset ${store.changelogPosition} of ${changelog}, but that batch was ` +
     'aborted there: brokers had left its commit open';
   if (!mayDecide) throw new UnprovedChangelogError(why);
   const corruption = new CorruptStoreError(why);

@@ -132,8 +132,8 @@ export class PartitionStore {
    * Writes rows read from the changelog. Writes the new position together with the last of them. Replaying the same
    * rows again changes nothing.
    *
-   * While `lacksOwnBatch`, only a position row moves the position: either that of the own batch, or a later one. If there
-   * is a later one, compaction may have removed that of the own batch.
+   * The store lacks its own batch until a position row is read: either that of the own batch, or a later one. If there is
+   * a later one, compaction may have removed that of the own batch.
    *
    * @param nextPosition where the next read of the changelog starts
    * @param leaderEpoch the epoch of a leader whose log contains everything below `nextPosition`; -1 if unknown
@@ -148,8 +148,8 @@ export class PartitionStore {
 
     const last = changesOf(records, from, records.length);
     last.push(...pendingMarks(last));
-    if (this.lacksOwnBatch && !hasPositionRow(records)) return this.#guarded.write(last);
-    const changelog = { offset: nextPosition, atEndMs: this.#changelog.atEndMs };
+    const isAfterOwnBatch = this.lacksOwnBatch && !hasPositionRow(records);
+    const changelog = { offset: nextPosition, atEndMs: this.#changelog.atEndMs, isAfterOwnBatch };
     last.push(...changelogPositionChanges(changelog, leaderEpoch));
     await this.#guarded.write(last);
     this.#changelog = changelog;

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import type { KeyChange, KeyValueStore, StateDirectory } from '../../../src/store/key-value-store.js';
 import { CorruptStoreError, StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { CHANGELOG_POSITION_KEY, encodeChangelogPosition } from '../../../src/store/partition-meta.js';
+import { writeOriginRow } from '../../../src/store/origin-row-codec.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
+import { ORIGIN_KEY } from '../../../src/store/row-keys.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { changes, open, PARTITION, positionRecord, positionRow, rowsOf } from './partition-fixture.js';
@@ -260,13 +263,26 @@ describe('after an own batch', () => {
     await store.close();
   });
 
-  test('the position stays until a position row is read, also over a restart', async () => {
+  test('until a position row is read, the batch is missing, also over a restart; what was read stays', async () => {
     let store = await reopened();
     await store.replay([{ key: Buffer.from('b'), value: Buffer.from('1') }], 15);
     await store.flush();
     await store.close();
     store = await open(directory());
-    expect(store).toMatchObject({ changelogPosition: 13, readFrom: 12, lacksOwnBatch: true });
+    expect(store).toMatchObject({ changelogPosition: 15, readFrom: 14, lacksOwnBatch: true });
+    await store.replay([positionRecord(30)], 16);
+    expect(store).toMatchObject({ changelogPosition: 16, readFrom: 16, lacksOwnBatch: false });
+    await store.close();
+  });
+
+  test('the origin row is known as soon as it is read', async () => {
+    const store = await reopened();
+    const origin = new Map([['input topic id', 'another']]);
+    const writer = new ByteWriter();
+    writer.begin();
+    writeOriginRow(writer, origin);
+    await store.replay([{ key: ORIGIN_KEY, value: writer.end() }], 15);
+    expect(store.origin()).toEqual(origin);
     await store.close();
   });
 
