@@ -8,6 +8,8 @@ import { SchemaWithReferences, UnusableSchema } from '../avro/schema.js';
 
 /** The most subjects that one schema may lead to. More are an attack or a mistake, and each costs a request. */
 const MAX_REFERENCES = 100;
+/** Of the name and of the subject of a reference. */
+const MAX_NAME_CHARACTERS = 1_024;
 /** All schemas that one schema leads to may have this many characters together, and each answer this many bytes. */
 export const MAX_REFERRED_CHARACTERS = 4 * 1_024 * 1_024;
 /**
@@ -128,5 +130,10 @@ function referencesOf(references: unknown): readonly Reference[] {
 function isReference(value: unknown): value is Reference {
   if (typeof value !== 'object' || value === null) return false;
   const { name, subject, version } = value as Partial<Reference>;
-  return typeof name === 'string' && typeof subject === 'string' && Number.isInteger(version);
+  return isShortText(name) && isShortText(subject) && Number.isInteger(version);
+}
+
+/** A subject becomes a part of a URL, which exists only for well-formed text. */
+function isShortText(text: unknown): boolean {
+  return typeof text === 'string' && text.length <= MAX_NAME_CHARACTERS && /^\P{Cs}*$/u.test(text);
 }

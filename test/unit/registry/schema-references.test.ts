@@ -55,6 +55,15 @@ test('references that form a circle are resolved', async () => {
   expect(await resolve('a')).toEqual(new SchemaWithReferences([{ type: 'b' }, { type: 'a' }], top));
 });
 
+test.each([
+  ['half of a character', 'a\ud800'],
+  ['more than 1,024 characters', 'a'.repeat(1_025)],
+])('a reference to a subject of %s cannot be used, and is not requested', async (_, subject) => {
+  const { asked, resolve } = registryOf({});
+  expect(await resolve(subject)).toBeInstanceOf(UnusableSchema);
+  expect(asked).toEqual([]);
+});
+
 test('endless references are refused after a hundred requests', async () => {
   const asked: string[] = [];
   const references = new SchemaReferences((subject) => {
