@@ -69,7 +69,7 @@ export function textOf(response: Response, maxBytes: number): Promise<string | n
 export function registeredText(answer: Answer, path: string, denials: readonly number[]): RegisteredText {
   if (isDenied(answer, denials)) return null;
   if (answer.status !== 200) throw unusable(path, answer);
-  // Whoever registers a schema also writes its metadata, which are part of the answer. No later request is better.
+  // The answer has the metadata of the schema too, and its author writes them. So a later request gets the same answer.
   if (answer.jsonLimit !== null) return unusableSchema(`the answer with the schema is refused: ${answer.jsonLimit}`);
   // A schema of another type is a usable answer: it cannot be a SyncEvent.
   const { schema, schemaType, references } = answer.body;

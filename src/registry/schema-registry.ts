@@ -192,7 +192,7 @@ export class SchemaRegistry implements SchemaSource {
     const { status } = response;
     const exceeded = exceededJsonLimit(text ?? '');
     const answered = exceeded === null ? this.#withoutSecrets(asRecord(this.#hide(text ?? ''))) : {};
-    // A page of a proxy is no object, and says nothing about the schema.
+    // A proxy may answer with a page of its own. That is not a JSON object, so it says nothing about the schema.
     const jsonLimit = /^\s*\{/.test(text ?? '') ? exceeded : null;
     return {
       status,

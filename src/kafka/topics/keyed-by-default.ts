@@ -64,7 +64,7 @@ export async function placementByKey(
     const { end } = await logs.bounds({ topic, partition });
     await readPartition(logs, { topic, partition }, end - LOOKED_AT, (records) => {
       for (const record of records) {
-        // A longer key is no company's. Many long keys of one length would also make the maps slow.
+        // No company has a longer key. Many long keys of the same length would also make the maps slow.
         if (record.key === null || record.key.length > MAX_TEXT_BYTES || !isWitness(record)) continue;
         const key = record.key.toString('latin1');
         keys.add(key);

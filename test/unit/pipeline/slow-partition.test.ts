@@ -92,42 +92,40 @@ class SlowKafka {
     };
   }
 
-  /** Reads the changelog to its end, and then waits until it is closed. */
   changelogReader(from: number): LogReader {
-    let at = from;
-    let close: () => void = () => undefined;
-    const closed = new Promise<never>((_, reject) => (close = () => reject(new ReaderClosedError('closed'))));
-    closed.catch(() => undefined);
-    const next = (): Promise<LogBatch> => {
-      const end = this.changelog.length;
-      if (at >= end) return closed;
-      const records = this.changelog.slice(at);
-      at = end;
-      return Promise.resolve({ records, nextOffset: end, endOffset: end, leaderEpoch: -1 });
-    };
-    return { next, close: () => close() };
+    return readerOf(
+      from,
+      (at) => this.changelog.slice(at),
+      () => this.changelog.length,
+    );
   }
 
   reader(from: number): LogReader {
-    let at = from;
-    let close: () => void = () => undefined;
-    const closed = new Promise<never>((_, reject) => (close = () => reject(new ReaderClosedError('closed'))));
-    closed.catch(() => undefined);
-    const next = (maxRecords: number): Promise<LogBatch> => {
-      if (at >= this.input) return closed;
-      const count = Math.min(maxRecords, this.input - at);
-      const records = Array.from({ length: count }, (_, i) => ({
+    const recordsAt = (at: number, most: number) =>
+      Array.from({ length: Math.min(most, this.input - at) }, (_, i) => ({
         offset: at + i,
         timestamp: 0,
         key: null,
         value: null,
         headers: [],
       }));
-      at += count;
-      return Promise.resolve({ records, nextOffset: at, endOffset: this.input, leaderEpoch: -1 });
-    };
-    return { next, close: () => close() };
+    return readerOf(from, recordsAt, () => this.input);
   }
+}
+
+/** Reads a log to its end, and then waits until it is closed. */
+function readerOf(from: number, recordsAt: (at: number, most: number) => LogRecord[], end: () => number): LogReader {
+  let at = from;
+  let close: () => void = () => undefined;
+  const closed = new Promise<never>((_, reject) => (close = () => reject(new ReaderClosedError('closed'))));
+  closed.catch(() => undefined);
+  const next = (most: number): Promise<LogBatch> => {
+    if (at >= end()) return closed;
+    const records = recordsAt(at, most);
+    at += records.length;
+    return Promise.resolve({ records, nextOffset: at, endOffset: end(), leaderEpoch: -1 });
+  };
+  return { next, close: () => close() };
 }
 
 /** Runs until everything is committed, or until this many transactions were tried. */
