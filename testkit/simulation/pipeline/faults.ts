@@ -3,6 +3,7 @@
  * one.
  */
 import type { SeededRandom } from '../../seeded-random.js';
+import type { CommittedOffset } from '../../../src/pipeline/ports.js';
 import type { Instance } from './instance.js';
 import { viewOf } from './model-logs.js';
 import type { OldView } from './weather.js';
@@ -46,6 +47,11 @@ const KINDS: Readonly<Record<string, Fault>> = {
     endAfter(10_000, () => void (world.weather.mostAnswer = true));
   },
   'broker cut off': (faults) => faults.answerInTurns(viewOf(faults.world), faults.random.integer(100, 5_000)),
+  'broker cut off, then another owner': (faults) => faults.replaceWhileCutOff(),
+  "group's offset deleted": (faults) => faults.loseOffset(() => null),
+  "group's offset set back": ({ random, loseOffset }) =>
+    // Offset 0 would be an operator's consent to read everything again.
+    loseOffset(({ offset, leaderEpoch }) => ({ offset: random.integer(Math.min(1, offset), offset), leaderEpoch })),
   throttled: ({ world, endAfter, random }) => {
     world.weather.throttledMs = random.integer(1, 300);
     endAfter(3_000, () => void (world.weather.throttledMs = 0));
@@ -71,6 +77,7 @@ export class Faults {
   readonly #kinds: readonly string[];
   readonly #meanMs: number;
   #isOver = false;
+  #hasLostOffset = false;
 
   constructor(
     readonly world: World,
@@ -128,6 +135,42 @@ export class Faults {
     const turnMs = this.random.integer(1, 30);
     if (ms > 0) time.after(turnMs, () => this.answerInTurns(old, ms - turnMs));
   }
+
+  /**
+   * A broker that is cut off answers for a while. Meanwhile another instance takes over, which may have no state that
+   * contradicts the broker.
+   */
+  replaceWhileCutOff(): void {
+    const old = viewOf(this.world, this.random.chance(0.5));
+    const { group, weather, time } = this.world;
+    time.after(this.random.integer(1, 2_000), () => {
+      if (this.#isOver) return;
+      weather.oldView = old;
+      const others = this.instances.filter((instance) => instance !== group.owner);
+      const other = this.random.pick(others.length > 0 ? others : this.instances);
+      if (this.random.chance(0.5)) {
+        other.kill();
+        other.disk.erase();
+        other.start();
+      }
+      group.giveTo(other, this.instances, 10_000);
+      time.after(this.random.integer(50, 5_000), () => void (weather.oldView = null));
+    });
+  }
+
+  /** The group's offset is lost. After a while an operator puts it back, unless an owner has committed meanwhile. */
+  loseOffset = (change: (before: CommittedOffset) => CommittedOffset | null): void => {
+    const { coordinator, time } = this.world;
+    const before = coordinator.committed;
+    if (before === null || this.#hasLostOffset) return;
+    const lost = change(before);
+    coordinator.committed = lost;
+    this.#hasLostOffset = true;
+    time.after(this.random.integer(1_000, 60_000), () => {
+      this.#hasLostOffset = false;
+      if (coordinator.committed === lost) coordinator.committed = before;
+    });
+  };
 
   stopOne(): void {
     const instance = this.#one();

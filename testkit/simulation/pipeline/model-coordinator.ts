@@ -68,6 +68,12 @@ export class ModelCoordinator {
     this.#end('commit', 'committed');
   }
 
+  /** @throws FencedError */
+  abort(epoch: number): void {
+    this.#mustBeOpen(epoch);
+    this.#end('abort', 'aborted');
+  }
+
   /** Ends an open transaction as a coordinator does when its time is over: the producer is fenced. */
   expire(): void {
     if (this.#state !== 'open') return;

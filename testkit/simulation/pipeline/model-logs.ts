@@ -20,7 +20,7 @@ export function modelLogs(process: SimulatedProcess): Logs {
     committedOffset: () => call("group's offset", () => (weather.oldView ?? coordinator).committed),
     pendingOffset: () =>
       call('pending offset', () => {
-        if (weather.oldView !== null) return { isPending: weather.oldView.isPending, byMost: false };
+        if (weather.oldView !== null) return weather.oldView;
         return { isPending: coordinator.pending !== null, byMost: weather.mostAnswer };
       }),
   };
@@ -31,11 +31,15 @@ function boundsOf(world: World, topic: string): LogBounds {
   return { start: 0, end, highWatermark, leaderEpoch, topicId: `id of ${topic}`, byMost: world.weather.mostAnswer };
 }
 
-/** What a broker knows from now on that is cut off from the others now. */
-export function viewOf(world: World): OldView {
-  const bounds = [...world.logs.keys()].map((topic) => [topic, { ...boundsOf(world, topic), byMost: false }] as const);
+/**
+ * What a broker knows from now on that is cut off from the others now.
+ *
+ * @param byMost most brokers named it before they elected others, and the process was frozen after it had asked them
+ */
+export function viewOf(world: World, byMost = false): OldView {
+  const bounds = [...world.logs.keys()].map((topic) => [topic, { ...boundsOf(world, topic), byMost }] as const);
   const { committed, pending } = world.coordinator;
-  return { bounds: new Map(bounds), committed, isPending: pending !== null };
+  return { bounds: new Map(bounds), committed, isPending: pending !== null, byMost };
 }
 
 /** The most offsets of one answer: a reader must not depend on how many come together. */
@@ -64,17 +68,22 @@ class ModelReader implements LogReader {
       const look = (): void => {
         if (this.#isClosed || this.process.isDead) return;
         if (world.weather.brokersAreDown) return void world.time.after(AGAIN_MS, look);
-        if (this.position > this.log.highWatermark)
+        const known = world.weather.oldView?.bounds.get(this.log.topic) ?? this.log;
+        if (this.position > known.highWatermark)
           return reject(new OffsetOutOfRangeError(`${this.log.topic} has no offset ${this.position}`));
-        if (this.log.end <= this.position) {
+        if (known.end <= this.position) {
+          if (known !== this.log) return void world.time.after(AGAIN_MS, look);
           this.#unwatch = this.log.whenMoved(() => void world.time.after(world.weather.latencyMs(), look));
           return;
         }
         const most = Math.min(maxRecords, world.random.pick([1, 3, MAX_TOGETHER, MAX_TOGETHER]));
-        const { records: entries, nextOffset } = this.log.read(this.position, most);
+        const { records: entries, nextOffset } = this.log.read(
+          this.position,
+          Math.min(most, known.end - this.position),
+        );
         const records = entries.map(copied);
         this.#delivered = [...records];
-        const { end: endOffset, leaderEpoch } = this.log;
+        const { end: endOffset, leaderEpoch } = known;
         this.position = nextOffset;
         world.trace(this.process.name, `reads ${this.log.topic} up to ${nextOffset}`);
         this.process.later(world.weather.latencyMs(), () => {

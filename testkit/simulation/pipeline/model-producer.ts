@@ -1,6 +1,6 @@
 /** The ports `Transactions` and `TransactionalProducer`, on the simulated brokers. */
 import type { RecordToWrite, TopicPartition } from '../../../src/lib/record.js';
-import type { Proof, TransactionalProducer, Transactions } from '../../../src/pipeline/ports.js';
+import type { Proof, TransactionalProducer, TransactionOutcome, Transactions } from '../../../src/pipeline/ports.js';
 import type { MemoryDisk } from './memory-disk.js';
 import type { ModelLog } from './model-log.js';
 import type { SimulatedProcess } from './process.js';
@@ -39,11 +39,18 @@ class ModelProducer implements TransactionalProducer {
     return lost;
   }
 
-  /** A fenced producer may see the transaction of its successor, and takes it for its own. Nothing else is ever open. */
-  repeatEnd(): Promise<void> {
-    return this.#call('repeat the end', () => {
-      this.#coordinator.mustBeOf(this.epoch);
-      this.process.world.violated('a transaction was ended again, although the brokers have left none open');
+  /**
+   * Brokers never leave a transaction open here. Only an old view can make an owner end one again, or the transaction of
+   * its successor, which a fenced producer takes for its own.
+   */
+  async repeatEnd(partitions: readonly TopicPartition[], outcome: TransactionOutcome): Promise<void> {
+    await this.begin(partitions);
+    await this.#call(`repeat the ${outcome}`, () => {
+      const { weather } = this.process.world;
+      if (!weather.hadOldView)
+        this.process.world.violated('a transaction was ended again, although the brokers have left none open');
+      if (outcome === 'commit') this.#coordinator.commit(this.epoch);
+      else this.#coordinator.abort(this.epoch);
     });
   }
 

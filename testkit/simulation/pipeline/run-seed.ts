@@ -58,7 +58,9 @@ export async function runSeed(seed: number, { isTraced = false } = {}): Promise<
   try {
     await time.run(() => isConsumed() || time.now() > deadline || world.violations.length > 0, MAX_STEPS);
     const idleUntil = time.now() + IDLE_MS;
-    await time.run(() => time.now() >= idleUntil, MAX_STEPS);
+    // The idle owner may notice only now that its folder is damaged.
+    const hasRested = () => time.now() >= idleUntil && isConsumed();
+    await time.run(() => hasRested() || time.now() > deadline || world.violations.length > 0, MAX_STEPS);
     if (!isConsumed() && world.violations.length === 0) anomalies.push(stuck(world, instances));
   } catch (error) {
     anomalies.push(`${(error as Error).message}: ${stuck(world, instances)}`);

@@ -7,14 +7,16 @@ export interface OldView {
   readonly bounds: ReadonlyMap<string, LogBounds>;
   readonly committed: CommittedOffset | null;
   readonly isPending: boolean;
+  readonly byMost: boolean;
 }
 
 export class Weather {
   brokersAreDown = false;
   /** More than half of the brokers answer. */
   mostAnswer = true;
-  /** All answers about offsets come from a broker that is cut off; null if none do. */
-  oldView: OldView | null = null;
+  #oldView: OldView | null = null;
+  /** Some answers of this run came from a broker that was cut off. */
+  hadOldView = false;
   registryIsDown = false;
   throttledMs = 0;
   /** The outcome of the next commit is unknown to its producer: it took effect, or not. */
@@ -26,6 +28,16 @@ export class Weather {
 
   constructor(private readonly random: SeededRandom) {
     this.#maxDiskMs = random.pick([1, 1, 5, 30]);
+  }
+
+  /** All answers about offsets come from a broker that is cut off; null if none do. */
+  get oldView(): OldView | null {
+    return this.#oldView;
+  }
+
+  set oldView(view: OldView | null) {
+    this.#oldView = view;
+    this.hadOldView ||= view !== null;
   }
 
   /** From now on nothing fails. */
