@@ -8,6 +8,7 @@ import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js'
 import type { CompanyRows } from './company-rows.js';
 import type { DeadLetterCode } from './events.js';
 import type { EarlyDataset, ExplainedCounts, ExplainedDataset, ExplainedLink, Explanation } from './explanation.js';
+import { limitExplanation } from './explanation-limit.js';
 import { lastProgressOf } from './pending-company.js';
 import type { Policy } from './policy.js';
 import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
@@ -116,7 +117,7 @@ export function withAnnouncedContent(explanation: Explanation, content: Announce
     revision: null,
     own: null,
   }));
-  return { ...explanation, clientId, companyName, datasets };
+  return limitExplanation({ ...explanation, clientId, companyName, datasets });
 }
 
 function explainPending(rows: CompanyRows, company: PendingCompany, context: ExplanationContext): Explanation {
@@ -146,7 +147,7 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
       .datasets()
       .flatMap(([datasetId, row]) => (row.place === null ? [{ datasetId, latest: latestOf(row) }] : [])),
   };
-  return withVerdict(facts, { kind: 'pending', company, policy: context.policy });
+  return limitExplanation(withVerdict(facts, { kind: 'pending', company, policy: context.policy }));
 }
 
 function notesOn({ forgotten, early, stalled }: PendingCompany): string[] {

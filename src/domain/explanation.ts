@@ -57,6 +57,18 @@ export interface Explanation {
   readonly datasets: readonly ExplainedDataset[];
   /** Datasets that have a status but that no manifest has named yet. */
   readonly early: readonly EarlyDataset[];
+  /**
+   * How many entries of each list were left out, because the explanation would exceed MAX_EXPLANATION_BYTES. Absent if
+   * all are listed, and in the answers of older releases.
+   */
+  readonly omitted?: OmittedEntries | undefined;
+}
+
+export interface OmittedEntries {
+  readonly holds: number;
+  readonly links: number;
+  readonly datasets: number;
+  readonly early: number;
 }
 
 /** Number of named datasets in each class. */

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { DEAD_LETTER_CODES } from '../domain/events.js';
+import { MAX_EXPLANATION_BYTES } from '../domain/explanation-limit.js';
 import { VERDICTS, type Explanation } from '../domain/explanation.js';
 import { PARTITION_STATES } from '../pipeline/observer.js';
 import { DEPENDENCIES } from './dependency-watch.js';
@@ -73,6 +74,13 @@ export const explanation = z
       .array(z.strictObject({ datasetId: z.string(), latest }))
       .readonly()
       .describe('datasets that have a status and are in no manifest yet'),
+    omitted: z
+      .strictObject({ holds: count(), links: count(), datasets: count(), early: count() })
+      .optional()
+      .describe(
+        `entries that were left out from the end of each list, because an explanation has at most ${MAX_EXPLANATION_BYTES} ` +
+          'bytes; absent if all are listed. Open links and unfinished datasets come first in their lists',
+      ),
   })
   .describe('why a company has or has not been announced') satisfies z.ZodType<Explanation>;
 

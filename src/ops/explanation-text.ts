@@ -1,4 +1,5 @@
 /** An explanation as text for a terminal. */
+import { datasetsInOrder, linksInOrder } from '../domain/explanation-limit.js';
 import type { ExplainedDataset, Explanation } from '../domain/explanation.js';
 import { printable } from '../lib/printable.js';
 
@@ -37,32 +38,29 @@ function facts({ asOf, clientId, companyName, policy, counts, lastProgress, stal
   return table(rows);
 }
 
-function holds({ holds }: Explanation): string {
+function holds({ holds, omitted }: Explanation): string {
   if (holds.length === 0) return '';
   const rows = holds.slice(0, MAX_LISTED).map(({ record, code, at, reason }) => [record, code, at, `it ${reason}`]);
   const repair =
     'to lift a hold, send the corrected event with a header `repairs` = RECORD, or run company-sync dead-letters repair RECORD';
-  return `held by\n${table([['RECORD', 'CODE', 'STAMPED', 'WHY'], ...rows])}${unlistedOf(holds, rows)}\n  ${repair}`;
+  return `held by\n${table([['RECORD', 'CODE', 'STAMPED', 'WHY'], ...rows])}${unlistedOf(rows, holds, omitted?.holds)}\n  ${repair}`;
 }
 
-function links({ links }: Explanation): string {
+function links({ links, omitted }: Explanation): string {
   if (links.length === 0) return '';
-  const listed = [...links].sort((a, b) => ORDER_OF_LINKS.indexOf(a.state) - ORDER_OF_LINKS.indexOf(b.state));
-  const rows = listed
+  const rows = linksInOrder(links)
     .slice(0, MAX_LISTED)
     .map(({ linkId, connectionId, sourceType, state, endedAtOffset, ...counts }) => [
       ...[linkId, `${connectionId} (${sourceType})`, endedAtOffset === null ? state : `${state} at ${endedAtOffset}`],
       ...[String(counts.datasets), String(counts.unfinished)],
     ]);
-  return `links\n${table([['LINK', 'CONNECTION', 'STATE', 'DATASETS', 'IN PROGRESS'], ...rows])}${unlistedOf(links, rows)}`;
+  return `links\n${table([['LINK', 'CONNECTION', 'STATE', 'DATASETS', 'IN PROGRESS'], ...rows])}${unlistedOf(rows, links, omitted?.links)}`;
 }
 
-function datasets({ datasets }: Explanation): string {
+function datasets({ datasets, omitted }: Explanation): string {
   if (datasets.length === 0) return '';
-  const order = ['in-progress', 'failed', 'ended', 'succeeded'];
-  const sorted = [...datasets].sort((a, b) => order.indexOf(a.class) - order.indexOf(b.class));
-  const rows = sorted.slice(0, MAX_LISTED).map(datasetRow);
-  return `datasets\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATA TYPE', 'DATASET', 'CONNECTION'], ...rows])}${unlistedOf(sorted, rows)}`;
+  const rows = datasetsInOrder(datasets).slice(0, MAX_LISTED).map(datasetRow);
+  return `datasets\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATA TYPE', 'DATASET', 'CONNECTION'], ...rows])}${unlistedOf(rows, datasets, omitted?.datasets)}`;
 }
 
 function datasetRow(dataset: ExplainedDataset): string[] {
@@ -71,18 +69,18 @@ function datasetRow(dataset: ExplainedDataset): string[] {
   return [shown, String(decidedAtOffset), since ?? '-', dataType, datasetId, connectionId];
 }
 
-function early({ early }: Explanation): string {
+function early({ early, omitted }: Explanation): string {
   if (early.length === 0) return '';
   const rows = early
     .slice(0, MAX_LISTED)
     .map(({ datasetId, latest: { status, offset, since } }) => [status, String(offset), since, datasetId]);
-  return `in no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}${unlistedOf(early, rows)}`;
+  return `in no manifest yet\n${table([['STATUS', 'OFFSET', 'SINCE', 'DATASET'], ...rows])}${unlistedOf(rows, early, omitted?.early)}`;
 }
 
-const ORDER_OF_LINKS = ['open', 'sealed', 'ended'];
-
-function unlistedOf(all: readonly unknown[], listed: readonly unknown[]): string {
-  return all.length > listed.length ? `\n  and ${all.length - listed.length} more: pass --json to list all` : '';
+function unlistedOf(listed: readonly unknown[], known: readonly unknown[], omitted = 0): string {
+  const unlisted = known.length + omitted - listed.length;
+  if (unlisted === 0) return '';
+  return `\n  and ${unlisted} more: pass --json to list ${omitted === 0 ? 'all' : `the first ${known.length}`}`;
 }
 
 function table(rows: readonly (readonly string[])[]): string {

@@ -207,18 +207,6 @@ describe('the datasets and links of an explanation', () => {
     );
     expect(explanation.datasets).toEqual([
       {
-        datasetId: 'a',
-        dataType: 'invoices',
-        connectionId: 'c',
-        linkId: 'l',
-        status: 'Cancelled',
-        class: 'ended',
-        decidedAtOffset: 3,
-        since: null,
-        revision: '7',
-        own: { status: 'Fetching', offset: 2, since: SINCE },
-      },
-      {
         datasetId: 'b',
         dataType: 'invoices',
         connectionId: 'd',
@@ -230,17 +218,20 @@ describe('the datasets and links of an explanation', () => {
         revision: null,
         own: null,
       },
+      {
+        datasetId: 'a',
+        dataType: 'invoices',
+        connectionId: 'c',
+        linkId: 'l',
+        status: 'Cancelled',
+        class: 'ended',
+        decidedAtOffset: 3,
+        since: null,
+        revision: '7',
+        own: { status: 'Fetching', offset: 2, since: SINCE },
+      },
     ]);
     expect(explanation.links).toEqual([
-      {
-        linkId: 'l',
-        connectionId: 'c',
-        sourceType: 'source',
-        state: 'ended',
-        endedAtOffset: 3,
-        datasets: 1,
-        unfinished: 0,
-      },
       {
         linkId: 'm',
         connectionId: 'd',
@@ -250,6 +241,15 @@ describe('the datasets and links of an explanation', () => {
         datasets: 1,
         unfinished: 1,
       },
+      {
+        linkId: 'l',
+        connectionId: 'c',
+        sourceType: 'source',
+        state: 'ended',
+        endedAtOffset: 3,
+        datasets: 1,
+        unfinished: 0,
+      },
     ]);
   });
 
@@ -257,8 +257,8 @@ describe('the datasets and links of an explanation', () => {
     const { datasets, links } = explained('ALL_DATASETS', manifest('l', 'c', ['a']), part('m', 'd', ['a']));
     expect(datasets).toMatchObject([{ datasetId: 'a', linkId: 'm', connectionId: 'd', decidedAtOffset: 0 }]);
     expect(links).toMatchObject([
-      { linkId: 'l', state: 'sealed', datasets: 0 },
       { linkId: 'm', state: 'open', datasets: 1 },
+      { linkId: 'l', state: 'sealed', datasets: 0 },
     ]);
   });
 

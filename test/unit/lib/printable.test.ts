@@ -13,6 +13,26 @@ test('letters, emoji and signs of any language stay as they are', () => {
   for (const text of ['Größe 株式会社 شركة 🏢 a\\nb "x"', '']) expect(printable(text)).toBe(text);
 });
 
+test('a million characters that are all escaped take no second, wherever they are', () => {
+  for (const text of ['\u202e'.repeat(1_000_000), '\u{e0041}a'.repeat(300_000), `${'a'.repeat(1_000_000)}\u009b`]) {
+    const begunAt = performance.now();
+    printable(text);
+    expect(performance.now() - begunAt).toBeLessThan(500);
+  }
+});
+
+test('each character is escaped as a regular expression would do it', () => {
+  const pattern = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+  const escape = (units: string) => JSON.parse(`"${printable(units)}"`) as unknown;
+  for (let point = 0; point <= 0x10ffff; point += 1) {
+    const character = String.fromCodePoint(point);
+    if (!pattern.test(character)) continue;
+    pattern.lastIndex = 0;
+    if (escape(`a${character}b`) !== `a${character}b` || !/^a[\x20-\x7e]+b$/.test(printable(`a${character}b`)))
+      throw new Error(`U+${point.toString(16)} is not escaped`);
+  }
+});
+
 test('a line of JSON stays the same JSON', () => {
   const value = { [HOSTILE]: [HOSTILE, 1] };
   expect(JSON.parse(printable(JSON.stringify(value)))).toEqual(value);
