@@ -14,6 +14,8 @@ export const MAX_JSON_MEMBERS = 1_000;
  * hardly any two objects have the same keys in the same order.
  */
 export const MAX_JSON_MEMBERS_TOGETHER = 300_000;
+/** Objects and lists together. A company at its limits has some 30,000. */
+export const MAX_JSON_PARTS = 250_000;
 /** Characters of a key, as it is written. */
 export const MAX_JSON_KEY_CHARACTERS = 1_024;
 
@@ -26,6 +28,7 @@ export function exceededJsonLimit(json: string): string | null {
   /** For each list or object that the position is inside of, and for the text itself: its members so far. */
   const members = [0];
   let together = 0;
+  let parts = 0;
   let textCharacters = 0;
   for (let at = 0; at < json.length; at++) {
     const character = json.charCodeAt(at);
@@ -41,6 +44,7 @@ export function exceededJsonLimit(json: string): string | null {
       if (++together > MAX_JSON_MEMBERS_TOGETHER)
         return `its objects have more than ${MAX_JSON_MEMBERS_TOGETHER} members together`;
     } else if (OPENING.includes(character)) {
+      if (++parts > MAX_JSON_PARTS) return `it has more than ${MAX_JSON_PARTS} lists and objects`;
       if (members.push(0) > MAX_JSON_DEPTH + 1) return `it nests more than ${MAX_JSON_DEPTH} lists and objects`;
     } else if (CLOSING.includes(character) && members.length > 1) members.pop();
   }

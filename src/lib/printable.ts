@@ -81,7 +81,6 @@ function writeEscape(unit: number, units: Uint16Array, at: number): number {
   const letter = SHORT.get(unit);
   units[at + 1] = letter ?? LETTER_U;
   if (letter !== undefined) return at + 2;
-  for (let digit = 0; digit < 4; digit++)
-    units[at + 2 + digit] = DIGITS[(unit >> (4 * (3 - digit))) & 0xf] as number;
+  for (let digit = 0; digit < 4; digit++) units[at + 2 + digit] = DIGITS[(unit >> (4 * (3 - digit))) & 0xf] as number;
   return at + ESCAPE_UNITS;
 }

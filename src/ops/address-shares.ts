@@ -12,11 +12,9 @@ export class AddressShares {
 
   constructor(private readonly limit: SharedLimit) {}
 
-  /** Whether `amount` more may be taken. A client may take any amount if nobody has taken anything. */
   hasRoomFor(amount: number, address: string): boolean {
     const ofAddress = this.#byAddress.get(address) ?? 0;
-    const fits = this.#taken === 0 || this.#taken + amount <= this.limit.total;
-    return fits && (ofAddress === 0 || ofAddress + amount <= this.limit.perAddress);
+    return this.#taken + amount <= this.limit.total && ofAddress + amount <= this.limit.perAddress;
   }
 
   take(amount: number, address: string): void {

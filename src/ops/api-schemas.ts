@@ -1,40 +1,56 @@
 /**
  * The answers of the HTTP API as schemas. `/openapi.json` is made from them, and tests check every answer against
- * them.
+ * them. Every text has a maximum length. An instance cuts longer texts in the answers of others (answer-check.ts), so a
+ * later release can raise the maximum.
  */
 import { z } from 'zod';
 import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { MAX_EXPLANATION_BYTES } from '../domain/explanation-limit.js';
+import { MAX_TEXT_BYTES } from '../domain/limits.js';
 import { VERDICTS, type Explanation } from '../domain/explanation.js';
 import { PARTITION_STATES } from '../pipeline/observer.js';
 import { DEPENDENCIES } from './dependency-watch.js';
 import { WATCHED_PARTS } from './failure-watch.js';
 
+const MAX_NUMBER_CHARACTERS = 50;
+/** The explanation of a company that waits quotes eight texts, and a note quotes one with its escapes. */
+const MAX_SENTENCE_CHARACTERS = 10_000;
+/** Characters of a reason, a cause or a refusal. Answers have longer ones cut. */
+export const MAX_WHY_CHARACTERS = 2_000;
+
 const count = () => z.int().min(0);
 const offset = () => z.int().min(0).describe('an offset of the input partition');
-const time = () => z.string().describe('RFC 3339, UTC');
+const time = () => z.string().max(MAX_NUMBER_CHARACTERS).describe('RFC 3339, UTC');
+/** An id, name or status word. No record can have a longer one. */
+const word = () => z.string().max(MAX_TEXT_BYTES);
+/** A time, or a number or two as text. */
+const numbers = () => z.string().max(MAX_NUMBER_CHARACTERS);
+/** Words that an instance has composed, which quote ids and names. */
+const sentence = () => z.string().max(MAX_SENTENCE_CHARACTERS);
+/** Why something does not work: the message of an error. */
+const why = () => z.string().max(MAX_WHY_CHARACTERS);
 const policy = z.enum(['FIRST_DATASET', 'ALL_DATASETS']);
 const statusClass = z.enum(['succeeded', 'failed', 'ended', 'in-progress']);
 
-const latest = z.strictObject({ status: z.string(), offset: offset(), since: time() });
+const latest = z.strictObject({ status: word(), offset: offset(), since: time() });
 
 const dataset = z.strictObject({
-  datasetId: z.string(),
-  dataType: z.string(),
-  connectionId: z.string(),
-  linkId: z.string().nullable(),
-  status: z.string().describe('the last status; Cancelled if the link ended before the dataset finished'),
+  datasetId: word(),
+  dataType: word(),
+  connectionId: word(),
+  linkId: word().nullable(),
+  status: word().describe('the last status; Cancelled if the link ended before the dataset finished'),
   class: statusClass,
   decidedAtOffset: offset(),
   since: time().nullable(),
-  revision: z.string().nullable(),
+  revision: numbers().nullable(),
   own: latest.nullable().describe('if Cancelled follows from unlinking: the last status that the dataset itself had'),
 });
 
 const link = z.strictObject({
-  linkId: z.string(),
-  connectionId: z.string(),
-  sourceType: z.string(),
+  linkId: word(),
+  connectionId: word(),
+  sourceType: word(),
   state: z.enum(['open', 'sealed', 'ended']),
   endedAtOffset: offset().nullable(),
   datasets: count(),
@@ -42,25 +58,25 @@ const link = z.strictObject({
 });
 
 const hold = z.strictObject({
-  record: z.string().describe('<partition>/<offset> of the bad record; use it as the value of the repairs header'),
+  record: numbers().describe('<partition>/<offset> of the bad record; use it as the value of the repairs header'),
   code: z.enum(DEAD_LETTER_CODES),
-  reason: z.string(),
+  reason: why(),
   at: time(),
 });
 
 export const explanation = z
   .strictObject({
-    companyId: z.string(),
+    companyId: word(),
     verdict: z.enum(VERDICTS),
-    sentence: z.string().describe('the verdict in words'),
-    notes: z.array(z.string()).readonly(),
+    sentence: sentence().describe('the verdict in words'),
+    notes: z.array(sentence()).readonly(),
     asOf: z
-      .strictObject({ topic: z.string(), partition: count(), offset: offset() })
+      .strictObject({ topic: word(), partition: count(), offset: offset() })
       .nullable()
       .describe('the explanation covers the records of the partition below this offset'),
     policy: policy.nullable(),
-    clientId: z.string().nullable(),
-    companyName: z.string().nullable(),
+    clientId: word().nullable(),
+    companyName: word().nullable(),
     counts: z
       .strictObject({ datasets: count(), unfinished: count(), complete: count(), failed: count(), ended: count() })
       .nullable(),
@@ -71,7 +87,7 @@ export const explanation = z
     links: z.array(link).readonly(),
     datasets: z.array(dataset).readonly(),
     early: z
-      .array(z.strictObject({ datasetId: z.string(), latest }))
+      .array(z.strictObject({ datasetId: word(), latest }))
       .readonly()
       .describe('datasets that have a status and are in no manifest yet'),
     omitted: z
@@ -97,7 +113,7 @@ const failing = z.strictObject({
   partition: count().nullable().describe('null for a part that belongs to the whole instance'),
   failingSince: time(),
 });
-const cause = () => z.string().describe('the last error, or what the part waits for');
+const cause = () => why().describe('the last error, or what the part waits for');
 
 const failure = {
   failingSince: time().optional().describe('errors have prevented any progress since then, for a minute or longer'),
@@ -108,8 +124,8 @@ export const partitions = z.strictObject({
   partitions: z.array(
     partition.extend({
       state: z.enum(PARTITION_STATES).nullable().describe('null if its owner does not answer'),
-      reason: z.string().nullable().describe('why the partition is in that state'),
-      owner: z.string().nullable().optional().describe('with scope=deployment: the address of its owner'),
+      reason: why().nullable().describe('why the partition is in that state'),
+      owner: word().nullable().optional().describe('with scope=deployment: the address of its owner'),
       position: count().nullable().describe('input offset after the last batch'),
       lag: count().nullable().describe('records behind; null if the brokers have not reported it for a minute'),
       stale: z
@@ -134,16 +150,18 @@ export const partitions = z.strictObject({
       ...failure,
     }),
   ),
-  starting: z.string().optional().describe('why the instance as a whole is not running yet'),
+  starting: why().optional().describe('why the instance as a whole is not running yet'),
   dependencies: z
-    .array(dependency.extend({ cause: z.string().nullable() }))
+    .array(dependency.extend({ cause: why().nullable() }))
     .optional()
     .describe('earlier releases omit this field'),
   failing: z
     .array(failing.extend({ cause: cause() }))
     .optional()
     .describe('parts of this instance; earlier releases omit this field'),
-  standbys: z.array(z.looseObject({ partition: count(), position: count(), end: count(), lag: z.int() })).optional(),
+  standbys: z
+    .array(z.strictObject({ partition: count(), position: count(), end: count(), lag: z.int(), ...failure }))
+    .optional(),
   stateBytes: count().optional(),
 });
 
@@ -151,7 +169,7 @@ export const companies = z.strictObject({
   companies: z
     .array(
       z.strictObject({
-        companyId: z.string(),
+        companyId: word(),
         partition: count(),
         datasets: count(),
         unfinished: count(),
@@ -172,7 +190,7 @@ export const companies = z.strictObject({
 
 export const readiness = z.strictObject({
   ready: z.boolean(),
-  reason: z.string().optional().describe('what the instance as a whole does before it runs'),
+  reason: why().optional().describe('what the instance as a whole does before it runs'),
   unready: z.array(partition).describe('the assigned partitions that do not run'),
   failing: z.array(failing).describe('parts that made no progress for a minute or longer because of errors'),
   dependencies: z.array(dependency),
@@ -180,6 +198,6 @@ export const readiness = z.strictObject({
 
 export const liveness = z.strictObject({ status: z.literal('alive') });
 
-export const refusal = z.strictObject({ error: z.string() });
+export const refusal = z.strictObject({ error: why() });
 
 export const SCHEMAS = { explanation, companies, partitions, readiness, liveness, refusal } as const;

@@ -1,7 +1,9 @@
 /** The HTTP routes for companies and partitions. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
+import { cutText } from '../lib/cut-text.js';
 import { AddressShares, type SharedLimit } from './address-shares.js';
+import { MAX_WHY_CHARACTERS } from './api-schemas.js';
 import type { Explanation } from '../domain/explanation.js';
 import type { Found } from './company-directory.js';
 import { companyPath } from './company-path.js';
@@ -11,6 +13,7 @@ import type { Inspection } from './inspection.js';
 import { InstanceError } from './instance-client.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { LIST_STATES, MAX_LIST, type ListState } from './pending-lists.js';
+import { withShortTexts } from './short-texts.js';
 import { networkOf } from './wrong-tokens.js';
 
 /** Requests that one client may make to one route. */
@@ -75,14 +78,18 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
   const partitions = async (reply: FastifyReply, scope: string | undefined) => {
     void reply.header('cache-control', 'no-store');
     const deployment = view.inspection()?.deployment;
-    const instance = { ...startingOf(view), dependencies: view.dependencies.states(), failing: failures.failing() };
+    const instance = {
+      ...startingOf(view),
+      dependencies: withShortTexts(view.dependencies.states()),
+      failing: withShortTexts(failures.failing()),
+    };
     if (scope === 'deployment') return { partitions: (await deployment?.partitionsEverywhere()) ?? [], ...instance };
     return {
       partitions: deployment?.partitionsHere() ?? [],
       ...instance,
-      standbys: figures
-        .standbys()
-        .map((standby) => ({ ...standby, ...failures.failureOf('standby', standby.partition) })),
+      standbys: withShortTexts(
+        figures.standbys().map((standby) => ({ ...standby, ...failures.failureOf('standby', standby.partition) })),
+      ),
       stateBytes: figures.stateBytes,
     };
   };
@@ -137,7 +144,7 @@ function startingOf(view: CompanyView): { starting?: string } {
   const starting = view.starting();
   if (starting === null) return {};
   const { phase, because } = starting;
-  return { starting: because === null ? phase : `${phase}: ${because}` };
+  return { starting: cutText(because === null ? phase : `${phase}: ${because}`, MAX_WHY_CHARACTERS) };
 }
 
 function isListState(text: string): text is ListState {
@@ -172,7 +179,8 @@ function tooMany(reply: FastifyReply): Refusal {
 }
 
 function cannotTell(reply: FastifyReply, reasons: readonly string[]): Refusal {
-  return askAgain(reply, `the company may be in a partition that cannot be read now: ${reasons.join('; ')}`);
+  const why = `the company may be in a partition that cannot be read now: ${reasons.join('; ')}`;
+  return askAgain(reply, cutText(why, MAX_WHY_CHARACTERS));
 }
 
 /** Answers that the client should ask again soon. */

@@ -8,6 +8,7 @@ import type { InstanceClient } from './instance-client.js';
 import { NO_FIGURES, type Figures, type ListedPartition } from './partition-figures.js';
 import { merge, type CompanyList, type ListState, type PendingLists } from './pending-lists.js';
 import { reasonOf } from '../lib/reason-of.js';
+import { withShortTexts } from './short-texts.js';
 
 export interface ListedPartitionWithOwner extends Omit<ListedPartition, 'state'> {
   /** Null if its owner is unknown, or does not answer. */
@@ -35,9 +36,10 @@ export class Deployment {
 
   partitionsHere(): ListedPartition[] {
     const { local, figuresOf, failureOf } = this.options;
-    return [...local.statuses()]
+    const views = [...local.statuses()]
       .sort(([a], [b]) => a - b)
       .map(([partition, status]) => ({ partition, ...status, ...figuresOf(partition), ...failureOf(partition) }));
+    return withShortTexts(views);
   }
 
   /** Every partition of the input, including those of other instances. */
@@ -48,14 +50,17 @@ export class Deployment {
     const owners = await this.#otherOwners();
     const owned = partitionsByAddress(owners);
     const addresses = [...owned.keys()];
-    const answers = addresses.map(async (owner) => ({ owner, answer: await tried(() => client.partitions(owner)) }));
     const silent = new Map<string, string>();
-    for (const { owner, answer } of await Promise.all(answers)) {
-      if (typeof answer === 'string') silent.set(owner, answer);
-      else
-        for (const view of answer)
-          if (owned.get(owner)?.has(view.partition) === true) views.set(view.partition, { ...view, owner });
-    }
+    const ask = async (owner: string) => {
+      const failure = await tried(() =>
+        client.partitions(owner, (answer) => {
+          for (const view of answer)
+            if (owned.get(owner)?.has(view.partition) === true) views.set(view.partition, { ...view, owner });
+        }),
+      );
+      if (typeof failure === 'string') silent.set(owner, failure);
+    };
+    await Promise.all(addresses.map(ask));
     for (const { partition, httpAddress: owner } of owners) {
       const reason = owner === null ? undefined : silent.get(owner);
       if (reason !== undefined && !views.has(partition)) views.set(partition, { ...unknown(partition), owner, reason });
@@ -70,17 +75,15 @@ export class Deployment {
   async listEverywhere(state: ListState, limit: number): Promise<CompanyList> {
     const { client } = this.options;
     const instances = [...partitionsByAddress(await this.#otherOwners())];
-    const answers = await Promise.all([
-      this.listHere(state, limit),
-      ...instances.map(async ([address, owned]) => {
-        const list = await tried(() => client.list(address, state, limit));
-        return typeof list === 'string' ? list : ofPartitions(list, owned);
-      }),
-    ]);
-    return merge(
-      answers.map((list) => (typeof list === 'string' ? { companies: [], count: 0, complete: false } : list)),
-      limit,
-    );
+    let merged: CompanyList = { companies: [], count: 0, complete: true };
+    const add = (list: CompanyList) => (merged = merge([merged, list], limit));
+    const askHere = async () => add(await this.listHere(state, limit));
+    const ask = async ([address, owned]: readonly [string, ReadonlySet<number>]) => {
+      const failure = await tried(() => client.list(address, state, limit, (list) => add(ofPartitions(list, owned))));
+      if (typeof failure === 'string') add({ companies: [], count: 0, complete: false });
+    };
+    await Promise.all([askHere(), ...instances.map(ask)]);
+    return merged;
   }
 
   /** @throws InstanceError */

@@ -4,10 +4,12 @@ import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { z } from 'zod';
+import { cutText } from '../lib/cut-text.js';
+import { printable } from '../lib/printable.js';
 import type { PartitionStatus } from '../pipeline/observer.js';
 import { StoreUnavailableError } from '../store/key-value-store.js';
 import { advertisedAddress } from './advertised-address.js';
-import type { readiness } from './api-schemas.js';
+import { MAX_WHY_CHARACTERS, type readiness } from './api-schemas.js';
 import { addCompanyRoutes, askAgain } from './company-routes.js';
 import type { DependencyWatch } from './dependency-watch.js';
 import type { FailureWatch } from './failure-watch.js';
@@ -70,10 +72,12 @@ export async function startHttpServer(
       void reply
         .headers(SAFE_HEADERS)
         .status(error.statusCode ?? 400)
-        .send({ error: error.message });
+        .serializer(safeJson)
+        .send(refusalOf(error.message));
     },
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
   });
+  server.setReplySerializer(safeJson);
   answerErrorsAsJson(server);
   limitConnections(server.server);
   answerOnlyReads(server);
@@ -147,15 +151,25 @@ function readinessOf(view: ServiceView): z.infer<typeof readiness> {
   return { ready, ...(starting === null ? {} : { reason: starting.phase }), unready, failing, dependencies };
 }
 
+/** JSON that is safe for a terminal, as curl prints it. */
+function safeJson(answer: unknown): string {
+  return printable(JSON.stringify(answer));
+}
+
+/** The message of an error may repeat what the client has sent. */
+function refusalOf(message: string): { readonly error: string } {
+  return { error: cutText(message, MAX_WHY_CHARACTERS) };
+}
+
 /** Every refusal is `{ error }`, as plain text. A store may be closed while it is read: the client asks again. */
 function answerErrorsAsJson(server: FastifyInstance): void {
   server.setErrorHandler((error: FastifyError, _request, reply) => {
     if (error instanceof StoreUnavailableError) return reply.send(askAgain(reply, error.message));
-    return reply.status(error.statusCode ?? 500).send({ error: error.message });
+    return reply.status(error.statusCode ?? 500).send(refusalOf(error.message));
   });
   server.setNotFoundHandler((request, reply) =>
     reply
       .status(404)
-      .send({ error: `${request.method} ${request.url.split('?')[0]} is not served here: see /openapi.json` }),
+      .send(refusalOf(`${request.method} ${request.url.split('?')[0]} is not served here: see /openapi.json`)),
   );
 }

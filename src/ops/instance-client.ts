@@ -4,11 +4,14 @@
  */
 import type { z } from 'zod';
 import type { Explanation } from '../domain/explanation.js';
-import { AnswerBudget, AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
+import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
+import { cutText } from '../lib/cut-text.js';
 import { instanceAddress } from '../lib/instance-address.js';
 import { exceededJsonLimit } from '../lib/json-limits.js';
 import { reasonOf } from '../lib/reason-of.js';
-import { firstFaultIn, hasTooManyParts, MAX_ANSWER_PARTS } from './answer-check.js';
+import type { SharedLimit } from './address-shares.js';
+import { fitToSchema } from './answer-check.js';
+import { AnswerRoom } from './answer-room.js';
 import { SCHEMAS } from './api-schemas.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
 import { companyPath } from './company-path.js';
@@ -22,25 +25,38 @@ import type { CompanyList, ListState } from './pending-lists.js';
 const INSTANCE_ANSWER_TIMEOUT_MS = 10_000;
 /** Redirects of one request. The owner may change between two redirects, but not many times in a row. */
 const MAX_REDIRECTS = 5;
-/** Bytes of one answer. A company at its limits must fit, and a list of 1,000 companies with the longest ids. */
-const MAX_ANSWER_BYTES = 16 * 1_024 * 1_024;
+/** Bytes of an explanation. Instances of this release send half of it; the previous release had no limit. */
+export const MAX_EXPLANATION_ANSWER_BYTES = 16 * 1_024 * 1_024;
+/**
+ * Bytes of a listing of partitions or companies: 10,000 partitions that all fail and restore, or 1,000 companies with
+ * the longest ids, all escaped.
+ */
+export const MAX_LISTING_BYTES = 10 * 1_024 * 1_024;
 /** Bytes of a refusal: a sentence or two. */
 const MAX_REFUSAL_BYTES = 64 * 1_024;
 /** Characters of a refusal that are repeated. */
 const MAX_REASON_LENGTH = 500;
-/** Bytes of all answers in progress: two at their limit. */
-const MAX_ANSWERS_BYTES = 2 * MAX_ANSWER_BYTES;
+/** Bytes of the answers that are read and checked at the same time. Further ones wait for these. */
+export const ANSWERS_IN_PROGRESS: SharedLimit = { total: 32 * 1_024 * 1_024, perAddress: MAX_EXPLANATION_ANSWER_BYTES };
 
 /** An instance refused the request, or could not be reached. */
 export class InstanceError extends Error {
   override readonly name = 'InstanceError';
 }
 
+/** The response to a request, until its body is read. */
+interface Asked {
+  readonly address: string;
+  readonly response: Response;
+  /** Ends the request, and its body, after INSTANCE_ANSWER_TIMEOUT_MS. */
+  readonly signal: AbortSignal;
+}
+
 /** Addresses that redirects may lead to. */
 export type KnownMembers = () => Promise<readonly string[]>;
 
 export class InstanceClient implements Peers {
-  readonly #budget = new AnswerBudget(MAX_ANSWERS_BYTES);
+  readonly #room = new AnswerRoom(ANSWERS_IN_PROGRESS);
 
   /** @param members asked only when an instance redirects */
   constructor(
@@ -50,8 +66,9 @@ export class InstanceClient implements Peers {
 
   async has(address: string, companyId: string): Promise<PeerAnswer> {
     try {
-      const response = await this.#get(address, companyPath(companyId, 'instance'));
-      if (response.status !== 200 && response.status !== 404) return { unknownBecause: await this.#reasonOf(response) };
+      const asked = await this.#get(address, companyPath(companyId, 'instance'));
+      const { response } = asked;
+      if (response.status !== 200 && response.status !== 404) return { unknownBecause: await this.#reasonOf(asked) };
       await response.body?.cancel();
       return { has: response.status === 200 };
     } catch (error) {
@@ -66,40 +83,48 @@ export class InstanceClient implements Peers {
    * @throws InstanceError
    */
   async explanation(address: string, companyId: string): Promise<Explanation> {
-    let asked = address;
+    let at = address;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
-      const response = await this.#get(asked, companyPath(companyId));
+      const asked = await this.#get(at, companyPath(companyId));
+      const { response } = asked;
       const location = response.headers.get('location');
       if (response.status === 307 && location !== null) {
         await response.body?.cancel();
-        asked = await this.#memberAt(location, asked);
+        at = await this.#memberAt(location, at);
       } else if (response.status === 200 || response.status === 404) {
-        const explanation = await this.#answer(response, asked, SCHEMAS.explanation);
+        const limit = MAX_EXPLANATION_ANSWER_BYTES;
+        const explanation = await this.#answer(asked, SCHEMAS.explanation, limit, (answer) => answer);
         if (explanation.companyId === companyId) return explanation;
-        throw new InstanceError(`${asked} answers about another company than it was asked for`);
-      } else throw await this.#refusal(response, asked);
+        throw new InstanceError(`${at} answers about another company than it was asked for`);
+      } else throw await this.#refusal(asked);
     }
-    throw new InstanceError(`${asked} and others redirect to each other, because the group is rebalancing: ask again`);
+    throw new InstanceError(`${at} and others redirect to each other, because the group is rebalancing: ask again`);
   }
 
-  /** The partitions of the instance at this address. @throws InstanceError */
-  async partitions(address: string): Promise<readonly ListedPartition[]> {
-    return (await this.#partitionsAt(address)).partitions as readonly ListedPartition[];
+  /**
+   * Calls `use` with the partitions of the instance at this address. Room for other answers is only free again after
+   * `use`, which keeps no more than it needs.
+   * @throws InstanceError
+   */
+  async partitions(address: string, use: (partitions: readonly ListedPartition[]) => void): Promise<void> {
+    await this.#partitionsAt(address, ({ partitions }) => use(partitions as readonly ListedPartition[]));
   }
 
   /** Partition -> changelog position of the standbys that it keeps. @throws InstanceError */
-  async standbyPositions(address: string): Promise<ReadonlyMap<number, number>> {
-    const { standbys = [] } = await this.#partitionsAt(address);
-    return new Map(standbys.map(({ partition, position }) => [partition, position]));
+  standbyPositions(address: string): Promise<ReadonlyMap<number, number>> {
+    return this.#partitionsAt(
+      address,
+      ({ standbys = [] }) => new Map(standbys.map(({ partition, position }) => [partition, position])),
+    );
   }
 
-  /** Its pending companies. @throws InstanceError */
-  list(address: string, state: ListState, limit: number): Promise<CompanyList> {
-    return this.#json(address, `/companies?state=${state}&limit=${limit}&scope=instance`, SCHEMAS.companies);
+  /** Calls `use` with its pending companies, as `partitions` does. @throws InstanceError */
+  list(address: string, state: ListState, limit: number, use: (list: CompanyList) => void): Promise<void> {
+    return this.#json(address, `/companies?state=${state}&limit=${limit}&scope=instance`, SCHEMAS.companies, use);
   }
 
-  #partitionsAt(address: string): Promise<z.output<typeof SCHEMAS.partitions>> {
-    return this.#json(address, '/partitions', SCHEMAS.partitions);
+  #partitionsAt<R>(address: string, use: (answer: z.output<typeof SCHEMAS.partitions>) => R): Promise<R> {
+    return this.#json(address, '/partitions', SCHEMAS.partitions, use);
   }
 
   /** Uses only the address of a redirect: the path stays the one that was asked for. */
@@ -111,69 +136,99 @@ export class InstanceClient implements Peers {
     );
   }
 
-  async #json<T extends z.ZodType>(address: string, target: string, schema: T): Promise<z.output<T>> {
-    const response = await this.#get(address, target);
-    if (response.status !== 200) throw await this.#refusal(response, address);
-    return await this.#answer(response, address, schema);
+  async #json<T extends z.ZodType, R>(
+    address: string,
+    target: string,
+    schema: T,
+    use: (answer: z.output<T>) => R,
+  ): Promise<R> {
+    const asked = await this.#get(address, target);
+    if (asked.response.status !== 200) throw await this.#refusal(asked);
+    return await this.#answer(asked, schema, MAX_LISTING_BYTES, use);
   }
 
-  async #get(advertised: string, target: string): Promise<Response> {
+  async #get(advertised: string, target: string): Promise<Asked> {
     const address = instanceAddress(advertised);
     if (address === null)
       throw new InstanceError(`${advertised.slice(0, MAX_REASON_LENGTH)} is not the address of an instance`);
     const proof = this.proofs.of({ method: 'GET', address, target });
-    const headers = proof === null ? {} : { authorization: proof };
+    const headers = { 'accept-encoding': 'identity', ...(proof === null ? {} : { authorization: proof }) };
+    const signal = AbortSignal.timeout(INSTANCE_ANSWER_TIMEOUT_MS);
     try {
-      return await fetch(address + target, {
-        headers,
-        redirect: 'manual',
-        signal: AbortSignal.timeout(INSTANCE_ANSWER_TIMEOUT_MS),
-      });
+      return { address, signal, response: await fetch(address + target, { headers, redirect: 'manual', signal }) };
     } catch (error) {
       throw new InstanceError(`${address} gives no answer: ${reasonOf(error)}`, { cause: error });
     }
   }
 
-  /** Reads and checks an answer. Fields that a later release adds are allowed. */
-  async #answer<T extends z.ZodType>(response: Response, address: string, schema: T): Promise<z.output<T>> {
-    const body = await this.#body(response, address, MAX_ANSWER_BYTES);
-    const path = firstFaultIn(body, schema);
-    if (path === null) return body as z.output<T>;
-    const where = path.join('.').slice(0, MAX_REASON_LENGTH);
-    throw new InstanceError(
-      `${address} does not answer in the expected format (${where === '' ? 'no JSON object' : `at ${where}`}): check ` +
-        'whether another program or another release runs there',
-    );
+  /** Reads and checks an answer, and calls `use` with it. Fields that a later release adds are left out. */
+  #answer<T extends z.ZodType, R>(
+    asked: Asked,
+    schema: T,
+    maxBytes: number,
+    use: (answer: z.output<T>) => R,
+  ): Promise<R> {
+    return this.#body(asked, maxBytes, (body) => {
+      const path = fitToSchema(body, schema);
+      if (path === null) return use(body as z.output<T>);
+      const where = path.join('.').slice(0, MAX_REASON_LENGTH);
+      throw new InstanceError(
+        `${asked.address} does not answer in the expected format (${where === '' ? 'no JSON object' : `at ${where}`}): ` +
+          'check whether another program or another release runs there',
+      );
+    });
   }
 
-  async #refusal(response: Response, address: string): Promise<InstanceError> {
-    return new InstanceError(`${address} answers ${response.status}: ${await this.#reasonOf(response)}`);
+  async #refusal(asked: Asked): Promise<InstanceError> {
+    return new InstanceError(`${asked.address} answers ${asked.response.status}: ${await this.#reasonOf(asked)}`);
   }
 
-  async #reasonOf(response: Response): Promise<string> {
-    const { status, headers } = response;
+  async #reasonOf(asked: Asked): Promise<string> {
+    const { status, headers } = asked.response;
     if (status === 401 && headers.get('www-authenticate')?.includes(MEMBER_SCHEME) !== true) {
-      await response.body?.cancel();
+      await asked.response.body?.cancel();
       return 'it runs an older release, which requires the token itself: upgrade it, or ask it directly';
     }
-    const body = await this.#body(response, '', MAX_REFUSAL_BYTES).catch(() => null);
+    const body = await this.#body(asked, MAX_REFUSAL_BYTES, (refusal) => refusal).catch(() => null);
     const { error } = (body ?? {}) as { readonly error?: unknown };
-    const reason = typeof error === 'string' ? error.slice(0, MAX_REASON_LENGTH) : `status ${status}`;
+    const reason = typeof error === 'string' ? cutText(error, MAX_REASON_LENGTH) : `status ${status}`;
     return status === 401 ? `it does not accept our HTTP_TOKEN (${reason})` : reason;
   }
 
-  /** Returns null if the answer is not JSON. @throws InstanceError if the answer is too long, or breaks off */
-  async #body(response: Response, address: string, maxBytes: number): Promise<unknown> {
+  /**
+   * Calls `use` with the JSON of the answer, or with null if the answer is not JSON. Its bytes take room until `use` has
+   * returned.
+   * @throws InstanceError if the answer is too long, or breaks off
+   */
+  async #body<R>(asked: Asked, maxBytes: number, use: (body: unknown) => R): Promise<R> {
+    const { address, response, signal } = asked;
     try {
-      const text = await boundedText(response, maxBytes, this.#budget);
-      if (hasTooManyParts(text)) throw new AnswerTooLargeError(`the answer has more than ${MAX_ANSWER_PARTS} parts`);
-      const exceeded = exceededJsonLimit(text);
-      if (exceeded !== null) throw new AnswerTooLargeError(exceeded);
-      return JSON.parse(text) as unknown;
+      const bytes = bytesAnnounced(response) ?? maxBytes;
+      if (bytes > maxBytes) throw new AnswerTooLargeError(`the answer has more than ${maxBytes} bytes`);
+      return await this.#room.hold(bytes, address, signal, async () => use(await jsonOf(response, bytes)));
     } catch (error) {
-      if (error instanceof SyntaxError) return null;
+      await response.body?.cancel().catch(() => undefined);
+      if (error instanceof InstanceError) throw error;
       const why = error instanceof AnswerTooLargeError ? error.message : `the answer broke off (${reasonOf(error)})`;
       throw new InstanceError(`${address} gives no complete answer: ${why}`, { cause: error });
     }
+  }
+}
+
+/** The bytes of the body; null if the other side has not stated them. */
+function bytesAnnounced({ headers }: Response): number | null {
+  const length = headers.get('content-length');
+  return length === null || headers.has('content-encoding') ? null : Number(length);
+}
+
+/** Returns null if the answer is not JSON. @throws AnswerTooLargeError */
+async function jsonOf(response: Response, maxBytes: number): Promise<unknown> {
+  const text = await boundedText(response, maxBytes);
+  const exceeded = exceededJsonLimit(text);
+  if (exceeded !== null) throw new AnswerTooLargeError(exceeded);
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
   }
 }

@@ -134,5 +134,9 @@ function listed(companyId: string, partition: number, company: PendingCompany): 
 
 function longestFirst(companies: readonly ListedCompany[]): ListedCompany[] {
   const progressOf = ({ lastProgress }: ListedCompany): string => lastProgress ?? '';
-  return [...companies].sort((a, b) => (progressOf(a) < progressOf(b) ? -1 : progressOf(a) > progressOf(b) ? 1 : 0));
+  // Instances answer in any order, so the list of one moment must not have another order than the next.
+  return [...companies].sort((a, b) => {
+    const [progressA, progressB] = [progressOf(a), progressOf(b)];
+    return progressA < progressB ? -1 : progressA > progressB ? 1 : a.partition - b.partition;
+  });
 }

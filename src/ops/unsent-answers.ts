@@ -9,11 +9,14 @@ import { networkOf } from './wrong-tokens.js';
 
 const MIB = 1_024 * 1_024;
 
-/** Bytes of answers about the state: two of the largest companies for one address. */
+/**
+ * Bytes of answers about the state: three of the largest explanations for one address (MAX_EXPLANATION_BYTES). No answer
+ * is larger than the share of an address.
+ */
 export const INSPECTION_UNSENT: SharedLimit = { total: 48 * MIB, perAddress: 24 * MIB };
 /**
  * For metrics, probes and the page, which anyone may request. They have their own limit. So answers about the state
- * cannot block these answers, and these cannot block answers about the state.
+ * cannot block these answers, and these cannot block answers about the state. The share of an address is METRICS.
  */
 export const OPEN_UNSENT: SharedLimit = { total: 16 * MIB, perAddress: 4 * MIB };
 /** Answers up to this size are not counted: the number of connections bounds them, and a probe is always answered. */
@@ -40,16 +43,17 @@ export function limitUnsentAnswers(server: FastifyInstance): void {
     if (bytes <= SMALL_BYTES || reply.raw.closed) return payload;
     const address = networkOf(request.ip);
     const answers = answersLike(request);
-    if (!answers.hasRoomFor(bytes, address)) return JSON.stringify(refuse(reply));
+    if (!answers.hasRoomFor(bytes, address)) return JSON.stringify(refuse(reply, bytes));
     answers.take(bytes, address);
     reply.raw.once('close', () => answers.give(bytes, address));
     return payload;
   });
 }
 
-function refuse(reply: FastifyReply): { readonly error: string } {
+function refuse(reply: FastifyReply, bytes = 0): { readonly error: string } {
   void reply.status(503).headers({ 'retry-after': RETRY_AFTER_S, 'content-type': 'application/json; charset=utf-8' });
-  return { error: 'earlier answers have not been read yet: read them, then ask again' };
+  const error = 'earlier answers have not been read yet: read them, then ask again';
+  return { error: bytes === 0 ? error : `this answer has ${bytes} bytes, and ${error}` };
 }
 
 function bytesOf(payload: unknown): number {

@@ -45,7 +45,7 @@ test('the schema registry', async () => {
 
 test('another instance', async () => {
   const client = new InstanceClient(new MemberProofs([], systemClock), () => Promise.resolve([]));
-  await expect(client.partitions(`http://several.test:${port}`)).rejects.toThrow(
+  await expect(client.partitions(`http://several.test:${port}`, () => undefined)).rejects.toThrow(
     `gives no answer: connect ECONNREFUSED 127.0.0.2:${port}, connect ECONNREFUSED 127.0.0.3:${port}`,
   );
 });

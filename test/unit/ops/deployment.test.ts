@@ -36,8 +36,9 @@ function deploymentWith(client: Partial<InstanceClient>): Deployment {
 }
 
 test('what an instance says of the partitions of others is not shown', async () => {
-  const partitions = (address: string) =>
-    Promise.resolve(address === LIAR ? [0, 1, 2].map((partition) => view(partition, 'lie')) : [view(1, 'truth')]);
+  const partitions: InstanceClient['partitions'] = async (address, use) => {
+    use(await Promise.resolve(address === LIAR ? [0, 1, 2].map((n) => view(n, 'lie')) : [view(1, 'truth')]));
+  };
   const views = await deploymentWith({ partitions }).partitionsEverywhere();
   expect(views.map(({ owner, reason }) => [owner, reason])).toEqual([
     [LIAR, 'lie'],
@@ -47,9 +48,9 @@ test('what an instance says of the partitions of others is not shown', async () 
 });
 
 test('companies that an instance lists in the partitions of others are left out', async () => {
-  const list = (address: string) => {
+  const list: InstanceClient['list'] = async (address, _state, _limit, use) => {
     const companies = address === LIAR ? [listed('own', 0), listed('alien', 1)] : [listed('true', 1)];
-    return Promise.resolve({ companies, count: companies.length, complete: true });
+    use(await Promise.resolve({ companies, count: companies.length, complete: true }));
   };
   const { companies, complete } = await deploymentWith({ list }).listEverywhere('held', 10);
   expect([companies.map(({ companyId }) => companyId), complete]).toEqual([['own', 'true'], false]);
