@@ -4,6 +4,7 @@
  * similar lines before it that were not logged.
  */
 import { pino, type LevelWithSilent, type Logger } from 'pino';
+import { cutText } from '../lib/cut-text.js';
 import type { HideSecrets } from '../lib/hide-secrets.js';
 import { printable } from '../lib/printable.js';
 import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
@@ -24,6 +25,11 @@ export const COMPANY_LINES_A_MINUTE = 100;
  * `redact` copied each line, which took a sixth of all memory that a backlog allocates. Nearly no line has such a field.
  */
 const SECRET_FIELD = /"(password|passphrase|authorization|sasl|auth)":/i;
+/** Characters of one line. LogOutput drops what does not fit into MAX_WAITING_CHARACTERS: four such lines fit. */
+export const MAX_LINE_CHARACTERS = 256 * 1_024;
+/** The fields of a longer line that are logged, and how many characters of each. */
+const KEPT_FIELDS = ['level', 'time', 'pid', 'companyId', 'partition', 'topic', 'offset', 'msg'] as const;
+const MAX_KEPT_CHARACTERS = 2_000;
 const REDACTED = '[Redacted]';
 const STANDARD_OUTPUT = 1;
 
@@ -80,8 +86,21 @@ function standardOutput(now: () => number, onDropped: (lines: number) => void): 
 
 /** A line of JSON with its line break. C1 and bidi controls are escaped, because JSON leaves them as they are. */
 function logLine(line: string, hide: HideSecrets): string {
+  if (line.length > MAX_LINE_CHARACTERS) return shortened(line, hide);
   const shown = SECRET_FIELD.test(line) ? JSON.stringify(JSON.parse(line, redacted)) : line.trimEnd();
-  return `${printable(hide(shown))}\n`;
+  const safe = printable(hide(shown));
+  return safe.length > MAX_LINE_CHARACTERS ? shortened(line, hide) : `${safe}\n`;
+}
+
+/** A longer line without its other fields: what it says, and about whom. Its length is in `characters`. */
+function shortened(line: string, hide: HideSecrets): string {
+  const fields = JSON.parse(line) as Fields;
+  const kept = KEPT_FIELDS.flatMap((name) => {
+    const value = fields[name];
+    if (typeof value === 'number') return [[name, value]];
+    return typeof value === 'string' ? [[name, cutText(hide(value), MAX_KEPT_CHARACTERS)]] : [];
+  });
+  return `${printable(JSON.stringify({ ...Object.fromEntries(kept), characters: line.length }))}\n`;
 }
 
 function redacted(field: string, value: unknown): unknown {

@@ -16,9 +16,10 @@ const MIB = 1_024 * 1_024;
 export const INSPECTION_UNSENT: SharedLimit = { total: 48 * MIB, perAddress: 24 * MIB };
 /**
  * For metrics, probes and the page, which anyone may request. They have their own limit. So answers about the state
- * cannot block these answers, and these cannot block answers about the state. The share of an address is METRICS.
+ * cannot block these answers, and these cannot block answers about the state. The metrics of 10,000 partitions fit: each
+ * partition takes up to 1.6 kB.
  */
-export const OPEN_UNSENT: SharedLimit = { total: 16 * MIB, perAddress: 4 * MIB };
+export const OPEN_UNSENT: SharedLimit = { total: 32 * MIB, perAddress: 16 * MIB };
 /** Answers up to this size are not counted: the number of connections bounds them, and a probe is always answered. */
 const SMALL_BYTES = 4 * 1_024;
 /** Seconds until a client should ask again. A client that reads its answer has it by then. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
-import { SCHEMAS } from '../../../src/ops/api-schemas.js';
+import { MAX_WHY_CHARACTERS, SCHEMAS } from '../../../src/ops/api-schemas.js';
 import { DependencyWatch, UNREACHABLE_AFTER_MS } from '../../../src/ops/dependency-watch.js';
 import { explainUnknown } from '../../../src/domain/explain.js';
 import type { CompanyDirectory, Found } from '../../../src/ops/company-directory.js';
@@ -136,6 +136,26 @@ test.each([
   stop.abort();
   await passTime(clock, 1_000);
   await running;
+});
+
+test('no answer has a character that moves the cursor of a terminal, and its JSON is the same', async () => {
+  const companyId = 'a\u007fb\u009b2Jc\u202ed\u2066e\u{e0041}';
+  const found: Found = { kind: 'here', explanation: explainUnknown(companyId, null) };
+  const companies = { find: () => Promise.resolve(found) } as unknown as CompanyDirectory;
+  inspection = { companies } as Inspection;
+  const path = `/companies/${encodeURIComponent(companyId)}`;
+  for (const asked of [path, `/companies?id=x&%C2%9B=1&%C2%9B=2`, `/nothing/%C2%9B`, '/companies/%C2%9B%zz']) {
+    const text = await (await get(asked)).text();
+    expect({ asked, text: /^[\x20-\x7e]+$/.test(text) }).toEqual({ asked, text: true });
+  }
+  expect(await (await get(path)).json()).toMatchObject({ companyId });
+});
+
+test('a refusal does not repeat a long request', async () => {
+  for (const path of [`/companies/%zz${'x'.repeat(10_000)}`, `/${'y'.repeat(10_000)}`]) {
+    const { error } = SCHEMAS.refusal.parse(await (await get(path)).json());
+    expect([error.length <= MAX_WHY_CHARACTERS, error.endsWith('…')]).toEqual([true, true]);
+  }
 });
 
 test('a request that cannot be answered is refused with a sentence', async () => {

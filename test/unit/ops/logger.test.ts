@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import type { Logger } from 'pino';
 import { hiderOf } from '../../../src/lib/hide-secrets.js';
 import { MAX_CAUSES, REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
-import { COMPANY_LINES_A_MINUTE, createLogger } from '../../../src/ops/logger.js';
+import { COMPANY_LINES_A_MINUTE, createLogger, MAX_LINE_CHARACTERS } from '../../../src/ops/logger.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
 
 interface Line {
@@ -115,6 +115,24 @@ test('a line has no secret in any field, and no character that moves a cursor', 
   for (const secret of ['planted-password', 'short', 'tiny', 'open']) expect(line).not.toContain(secret);
   expect(line).toMatch(/^[\x20-\x7e]*\n$/);
   expect(JSON.parse(line)).toMatchObject({ msg: 'refused *** \u009b2J\u202e', passphrase: '[Redacted]' });
+});
+
+test('a line that is too long says its message, its level and its company, and nothing secret', () => {
+  const written: string[] = [];
+  const destination = { write: (line: string) => void written.push(line) };
+  const hide = hiderOf(['planted-password']);
+  const safe = createLogger({ level: 'info', pid: 1, hide, now: () => nowMs }, destination);
+  safe.info({ companyId: 'acme\u202e', password: 'open', more: 'x'.repeat(2_000_000) }, 'planted-password refused');
+  safe.info({ companyId: 'b' }, '\u202e'.repeat(100_000));
+  safe.info({ companyId: 'c', more: 'x'.repeat(MAX_LINE_CHARACTERS - 200) }, 'fits');
+  const [tooLong = '', escaped = '', whole = ''] = written;
+  expect(JSON.parse(tooLong)).toMatchObject({ level: 30, companyId: 'acme\u202e', msg: '*** refused' });
+  expect((JSON.parse(tooLong) as { characters: number }).characters).toBeGreaterThan(2_000_000);
+  expect(tooLong).toMatch(/^[\x20-\x7e]*\n$/);
+  expect(tooLong).not.toContain('open');
+  expect(JSON.parse(escaped)).toMatchObject({ companyId: 'b', msg: `${'\u202e'.repeat(1_999)}…` });
+  for (const line of written) expect(line.length).toBeLessThanOrEqual(MAX_LINE_CHARACTERS + 1);
+  expect(JSON.parse(whole)).toHaveProperty('more');
 });
 
 test('a warning and a fatal line are written at once, other lines with those of their turn', () => {

@@ -127,12 +127,18 @@ test('unread metrics do not keep others from getting metrics', async () => {
   expect((await ask('/livez', HOSTILE[0])).status).toBe(200);
 });
 
-test('an answer of any size is sent if no other is unsent; read answers do not count', () => {
+test('an answer that alone exceeds the limit is refused, also if it is the first', async () => {
+  const help = 'y'.repeat(OPEN_UNSENT.perAddress);
+  new Gauge({ name: 'larger', help, registers: [registry] }).set(1);
+  expect(await ask('/metrics')).toEqual({ status: 503, retryAfter: '2' });
+});
+
+test('the limits hold for the first amount too, and what is given back does not count', () => {
   const unsent = new AddressShares({ total: 100, perAddress: 50 });
-  expect(unsent.hasRoomFor(1_000, 'a')).toBe(true);
-  unsent.take(1_000, 'a');
-  expect([unsent.hasRoomFor(1, 'a'), unsent.hasRoomFor(1, 'b')]).toEqual([false, false]);
-  unsent.give(1_000, 'a');
+  expect([unsent.hasRoomFor(50, 'a'), unsent.hasRoomFor(51, 'a')]).toEqual([true, false]);
+  unsent.take(50, 'a');
+  expect([unsent.hasRoomFor(1, 'a'), unsent.hasRoomFor(50, 'b')]).toEqual([false, true]);
+  unsent.give(50, 'a');
   for (let i = 0; i < 3; i++) unsent.take(40, String(i));
   expect(unsent.hasRoomFor(10, 'b')).toBe(false);
   unsent.give(40, '0');
