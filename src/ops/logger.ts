@@ -95,12 +95,13 @@ function logLine(line: string, hide: HideSecrets): string {
 /** A longer line without its other fields: what it says, and about whom. Its length is in `characters`. */
 function shortened(line: string, hide: HideSecrets): string {
   const fields = JSON.parse(line) as Fields;
-  const kept = KEPT_FIELDS.flatMap((name) => {
+  const kept: Record<string, string | number> = {};
+  for (const name of KEPT_FIELDS) {
     const value = fields[name];
-    if (typeof value === 'number') return [[name, value]];
-    return typeof value === 'string' ? [[name, cutText(hide(value), MAX_KEPT_CHARACTERS)]] : [];
-  });
-  return `${printable(JSON.stringify({ ...Object.fromEntries(kept), characters: line.length }))}\n`;
+    if (typeof value === 'number') kept[name] = value;
+    else if (typeof value === 'string') kept[name] = cutText(hide(value), MAX_KEPT_CHARACTERS);
+  }
+  return `${printable(JSON.stringify({ ...kept, characters: line.length }))}\n`;
 }
 
 function redacted(field: string, value: unknown): unknown {

@@ -12,8 +12,15 @@ const rows = [...section.matchAll(/^\| .* \| ([^|]+) \| [^|]+ \| `([^`]+)` \|$/g
 );
 
 const UNITS: Readonly<Record<string, number>> = {
-  ...{ '': 1, ms: 1, s: 1_000, d: 86_400_000 },
-  ...{ Ki: 1_024, Mi: 1_024 ** 2, KiB: 1_024, MiB: 1_024 ** 2, GiB: 1_024 ** 3 },
+  '': 1,
+  ms: 1,
+  s: 1_000,
+  d: 86_400_000,
+  Ki: 1_024,
+  Mi: 1_024 ** 2,
+  KiB: 1_024,
+  MiB: 1_024 ** 2,
+  GiB: 1_024 ** 3,
 };
 
 /** Constants that limit only memory, speed or words, so nobody is refused or loses something. */

@@ -198,16 +198,16 @@ test('a listing has its own limit, which the largest real listings do not reach'
   const restore = { position: 1e12, start: 1e12, end: 1e12, records: 1e12, bytes: 1e12, remainingMs: 1e9 };
   const failure = { failingSince: '2023-10-10T01:00:00.000Z', cause: why };
   const views = Array.from({ length: MAX_CLAIMS }, (_, partition) => ({
-    ...{
-      partition,
-      state: 'restoring',
-      reason: why,
-      position: 1e12,
-      lag: 1e12,
-      stale: false,
-      recordsPerSecond: 100_000,
-    },
-    ...{ restoredPercent: 99, restore, stateBytes: 1e12 },
+    partition,
+    state: 'restoring',
+    reason: why,
+    position: 1e12,
+    lag: 1e12,
+    stale: false,
+    recordsPerSecond: 100_000,
+    restoredPercent: 99,
+    restore,
+    stateBytes: 1e12,
     ...failure,
   }));
   const failing = views.map(({ partition }) => ({ part: 'partition', partition, ...failure }));
