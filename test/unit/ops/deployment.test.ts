@@ -55,3 +55,18 @@ test('companies that an instance lists in the partitions of others are left out'
   const { companies, complete } = await deploymentWith({ list }).listEverywhere('held', 10);
   expect([companies.map(({ companyId }) => companyId), complete]).toEqual([['own', 'true'], false]);
 });
+
+test('companies without progress since the same hour keep their order, whichever instance answers first', async () => {
+  for (const first of [LIAR, HONEST]) {
+    let answered: () => void = () => undefined;
+    const firstAnswer = new Promise<void>((resolve) => (answered = resolve));
+    const list: InstanceClient['list'] = async (address, _state, _limit, use) => {
+      if (address !== first) await firstAnswer;
+      const companies = address === LIAR ? [listed('a', 0), listed('b', 0)] : [listed('c', 1)];
+      use({ companies, count: companies.length, complete: true });
+      answered();
+    };
+    const { companies, count, complete } = await deploymentWith({ list }).listEverywhere('held', 2);
+    expect([companies.map(({ companyId }) => companyId), count, complete]).toEqual([['a', 'b'], 3, true]);
+  }
+});
