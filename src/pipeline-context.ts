@@ -184,10 +184,8 @@ function createClientSettings(parts: ContextParts): ClientSettings {
   return settings;
 }
 
-/** Compaction may have removed the last records of `client-settings`, for example choices that were withdrawn. */
 export function createSettingsLogs(settings: Settings, onClose: OnClose, onTrouble: (error: Error) => void): KafkaLogs {
   return createLogs(settings, onClose, {
-    kind: 'compacted',
     remedy: ({ topic }, nextOffset) => sendSettingsAgain(topic, nextOffset),
     onTrouble: (_, error) => onTrouble(error),
   });
@@ -208,16 +206,13 @@ const BUILD_STATE_AGAIN =
   'Or, if another instance has the state of this partition on its disk, start that instance. If none has, build the ' +
   'state again: docs/operations.md, "The changelog is lost"';
 
-type ReadOptions = Partial<
-  Pick<KafkaLogsOptions, 'kind' | 'maxPartitionBytes' | 'reuseMemory' | 'onTrouble' | 'remedy'>
->;
+type ReadOptions = Partial<Pick<KafkaLogsOptions, 'maxPartitionBytes' | 'reuseMemory' | 'onTrouble' | 'remedy'>>;
 
 /** Enough for the batch of one record: the sample needs one record, and brokers return whole batches in any case. */
 const SAMPLE_BYTES = 16 * 1_024;
 
-/** Large reads, for restores. Compaction may have removed everything that was left to read. */
+/** Large reads, for restores. */
 const CHANGELOG_READS: ReadOptions = {
-  kind: 'compacted',
   reuseMemory: true,
   maxPartitionBytes: 3 * 1024 * 1024,
 };
@@ -229,6 +224,7 @@ export function createLogs(
 ): KafkaLogs {
   const logs = new KafkaLogs({
     ...options,
+    topics: config.topics,
     cluster,
     largeBatches,
     maxBatchBytes: config.maxBatchBytes,

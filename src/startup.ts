@@ -74,7 +74,7 @@ export class Startup {
    */
   async findOut(): Promise<StartFacts | null> {
     const { config, onClose } = this.#options;
-    const logs = createLogs(this.#options, onClose, { kind: 'compacted' });
+    const logs = createLogs(this.#options, onClose);
     const asked = this.#registry();
     asked.catch(() => undefined); // awaited below, unless the topics are refused first
     const topics = await this.#patiently('waiting for the brokers', () => this.#checkTopics(logs), BrokerError);

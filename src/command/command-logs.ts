@@ -1,8 +1,7 @@
 /** Opens Kafka logs for a command that a person watches. */
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
-import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
+import { KafkaLogs, type KafkaLogsOptions } from '../kafka/reading/kafka-logs.js';
 import type { OnTrouble } from '../kafka/reading/log-fetcher.js';
-import type { LogKind } from '../kafka/reading/log-reader.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { CommandContext } from './command.js';
 import { reasonOf } from '../lib/reason-of.js';
@@ -17,13 +16,13 @@ export const LOGS_READ = ['applicationId', 'kafka', 'maxBatchBytes'] as const;
 export function commandLogs(
   command: string,
   { config, logger, printError }: Pick<CommandContext<(typeof LOGS_READ)[number]>, 'config' | 'logger' | 'printError'>,
-  kind: LogKind = 'uncompacted',
+  options: Pick<KafkaLogsOptions, 'topics' | 'cluster'> = {},
 ): KafkaLogs {
   return new KafkaLogs({
+    ...options,
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock: systemClock,
-    kind,
     maxBatchBytes: config.maxBatchBytes,
     onTrouble: troublePrinter((line) => printError(`company-sync ${command}: ${line}`)),
   });

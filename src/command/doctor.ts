@@ -118,7 +118,7 @@ async function* examineBrokers(config: ReadConfig, kafka: KafkaConfig): Found {
 async function* examineTopics(config: ReadConfig, kafka: KafkaConfig): Found {
   const logs = new KafkaLogs({
     config: kafka,
-    kind: 'compacted',
+    topics: config.topics,
     groupId: config.applicationId,
     clock: systemClock,
     onTrouble: () => undefined, // an answer or an error follows

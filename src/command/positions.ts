@@ -78,8 +78,7 @@ async function withWork(
   const { config, logger, typedSettings, print } = context;
   const { applicationId, topics } = config;
   const kafka = kafkaConfigOf(config, logger);
-  const inputLogs = commandLogs(name, context);
-  const changelogLogs = commandLogs(name, context, 'compacted');
+  const logs = commandLogs(name, context, { topics });
   const group = new StoppedGroup(kafka, applicationId, clock);
   try {
     const inputPartitions = await partitionsOf(kafka, clock, topics.syncEvents);
@@ -88,14 +87,14 @@ async function withWork(
       input: topics.syncEvents,
       changelog: topics.companyState,
       changelogPartitions,
-      inputLogs,
-      changelogLogs,
+      inputLogs: logs,
+      changelogLogs: logs,
       clock,
       read: progressOf(topics.companyState),
     };
     return await perform({ applicationId, sources, inputPartitions, group, typedSettings, print });
   } finally {
-    await Promise.all([inputLogs.close(), changelogLogs.close(), group.close()]);
+    await Promise.all([logs.close(), group.close()]);
   }
 }
 

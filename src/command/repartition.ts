@@ -1,7 +1,6 @@
 /** `company-sync repartition`. */
 import { ClusterView } from '../kafka/connection/cluster-view.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
-import { KafkaLogs } from '../kafka/reading/kafka-logs.js';
 import { repartition } from '../repartition/repartition.js';
 import { removeLeftRows } from '../repartition/changelog-rows-on-disk.js';
 import { StoppedGroup } from '../kafka/group/stopped-group.js';
@@ -11,10 +10,11 @@ import { UnfencedTransactions } from '../kafka/transactions/unfenced-transaction
 import { TRANSACTION_TIMEOUT_MS } from '../kafka/topics/transaction-timeout.js';
 import { systemClock as clock } from '../lib/system-clock.js';
 import { command, countFlag, type CommandContext } from './command.js';
+import { commandLogs, LOGS_READ } from './command-logs.js';
 
 const READS = [
-  'maxBatchBytes',
-  ...(['applicationId', 'kafka', 'shadowOf', 'topics.syncEvents', 'topics.companyState'] as const),
+  ...LOGS_READ,
+  ...(['shadowOf', 'topics.syncEvents', 'topics.companyState'] as const),
   ...(['topics.companySynchronized', 'topics.deadLetter', 'topics.companySyncStalled'] as const),
 ] as const;
 
@@ -40,21 +40,12 @@ command again.
   run: (context, { partitions }) => moveState(context, partitions),
 });
 
-async function moveState(
-  { config: { applicationId, topics, shadowOf, ...config }, logger, print }: CommandContext<(typeof READS)[number]>,
-  partitions: number | null,
-): Promise<number> {
-  const kafka = kafkaConfigOf({ applicationId, kafka: config.kafka }, logger);
+async function moveState(context: CommandContext<(typeof READS)[number]>, partitions: number | null): Promise<number> {
+  const { config, logger, print } = context;
+  const { applicationId, topics, shadowOf } = config;
+  const kafka = kafkaConfigOf(config, logger);
   const cluster = new ClusterView(kafka, clock);
-  const logs = new KafkaLogs({
-    config: kafka,
-    kind: 'compacted',
-    maxBatchBytes: config.maxBatchBytes,
-    cluster,
-    groupId: applicationId,
-    clock,
-    onTrouble: () => undefined,
-  });
+  const logs = commandLogs('repartition', context, { topics, cluster });
   const admin = new TopicAdmin(kafka, clock);
   const group = new StoppedGroup(kafka, applicationId, clock);
   const transactions = kafkaTransactions(kafka, {

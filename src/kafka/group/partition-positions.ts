@@ -15,7 +15,7 @@ export interface PositionSources {
   /** How many partitions the changelog has. The input has more during a repartitioning. */
   readonly changelogPartitions: number;
   readonly inputLogs: Pick<Logs, 'bounds' | 'committedOffset' | 'endOfEpoch' | 'reader'>;
-  /** Logs of the kind `compacted`. */
+  /** Logs that read the changelog as a compacted topic. */
   readonly changelogLogs: Pick<Logs, 'bounds' | 'reader'>;
   readonly clock: Clock;
   /** Called after each read of the changelog, with its number of records. */

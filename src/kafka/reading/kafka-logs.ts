@@ -1,4 +1,5 @@
 /** Implements, for a Kafka cluster, the pipeline's port for reading. */
+import type { TopicNames } from '../../config.js';
 import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
 import type { TopicPartition } from '../../lib/record.js';
@@ -24,8 +25,11 @@ export interface KafkaLogsOptions {
   readonly clock: Clock;
   /** Called with each failure that is being retried. */
   readonly onTrouble: OnTrouble;
-  /** Whether records may be missing in the logs; `uncompacted` by default. */
-  readonly kind?: LogKind;
+  /**
+   * The names of the compacted topics. Only in these may records be missing: a reader of any other topic waits for the
+   * records at its position, and never passes over them.
+   */
+  readonly topics?: CompactedTopics;
   /** Bytes of one partition in one fetch. A reader holds about 1.5 times as many bytes unread. */
   readonly maxPartitionBytes?: number;
   /**
@@ -40,6 +44,8 @@ export interface KafkaLogsOptions {
   /** Returns a sentence on what to do about a batch that cannot be read, other than raising MAX_BATCH_BYTES. */
   readonly remedy?: ReadingTerms['remedy'];
 }
+
+type CompactedTopics = Partial<Pick<TopicNames, 'companyState' | 'clientSettings'>>;
 
 const DEFAULT_MAX_PARTITION_BYTES = 2 * 1024 * 1024;
 /** Memory of fetched records that a busy instance keeps for its next fetches. */
@@ -64,13 +70,15 @@ export class KafkaLogs implements Logs {
   readonly #bounds: LogBoundsReader;
   readonly #fetcher: LogFetcher;
   readonly #clock: Clock;
-  readonly #terms: ReadingTerms;
+  readonly #terms: Readonly<Record<LogKind, ReadingTerms>>;
+  readonly #compacted: CompactedTopics;
 
-  constructor({ groupId, clock, onTrouble, ...options }: KafkaLogsOptions) {
+  constructor({ groupId, clock, onTrouble, topics = {}, ...options }: KafkaLogsOptions) {
     const { signal } = this.#closing;
     this.#clock = clock;
     const terms = termsOf(options, clock);
-    this.#terms = terms;
+    this.#terms = { uncompacted: { ...terms, kind: 'uncompacted' }, compacted: { ...terms, kind: 'compacted' } };
+    this.#compacted = topics;
     const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
     const limits = { maxPartitionBytes: terms.maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
     const tail = { connections: new BrokerConnections(config, clock), limits, waitMs: TAIL_WAIT_MS };
@@ -88,8 +96,10 @@ export class KafkaLogs implements Logs {
     this.#fetcher = new LogFetcher({ tail, catchUp }, leaders, clock, onTrouble, questions, signal);
   }
 
-  get kind(): LogKind {
-    return this.#terms.kind;
+  /** How the logs of a topic are read. */
+  kindOf(topic: string): LogKind {
+    const { companyState, clientSettings } = this.#compacted;
+    return topic === companyState || topic === clientSettings ? 'compacted' : 'uncompacted';
   }
 
   reader(partition: TopicPartition, from: number, log: LogIdentity = ANY_LOG): LogReader {
@@ -100,7 +110,7 @@ export class KafkaLogs implements Logs {
         this.#fetcher.ended(ended);
       },
     };
-    const reader = new PartitionReader(partition, from, events, this.#terms);
+    const reader = new PartitionReader(partition, from, events, this.#terms[this.kindOf(partition.topic)]);
     if (this.#closing.signal.aborted) reader.close();
     else {
       this.#readers.add(reader);
@@ -163,12 +173,14 @@ export class KafkaLogs implements Logs {
   }
 }
 
-type Terms = Omit<KafkaLogsOptions, 'groupId' | 'clock' | 'onTrouble'>;
+type Terms = Omit<KafkaLogsOptions, 'groupId' | 'clock' | 'onTrouble' | 'topics'>;
 
-function termsOf({ maxPartitionBytes = DEFAULT_MAX_PARTITION_BYTES, ...options }: Terms, clock: Clock): ReadingTerms {
+function termsOf(
+  { maxPartitionBytes = DEFAULT_MAX_PARTITION_BYTES, ...options }: Terms,
+  clock: Clock,
+): Omit<ReadingTerms, 'kind'> {
   const mostFree = Math.floor(MAX_FREE_BYTES / maxPartitionBytes);
   return {
-    kind: options.kind ?? 'uncompacted',
     maxPartitionBytes,
     maxBatchBytes: options.maxBatchBytes ?? USUAL_MAX_BATCH_BYTES,
     remedy:

@@ -18,7 +18,7 @@ export type ChangelogUse = 'used' | 'empty' | { readonly unclear: string };
  * Markers and records of aborted transactions do not count: a take-over that proves its view leaves both in a new
  * changelog.
  *
- * @param logs must be of the kind `compacted`
+ * @param logs must read the changelog as a compacted topic
  * @param bounds of each partition of the changelog
  * @throws BrokerError
  */

@@ -130,7 +130,7 @@ export class UnfitTopicsError extends Error {
 
 /**
  * Checks the topics before `run` uses them. Changes nothing.
- * @param logs must be of the kind `compacted`
+ * @param logs must read the changelog as a compacted topic
  * @throws UnfitTopicsError with all faults; BrokerError, also while too few brokers answer
  */
 export async function checkTopics(

@@ -36,7 +36,7 @@ export interface UsedOutbound {
  * its commit is seen in the outbound topic, it is then seen in the changelog too, so both instances start.
  *
  * No later check finds a used outbound topic. So the answer of a broker that is cut off must not be accepted.
- * @param logs must be of the kind `compacted`
+ * @param logs must read the changelog as a compacted topic
  * @throws StaleViewError while too few brokers answer, or while it is unclear whether the changelog has records
  */
 export async function findUsedOutbound(
