@@ -32,7 +32,7 @@ const ANNOUNCED_ELSEWHERE: Payload = Object.freeze({ kind: 'announced-elsewhere'
 export const PAYLOAD_SHAPES = {
   DatasetStatusChanged: {
     used: ['datasetId', 'connectionId', 'dataType', 'status', 'trigger', 'revision'],
-    ids: ['datasetId', 'connectionId'],
+    ids: ['datasetId'],
     make: (
       datasetId: string,
       connectionId: string,

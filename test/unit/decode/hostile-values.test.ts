@@ -95,9 +95,14 @@ test('indices of a union or an enum that are not there are refused', async () =>
 
 const LINKED = { ...MANIFEST, linkId: 'l', connectionId: 'c', datasets: [{ datasetId: 'd', dataType: 't' }] };
 
+const written = (payload: object, id: string, bytes = Buffer.from(id)) => {
+  const value = writer.toBuffer(eventValue(payload));
+  value.set(bytes, value.indexOf(id));
+  return value;
+};
+
 test.each<[string, (id: string) => object]>([
   ['datasetId of a status', (datasetId) => ({ 'companysync.DatasetStatusChanged': { ...STATUS, datasetId } })],
-  ['connectionId of a status', (connectionId) => ({ 'companysync.DatasetStatusChanged': { ...STATUS, connectionId } })],
   ['linkId', (linkId) => ({ 'companysync.LinkSyncQueued': { ...LINKED, linkId } })],
   ['connectionId of a link', (connectionId) => ({ 'companysync.LinkSyncQueued': { ...LINKED, connectionId } })],
   [
@@ -106,15 +111,23 @@ test.each<[string, (id: string) => object]>([
   ],
   ['connectionId of an unlinking', (connectionId) => ({ 'companysync.ConnectionUnlinked': { connectionId } })],
 ])('a %s that is not UTF-8 is undecodable, because different ids would become equal', async (_what, payloadWith) => {
-  const written = (id: string, bytes = Buffer.from(id)) => {
-    const value = writer.toBuffer(eventValue(payloadWith(id)));
-    value.set(bytes, value.indexOf(id));
-    return value;
-  };
   for (const long of ['', '-'.repeat(40)]) {
-    const notUtf8 = written(`${long}caf_`, Buffer.from(`${long}caf\xe9`, 'latin1'));
+    const id = `${long}caf_`;
+    const notUtf8 = written(payloadWith(id), id, Buffer.from(`${long}caf\xe9`, 'latin1'));
     expect(await whyUndecodable(notUtf8)).toContain('an id is not UTF-8');
-    for (const id of [`${long}café`, `${long}caf\uFFFD`])
-      expect(await whyUndecodable(written(id))).toBe('not undecodable');
+    for (const good of [`${long}café`, `${long}caf\uFFFD`])
+      expect(await whyUndecodable(written(payloadWith(good), good))).toBe('not undecodable');
   }
 });
+
+test.each<[string, object]>([
+  ['connectionId of a status', { ...STATUS, connectionId: 'caf_' }],
+  ['dataType of a status', { ...STATUS, dataType: 'caf_' }],
+  ['errorMessage of a status', { ...STATUS, errorMessage: 'caf_' }],
+])(
+  'a %s that is not UTF-8 does not make a record undecodable, because the field is not used',
+  async (_what, status) => {
+    const payload = { 'companysync.DatasetStatusChanged': status };
+    expect(await whyUndecodable(written(payload, 'caf_', Buffer.from('caf\xe9', 'latin1')))).toBe('not undecodable');
+  },
+);
