@@ -13,7 +13,7 @@ export type RecordIds = Pick<ReadonlySet<RecordId>, 'has'>;
 
 /** Memory for the watched companies. It is bounded, because anyone may send any number of records with any ids. */
 export const MAX_AFTERWARDS_BYTES = 256 * 1_024 * 1_024;
-/** Bytes of one entry, without its ids. */
+/** Bytes of one entry, without its ids. There is one for each partition with records about the same ids. */
 const ENTRY_BYTES = 200;
 
 interface Options {
@@ -33,16 +33,22 @@ export interface Place {
 interface LastStatus extends Place {
   /** The last status without a revision. */
   readonly unnumbered: Place | null;
+  /** The highest revision; null if no status has one. */
+  readonly revision: DatasetStatusChanged['revision'];
 }
 
 interface Naming extends Place {
   readonly linkId: string;
 }
 
+/** For each key, the last place in each partition. */
+type LastPlaces<T extends Place> = Map<string, T[]>;
+
 /**
  * Whether the event, if it is sent now, may undo later records. A status without a revision counts as the latest. A
- * status with a revision replaces one without, because that has left the known revision as it was. An unlink ends every link of its connection. A manifest moves its datasets to its own link, and opens a link whose
- * connection may be gone.
+ * status with a revision replaces one without, because that has left the known revision as it was. But if the known
+ * revision is as high, the event changes nothing. An unlink ends every link of its connection. A manifest moves its
+ * datasets to its own link, and opens a link whose connection may be gone.
  */
 export function judgedByTime({ payload }: InputEvent, force: boolean): boolean {
   if (force) return false;
@@ -67,14 +73,15 @@ export class InputAfterwards {
   /** Record that could not be read -> its last repair. */
   readonly #repairs = new Map<RecordId, RecordId>();
   /**
-   * For the watched companies: the last status of each dataset, and its last one without a revision; the last manifest of each connection and dataset, the
-   * last unlink of each connection, and the first manifest of each link.
+   * For the watched companies, in each partition: the last status of each dataset, its last one without a revision and
+   * its highest revision; the last manifest of each connection and dataset, the last unlink of each connection, and the
+   * first manifest of each link.
    */
-  readonly #statuses = new Map<string, LastStatus>();
-  readonly #linkings = new Map<string, Place>();
-  readonly #namings = new Map<string, Naming>();
-  readonly #unlinks = new Map<string, Place>();
-  readonly #firstOfLinks = new Map<string, Place>();
+  readonly #statuses: LastPlaces<LastStatus> = new Map();
+  readonly #linkings: LastPlaces<Place> = new Map();
+  readonly #namings: LastPlaces<Naming> = new Map();
+  readonly #unlinks: LastPlaces<Place> = new Map();
+  readonly #firstOfLinks: LastPlaces<Place> = new Map();
   #bytes = 0;
   readonly #maxBytes: number;
   readonly #repairedNow: RecordIds;
@@ -115,41 +122,46 @@ export class InputAfterwards {
 
   /**
    * Returns why the event must not be sent in place of the dead letter, and what to do instead. Null if the event would
-   * not undo any record after the dead letter. Partitions have no common order. So if the later record is in another
-   * partition, for example after a wrong key, the timestamps decide.
+   * not undo any record after the dead letter.
+   *
+   * Partitions have no common order. So the records of each partition are judged by themselves, and one refusal is
+   * enough. If the partition is not that of the dead letter, for example after a wrong key or after a repartition, the
+   * timestamps decide which records are later.
    */
   refusalOf({ companyId, payload }: InputEvent, deadLetter: Place): string | null {
     switch (payload.kind) {
       case 'status': {
-        const isNumbered = payload.revision !== null;
-        const status = this.#statuses.get(within(companyId, payload.datasetId)) ?? null;
-        const last = isNumbered ? (status?.unnumbered ?? null) : status;
-        if (payload.trigger === 'REFRESH' || last === null || !isLater(last, deadLetter)) return null;
-        const without = isNumbered ? 'the later status has no revision' : 'this status has no revision';
+        const last = this.#statusUndoneBy(companyId, payload, deadLetter);
+        if (last === null) return null;
+        const without = payload.revision === null ? 'this status has no revision' : 'the later status has no revision';
         return (
           `dataset ${payload.datasetId} has a later status (${idOf(last)}), and this status would replace it, because ` +
           `${without}: release the company instead, or pass --force`
         );
       }
       case 'unlinked': {
-        const last = this.#linkings.get(within(companyId, payload.connectionId));
-        if (last === undefined || !isLater(last, deadLetter)) return null;
+        const manifests = this.#linkings.get(within(companyId, payload.connectionId)) ?? [];
+        const last = manifests.find((place) => isLater(place, deadLetter));
+        if (last === undefined) return null;
         return (
           `connection ${payload.connectionId} has a later manifest (${idOf(last)}), and this unlink would end its link ` +
           `too: release the company and send Cancelled for the datasets that were unlinked, or pass --force`
         );
       }
       case 'manifest': {
-        const unlink = this.#unlinks.get(within(companyId, payload.connectionId));
-        if (unlink !== undefined && isLater(unlink, deadLetter) && !this.#hasEnded(companyId, payload.linkId, unlink))
+        const { connectionId, linkId } = payload;
+        const unlinks = this.#unlinks.get(within(companyId, connectionId)) ?? [];
+        const unlink = unlinks.find((place) => isLater(place, deadLetter) && !this.#hasEnded(companyId, linkId, place));
+        if (unlink !== undefined)
           return (
-            `connection ${payload.connectionId} was unlinked later (${idOf(unlink)}), and this manifest would open link ` +
-            `${payload.linkId} again, whose datasets would never finish: release the company instead. If another part of ` +
+            `connection ${connectionId} was unlinked later (${idOf(unlink)}), and this manifest would open link ` +
+            `${linkId} again, whose datasets would never finish: release the company instead. If another part of ` +
             `the link came before the unlink, pass --force`
           );
         for (const { datasetId } of payload.datasets) {
-          const last = this.#namings.get(within(companyId, datasetId));
-          if (last === undefined || last.linkId === payload.linkId || !isLater(last, deadLetter)) continue;
+          const namings = this.#namings.get(within(companyId, datasetId)) ?? [];
+          const last = namings.find((naming) => naming.linkId !== linkId && isLater(naming, deadLetter));
+          if (last === undefined) continue;
           return (
             `dataset ${datasetId} has a later manifest (${idOf(last)}), and this manifest would take it from link ` +
             `${last.linkId}: pass a manifest without this dataset with --file, or pass --force`
@@ -163,10 +175,28 @@ export class InputAfterwards {
     }
   }
 
-  /** Whether the unlink has ended the link. It ends only links that it follows; a part of such a link may come later. */
-  #hasEnded(companyId: string, linkId: string, unlink: Place): boolean {
-    const first = this.#firstOfLinks.get(within(companyId, linkId));
-    return first !== undefined && isLater(unlink, first);
+  /** A later status that the status would replace; null if there is none. */
+  #statusUndoneBy(
+    companyId: string,
+    { datasetId, revision, trigger }: DatasetStatusChanged,
+    deadLetter: Place,
+  ): Place | null {
+    if (trigger === 'REFRESH') return null;
+    for (const last of this.#statuses.get(within(companyId, datasetId)) ?? []) {
+      const isStale = revision !== null && last.revision !== null && last.revision >= revision;
+      const replaced = revision === null ? last : last.unnumbered;
+      if (!isStale && replaced !== null && isLater(replaced, deadLetter)) return replaced;
+    }
+    return null;
+  }
+
+  /**
+   * Whether the unlink has surely ended the link. It ends only links that it follows, and only within a partition is it
+   * known which of the two came first. A part of such a link may come later.
+   */
+  #hasEnded(companyId: string, linkId: string, { partition, offset }: Place): boolean {
+    const first = lastIn(this.#firstOfLinks.get(within(companyId, linkId)), partition);
+    return first !== undefined && first.offset < offset;
   }
 
   #isRepairedNow(headers: readonly Header[]): boolean {
@@ -182,7 +212,8 @@ export class InputAfterwards {
         const { connectionId, linkId, datasets } = payload;
         this.#keep(this.#linkings, within(companyId, connectionId), place);
         const link = within(companyId, linkId);
-        if (!this.#firstOfLinks.has(link)) this.#keep(this.#firstOfLinks, link, place);
+        if (lastIn(this.#firstOfLinks.get(link), place.partition) === undefined)
+          this.#keep(this.#firstOfLinks, link, place);
         const naming = { ...place, linkId };
         for (const { datasetId } of datasets) this.#keep(this.#namings, within(companyId, datasetId), naming);
         return;
@@ -199,20 +230,41 @@ export class InputAfterwards {
   }
 
   #noteStatus(key: string, { revision }: DatasetStatusChanged, place: Place): void {
-    const unnumbered = revision === null ? place : (this.#statuses.get(key)?.unnumbered ?? null);
-    this.#keep(this.#statuses, key, { ...place, unnumbered });
+    const before = lastIn(this.#statuses.get(key), place.partition);
+    const unnumbered = revision === null ? latest(before?.unnumbered, place) : (before?.unnumbered ?? null);
+    this.#keep(this.#statuses, key, { ...place, unnumbered, revision: highest(before?.revision ?? null, revision) });
   }
 
-  /** @throws TooMuchAfterwardsError */
-  #keep<T extends Place>(places: Map<string, T>, key: string, place: T): void {
-    if (!places.has(key)) this.#bytes += ENTRY_BYTES + key.length;
+  /** Keeps the place instead of the one before it in its partition. @throws TooMuchAfterwardsError */
+  #keep<T extends Place>(places: LastPlaces<T>, key: string, place: T): void {
+    const ofKey = places.get(key);
+    const at = ofKey?.findIndex(({ partition }) => partition === place.partition) ?? -1;
+    if (ofKey !== undefined && at >= 0) {
+      ofKey[at] = latest(ofKey[at], place);
+      return;
+    }
+    this.#bytes += ENTRY_BYTES + key.length;
     if (this.#bytes > this.#maxBytes)
       throw new TooMuchAfterwardsError(
         `the records after the dead letters take more than ${this.#maxBytes} bytes of memory: repair the dead letters one ` +
           'by one, or pass --force to repair them without checking later records',
       );
-    places.set(key, place);
+    if (ofKey === undefined) places.set(key, [place]);
+    else ofKey.push(place);
   }
+}
+
+function lastIn<T extends Place>(places: readonly T[] | undefined, partition: number): T | undefined {
+  return places?.find((place) => place.partition === partition);
+}
+
+/** The place, with the highest timestamp so far: the clocks of producers differ. */
+function latest<T extends Place>(before: Place | null | undefined, place: T): T {
+  return before == null || before.timestamp <= place.timestamp ? place : { ...place, timestamp: before.timestamp };
+}
+
+function highest(a: DatasetStatusChanged['revision'], b: DatasetStatusChanged['revision']) {
+  return a === null || (b !== null && b > a) ? b : a;
 }
 
 function isLater(place: Place, deadLetter: Place): boolean {

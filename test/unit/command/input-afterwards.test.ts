@@ -104,6 +104,73 @@ test('a status with a revision undoes a later one only if that has no revision',
   expect(later.refusalOf(eventOf(status('invoices')), LETTER)).toContain('because this status has no revision');
 });
 
+test.each<[string, readonly string[], string | null]>([
+  ['a higher number before the one without', ['#5', ''], null],
+  ['a higher number after the one without', ['', '#5'], null],
+  ['the same number', ['#3', ''], null],
+  ['a higher number, and then a lower one', ['#5', '#2', ''], null],
+  ['only lower numbers', ['#1', '', '#2'], '1/12'],
+])(
+  'a status with revision 3 is refused because of a later one without revision, unless it is stale: %s',
+  async (_what, revisions, later) => {
+    const records = revisions.map((revision, i) => record(11 + i, { value: Buffer.from(`invoices${revision}`) }));
+    const refusal = (await after(1, ...records)).refusalOf(eventOf(status('invoices', { revision: 3 })), LETTER);
+    if (later === null) expect(refusal).toBeNull();
+    else expect(refusal).toContain(`dataset invoices has a later status (${later})`);
+  },
+);
+
+describe('if records are in two partitions, each partition is judged by itself, in whatever order they are read', () => {
+  const old = (value: string) => record(99, { timestamp: 800, value: Buffer.from(value) });
+  const later = (value: string) => record(11, { value: Buffer.from(value) });
+  const UNLINK: Payload = { kind: 'unlinked', connectionId: 'c1' };
+
+  test.each<[string, Payload, Readonly<Record<number, LogRecord[]>>, string | null]>([
+    ['a later status', status('invoices'), { 1: [later('invoices')], 2: [old('invoices')] }, '1/11'],
+    [
+      'a later status without revision',
+      status('invoices', { revision: 3 }),
+      { 1: [later('invoices')], 2: [old('invoices#5')] },
+      '1/11',
+    ],
+    [
+      'a revision of its own partition, and an old status without revision',
+      status('invoices', { revision: 3 }),
+      { 1: [later('invoices#5')], 2: [old('invoices')] },
+      null,
+    ],
+    ['a later manifest of the connection', UNLINK, { 1: [later('L2/c1:d')], 2: [old('L3/c1:d')] }, '1/11'],
+    [
+      'a later manifest of a dataset',
+      manifest('L1', 'c1', 'd'),
+      { 1: [later('L2/c1:d')], 2: [old('L3/c1:d')] },
+      '1/11',
+    ],
+    ['a later unlink', manifest('L1', 'c1', 'd'), { 1: [later('unlink c1')], 2: [old('unlink c1')] }, '1/11'],
+    [
+      'an unlink, and a part of the link in the other partition, which may be later',
+      manifest('L1', 'c1', 'd'),
+      { 1: [later('unlink c1')], 2: [old('L1/c1:other')] },
+      '1/11',
+    ],
+    [
+      'a record stamped since, and one after it that is stamped before',
+      status('invoices'),
+      { 2: [record(3, { timestamp: 950 }), record(4, { timestamp: 800 })] },
+      '2/4',
+    ],
+  ])('%s', async (_what, payload, records, place) => {
+    const partitions = Object.entries(records);
+    for (const order of [partitions, [...partitions].reverse()]) {
+      const afterwards = await after(1);
+      for (const [partition, ofPartition] of order) await afterwards.take(Number(partition), ofPartition);
+      const refusal = afterwards.refusalOf(eventOf(payload), LETTER);
+      if (place === null) expect(refusal).toBeNull();
+      else expect(refusal).toContain(`(${place})`);
+    }
+  });
+});
+
 test('a repair that this command has sent itself is not a later status, and still counts as a repair', async () => {
   const records = [record(11, repairs('1/10')), record(12, repairs('1/9'))];
   const badRecords = new Set(['1/9', '1/10', '1/20']);
