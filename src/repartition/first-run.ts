@@ -6,11 +6,13 @@ import { changelogEnds, mustBeConsumed, mustHaveNothingOpen, RepartitionRefusedE
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
 import { canBePutBack, markOld, noteCount, putBack, type Counts, type FirstCount, type FoundMark } from './marks.js';
 import type { RepartitionPorts } from './ports.js';
+import { mustStay } from './unread-records.js';
 
 /**
- * The first run, until what it found is noted in the marks.
+ * The first run, until what it found is noted in the marks. All refusals that need no fencing come before anything is
+ * changed.
  *
- * @param marks of an earlier run that was interrupted before that
+ * @param marks of an earlier run that was interrupted before that; one for each partition of the input
  */
 export async function firstRun(
   ports: RepartitionPorts,
@@ -22,7 +24,7 @@ export async function firstRun(
     if (!canBePutBack(marks)) throw countIsMissing(ports);
     await putBack(ports, marks);
   }
-  const ends = await fenceConsumed(ports, counts);
+  const ends = await fenceConsumed(ports, counts, marks.length);
   const changelogBefore = await changelogEnds(ports, from);
   const found = await survey(ports, from);
   const committed = await committedOffsets(ports, from);
@@ -56,10 +58,17 @@ function committedOffsets({ logs, input: topic }: RepartitionPorts, count: numbe
   return Promise.all(Array.from({ length: count }, (_, partition) => committed(partition)));
 }
 
-/** Fences, so that the offsets are final. A refusal after the first fencing must be rare, so all is checked before it. */
-async function fenceConsumed(ports: RepartitionPorts, { from }: Counts): Promise<number[]> {
+/**
+ * Fences, so that the offsets are final. A refusal after the first fencing must be rare, so all is checked before it.
+ *
+ * @param inputs how many partitions the input has; others may have grown it
+ */
+async function fenceConsumed(ports: RepartitionPorts, { from, to }: Counts, inputs: number): Promise<number[]> {
   await mustHaveNothingOpen(ports, from);
-  await mustBeConsumed(ports, from);
+  const consumed = await mustBeConsumed(ports, from);
+  if (inputs > from) await mustStay(ports, { to, present: inputs }, consumed);
+  await ports.admin.mayGrow(ports.input, to);
+  await ports.admin.mayGrow(ports.changelog, to);
   for (let partition = 0; partition < from; partition++)
     await (await ports.transactions.fence(transactionalIdOf(ports, partition))).discard();
   return mustBeConsumed(ports, from);

@@ -27,7 +27,7 @@ export interface RepartitionPorts extends MovingPorts {
    * If this is a shadow: the deployment that owns the input. Only that deployment may add partitions. Otherwise null.
    */
   readonly shadowOf: string | null;
-  readonly admin: Pick<TopicAdmin, 'countPartitions' | 'grow'>;
+  readonly admin: Pick<TopicAdmin, 'countPartitions' | 'mayGrow' | 'grow'>;
   readonly group: Pick<StoppedGroup, 'members' | 'setOffsets' | 'deleteOffsets'>;
   /** Called with each step once it is done. */
   readonly report: (line: string) => void;

@@ -2,11 +2,12 @@
  * Gives the input more partitions, and moves the state of each company to the partition of its key. No instance may
  * run.
  *
- *   survey    check that no transaction is open and all records were consumed; read and count every row
+ *   survey    check that no transaction is open, that all records were consumed, that records of partitions which others
+ *             have added may stay, and that the topics may grow; read and count every row
  *   mark      replace the group's offsets by marks, which block every partition of an instance that starts meanwhile,
  *             and note the survey in them
- *   grow      add partitions to the input; check again that nothing was written to it, or, in a later run, that what was
- *             written may stay; add partitions to the changelog
+ *   grow      check again that nothing was written to the input, or, in a later run, that what was written may stay; add
+ *             partitions to the input; check again; add partitions to the changelog
  *   move      for each partition, in transactions of limited size: write rows to their new partitions, and tombstones in
  *             their place; the last one also has a mark that this partition is done
  *   check     no transaction is open, and nothing was written to the input; read and count every row again, and
@@ -40,7 +41,7 @@ import {
 import { endOpenMoves, untilEnded } from './open-moves.js';
 import type { RepartitionPorts } from './ports.js';
 import { RowMover } from './row-mover.js';
-import { consumedOrPutBack } from './still-consumed.js';
+import { consumedOrPutBack, orPutBack } from './still-consumed.js';
 import { mustBeQuiet, mustStay } from './unread-records.js';
 
 /**
@@ -62,8 +63,14 @@ export async function repartition(ports: RepartitionPorts, wanted: number | null
   const first = known ?? (await firstRun(ports, counts, marks));
   report(`moving ${first.rows} rows from ${from} to ${to} partitions`);
   if (marks.length === from) await consumedOrPutBack(ports, first);
-  const isContinued = known !== null && marks.length > from;
-  const before = isContinued ? await endsOfUnread(ports, counts, first) : first.consumed;
+  const grown = { ...counts, present: marks.length };
+  let before = first.consumed;
+  if (marks.length > from)
+    before = await orPutBack(
+      ports,
+      grown,
+      known === null ? mustBeQuiet(ports, grown, before) : endsOfUnread(ports, grown, first),
+    );
   await grow(ports, input, to);
   const ends = await mustBeQuiet(ports, counts, before);
   await markAdded(ports, counts);
@@ -122,8 +129,12 @@ function noMark({ applicationId, input }: RepartitionPorts, partition: number): 
 }
 
 /** Where the partitions of the grown input end. Records that were written since it was consumed may only stay. */
-async function endsOfUnread(ports: RepartitionPorts, counts: Counts, { consumed }: FirstCount): Promise<number[]> {
-  const ends = await mustStay(ports, counts, consumed);
+async function endsOfUnread(
+  ports: RepartitionPorts,
+  grown: { readonly to: number; readonly present: number },
+  { consumed }: FirstCount,
+): Promise<number[]> {
+  const ends = await mustStay(ports, grown, consumed);
   for (const [partition, first] of consumed.entries()) {
     const last = (ends[partition] ?? first) - 1;
     if (last >= first)

@@ -17,6 +17,25 @@ export async function consumedOrPutBack(ports: CheckingPorts & MarkPorts, { cons
   );
 }
 
+/**
+ * Returns what `check` returns. If `check` refuses and the input is still to grow, nothing has moved, so nothing stays
+ * marked.
+ *
+ * @param growth the new number of partitions of the input, and the present one
+ */
+export async function orPutBack<T>(
+  ports: MarkPorts,
+  { to, present }: { readonly to: number; readonly present: number },
+  check: Promise<T>,
+): Promise<T> {
+  try {
+    return await check;
+  } catch (error) {
+    if (error instanceof RepartitionRefusedError && present < to) await putBack(ports, await readMarks(ports, present));
+    throw error;
+  }
+}
+
 /** Records of old partitions that were written after all of the input was consumed. */
 interface Unread {
   readonly partition: number;

@@ -27,6 +27,12 @@ export interface ReadingLimits {
 
 const LIMITS: ReadingLimits = { records: MAX_RECORDS, bytes: MAX_BYTES };
 
+/** The new number of partitions of the input, and the present one, if it is still to grow. */
+interface Growth {
+  readonly to: number;
+  readonly present?: number;
+}
+
 /**
  * Reads the records that are not consumed, in all partitions, up to the first one that leads to another partition.
  *
@@ -36,17 +42,18 @@ const LIMITS: ReadingLimits = { records: MAX_RECORDS, bytes: MAX_BYTES };
  */
 export async function mustStay(
   ports: CheckingPorts,
-  { to }: Pick<Counts, 'to'>,
+  { to, present = to }: Growth,
   from: readonly number[],
   limits = LIMITS,
 ): Promise<number[]> {
   const left = { ...limits };
   const ends: number[] = [];
-  for (let partition = 0; partition < to; partition++) {
+  for (let partition = 0; partition < present; partition++) {
     const log = { topic: ports.input, partition };
     const { start, end } = await boundsWithoutHoles(ports, log, from[partition]);
     const first = from[partition] ?? start;
-    if (first < end) await readAndJudge(ports, log, { first, end }, (record) => judge(record, log, to, left, limits));
+    if (first < end)
+      await readAndJudge(ports, log, { first, end }, (record) => judge(record, log, { to, present }, left, limits));
     ends.push(end);
   }
   return ends;
@@ -59,7 +66,11 @@ export async function mustStay(
  * @param ends where each partition ended when this run looked before
  * @throws RepartitionRefusedError
  */
-export async function mustBeQuiet(ports: CheckingPorts, counts: Counts, ends: readonly number[]): Promise<number[]> {
+export async function mustBeQuiet(
+  ports: CheckingPorts,
+  counts: Counts & Growth,
+  ends: readonly number[],
+): Promise<number[]> {
   const now = await mustStay(ports, counts, ends);
   for (let partition = 0; partition < counts.from; partition++) {
     const [before, end] = [ends[partition], now[partition]];
@@ -111,7 +122,7 @@ async function readAndJudge(
 function judge(
   { key, value, offset }: LogRecord,
   log: TopicPartition,
-  to: number,
+  { to, present }: Required<Growth>,
   left: { records: number; bytes: number },
   limits: ReadingLimits,
 ): void {
@@ -127,8 +138,13 @@ function judge(
   if (key === null || companyToHold(key) === null) return;
   const home = partitionOfKey(key, to);
   if (home === log.partition) return;
+  const instead =
+    partitionOfKey(key, present) === log.partition && present < to
+      ? `By ${present} partitions, the key leads to the partition that it is in: run \`company-sync repartition --partitions ` +
+        `${present}\`, let the processor consume everything, and then repartition again`
+      : `The partitions stay stopped, and ${BEGIN_AGAIN}`;
   throw new RepartitionRefusedError(
     `partition ${nameOf(log)} has a record at offset ${offset} that was written after everything was consumed, and its key leads to ` +
-      `partition ${home} of ${to}: the state of its company is there. The partitions stay stopped, and ${BEGIN_AGAIN}`,
+      `partition ${home} of ${to}: the state of its company is there. ${instead}`,
   );
 }

@@ -147,6 +147,16 @@ export class TopicAdmin {
     return { ...plan, settings: new Map([...plan.settings].filter((setting) => !isDefault(setting))) };
   }
 
+  /**
+   * Asks whether `grow` may give a topic that many partitions. Changes nothing.
+   * @throws kafkajs's error if the broker refuses; BrokerError if the brokers give no answer for 10 s
+   */
+  async mayGrow(topic: string, partitions: number): Promise<void> {
+    const request = { topicPartitions: [{ topic, count: partitions }], timeout: CREATE_TIMEOUT_MS };
+    if (((await this.countPartitions(topic)) ?? 0) < partitions)
+      await this.#retry((broker) => broker.createPartitions({ ...request, validateOnly: true }), CREATE_ANSWER_MS);
+  }
+
   /** Gives a topic more partitions, and resolves when each of them has a leader. */
   async grow(topic: string, partitions: number): Promise<void> {
     const request = { topicPartitions: [{ topic, count: partitions }], timeout: CREATE_TIMEOUT_MS };
@@ -195,6 +205,7 @@ interface AdminBroker extends ConnectedBroker {
   }>;
   createPartitions(request: {
     topicPartitions: readonly { topic: string; count: number }[];
+    validateOnly?: boolean;
     timeout: number;
   }): Promise<unknown>;
 }

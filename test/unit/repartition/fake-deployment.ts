@@ -47,6 +47,8 @@ export class FakeDeployment {
   readonly skipped = new Set<number>();
   /** Whether a repeated end reaches the skipped partitions. */
   canBeEnded = true;
+  /** Whether the brokers allow more partitions. */
+  mayGrow = true;
   /** How often an end was repeated. */
   repeatedEnds = 0;
   #kill: Kill = null;
@@ -199,6 +201,7 @@ export class FakeDeployment {
       },
       admin: {
         countPartitions: (topic) => Promise.resolve((topic === 'input' ? this.input : this.changelog).length),
+        mayGrow: () => (this.mayGrow ? Promise.resolve() : Promise.reject(new Error('a policy forbids it'))),
         grow: (topic, count) =>
           this.#change(`grow ${topic}`, () => {
             while (topic === 'input' && this.input.length < count) this.input.push(0);

@@ -222,6 +222,77 @@ describe('records that are written after everything was consumed', () => {
   });
 });
 
+describe('everything is checked before anything is changed', () => {
+  const changes: string[] = [];
+  const watched = (deployment: FakeDeployment) => {
+    changes.length = 0;
+    deployment.beforeCall = (name) => changes.push(name);
+    return deployment;
+  };
+  /** The input has one more partition: others have added it. */
+  const grownByOthers = () => {
+    const deployment = consumedAll();
+    deployment.input.push(0);
+    return watched(deployment);
+  };
+  /** A company whose key leads to the partition that others have added, and to another one by TO + 2 partitions. */
+  const moves = Array.from({ length: 100 }, (_, i) => `company-${i}`).find(
+    (id) => partitionOfKey(Buffer.from(id), TO) === TO - 1 && partitionOfKey(Buffer.from(id), TO + 2) !== TO - 1,
+  ) as string;
+
+  test('a record of a partition that others have added: the input does not grow over it', async () => {
+    const deployment = grownByOthers();
+    deployment.write(TO - 1, moves);
+    const instead = `run \`company-sync repartition --partitions ${TO}\``;
+    await expectRefused(deployment.run(TO + 2), 'input/2 has a record at offset 0', instead);
+    expect(changes).toEqual([]);
+    expect(await deployment.run(TO)).toBeNull();
+    expectMoved(deployment);
+  });
+
+  test('a record that comes between two runs: the second one does not grow the input over it, and leaves no mark', async () => {
+    const deployment = grownByOthers();
+    deployment.beforeCall = (name) => {
+      if (name === 'grow input') throw new Error('the controller is gone');
+    };
+    expect(await deployment.run(TO + 2)).not.toBeNull();
+    expect(deployment.isMarked()).toBe(true);
+    deployment.write(TO - 1, moves);
+    const instead = `run \`company-sync repartition --partitions ${TO}\``;
+    await expectRefused(deployment.run(TO + 2), 'input/2 has a record at offset 0', instead);
+    expect(deployment.isMarked()).toBe(false);
+    deployment.beforeCall = () => undefined;
+    expect(await deployment.run(TO)).toBeNull();
+    expectMoved(deployment);
+  });
+
+  test('a record that leads elsewhere by each number: nothing is changed', async () => {
+    const deployment = grownByOthers();
+    deployment.write(TO - 1, companyOf(1, 1));
+    await expectRefused(deployment.run(null), 'input/2 has a record at offset 0', 'you must begin again');
+    expect(changes).toEqual([]);
+  });
+
+  test('a record that comes while the rows are counted: the input does not grow over it', async () => {
+    const deployment = grownByOthers();
+    let isWritten = false;
+    deployment.afterCall = (name) => {
+      if (name === 'set offsets' && !isWritten) deployment.write(1, companyOf(1, 1));
+      isWritten ||= name === 'set offsets';
+    };
+    await expectRefused(deployment.run(TO + 2), 'input/1 ');
+    expect(deployment.input).toHaveLength(TO);
+    expect(deployment.isMarked()).toBe(false);
+  });
+
+  test('brokers that allow no more partitions: nothing is changed', async () => {
+    const deployment = watched(consumedAll());
+    deployment.mayGrow = false;
+    expect((await deployment.run(TO))?.message).toBe('a policy forbids it');
+    expect(changes).toEqual([]);
+  });
+});
+
 test('rows that were lost are noticed by every later run too', async () => {
   const deployment = consumedAll();
   deployment.afterCall = (name) => {

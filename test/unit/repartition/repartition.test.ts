@@ -15,7 +15,7 @@ const ports = {
   input: 'sync-events',
   changelog: 'eu-shadow-company-state',
   shadowOf: 'eu',
-  admin: { countPartitions: () => Promise.resolve(2) },
+  admin: { countPartitions: () => Promise.resolve(2), mayGrow: () => Promise.resolve() },
   group: { members: () => Promise.resolve([]) },
   logs: { committedOffset: () => Promise.resolve(null) },
   report: () => undefined,
