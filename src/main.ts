@@ -28,7 +28,7 @@ import { parseCommandLine, type CommandLine } from './command/command-line.js';
 import { mustNotWriteAsShadow, UsageError } from './command/command.js';
 import { ConfigError, loadConfig, type Config } from './config.js';
 import { secretsIn } from './security-settings.js';
-import { typedSettingsOf } from './command/printed-command.js';
+import { settingsAdder, settingsAdderInJson, typedSettingsOf } from './command/typed-settings.js';
 import {
   EXIT_OUTPUT_CLOSED,
   OutputError,
@@ -98,16 +98,21 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
   // Only the processor logs. Other commands print what they did, or the one error that stopped them.
   const hide = hiderOf(secretsIn(config));
   const level = name === 'run' ? config.logLevel : 'silent';
-  const logger = createLogger({ level, pid: process.pid, hide, now: () => systemClock.now() });
-  const print: Print = (text, colour) => output.print(hide(text), colour);
-  const printError = (line: string) => printToStandardError(hide(line));
-  const typedSettings = typedSettingsOf(settings);
+  const typed = typedSettingsOf(settings);
+  const addSettings = settingsAdder(typed);
+  const addInJson = settingsAdderInJson(typed);
+  const logged = (line: string) => addInJson(hide(line));
+  const logger = createLogger({ level, pid: process.pid, hide: logged, now: () => systemClock.now() });
+  const printData: Print = (text, colour) => output.print(hide(text), colour);
+  const print: Print = (text, colour) => printData(addSettings(text), colour);
+  const printError = (line: string) => printToStandardError(hide(addSettings(line)));
   const context = {
     config,
     logger,
     schemasFolder,
-    typedSettings,
+    addSettings,
     print,
+    printData,
     printError,
     host: process,
     tracing: tracingSettings(process.env),
@@ -117,11 +122,8 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
     return await command.run(context, flags, argument);
   } catch (error) {
     if (error instanceof OutputError) throw error;
-    if (error instanceof UsageError) return refuse(error.faults, name);
-    const lines = faultsOf(error);
-    if (typedSettings !== '' && lines.some((line) => line.includes('company-sync ')))
-      lines.push(`pass the same settings to the commands that are named here:${typedSettings}`);
-    for (const line of lines) printError(`company-sync ${name}: ${line}`);
+    if (error instanceof UsageError) return refuse(error.faults.map(addSettings), name);
+    for (const line of faultsOf(error)) printError(`company-sync ${name}: ${line}`);
     return error instanceof StateDirInUseError ? 2 : 1;
   }
 }

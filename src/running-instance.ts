@@ -35,6 +35,7 @@ import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
 import { RocksStateDirectory } from './store/rocks-state-directory.js';
 import { stateSize } from './store/state-size.js';
 import { TimedStateDirectory } from './store/timed-state-directory.js';
+import type { AddSettings } from './lib/shell-command.js';
 
 export interface RunningInstanceOptions {
   readonly config: Config;
@@ -57,6 +58,8 @@ export interface RunningInstanceOptions {
   readonly isCutOff: (partition: number) => boolean;
   /** Where the other instances reach this one; null while that is unknown. */
   readonly httpAddress: () => string | null;
+  /** For commands in the answers about partitions. */
+  readonly addSettings: AddSettings;
   readonly onClose: OnClose;
   /** Called when the instance cannot continue: the process must end with an error. */
   readonly onCrash: (error: Error) => void;
@@ -202,7 +205,8 @@ export class RunningInstance {
   }
 
   #createInspection(): Inspection {
-    const { config, logger, clock, cluster, proofs, figures, failures, httpAddress, onClose } = this.#options;
+    const { config, logger, clock, cluster, proofs, figures, failures, httpAddress, addSettings, onClose } =
+      this.#options;
     const { schema, source } = this.#options.startFacts.registry;
     const owners = new GroupOwners({
       kafka: kafkaConfigOf(config, logger),
@@ -224,6 +228,7 @@ export class RunningInstance {
       figures,
       failures,
       address: httpAddress,
+      addSettings,
       memberId: () => this.#membership.memberId,
       logger,
     });

@@ -19,6 +19,7 @@ import { RunningInstance } from './running-instance.js';
 import { Startup, type StartFacts } from './startup.js';
 import { CallDeadline, callsEnd, OPEN_DEADLINE_MS } from './store/call-deadline.js';
 import { InstanceLock, stateDirExposure } from './store/instance-lock.js';
+import type { AddSettings } from './lib/shell-command.js';
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -30,6 +31,8 @@ export interface ServiceOptions {
   readonly pageFolder: string;
   /** Notified in addition to logs and metrics. */
   readonly observers: readonly Partial<PipelineObserver>[];
+  /** For commands in the answers about partitions. */
+  readonly addSettings: AddSettings;
   /** Called when the instance cannot continue: the process must end with an error. */
   readonly onCrash: (error: Error) => void;
 }

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { ConfigPart, PartsOf } from '../config-parts.js';
 import type { Config, Flags } from '../config.js';
+import type { AddSettings } from '../lib/shell-command.js';
 import type { TracingSettings } from '../ops/tracing.js';
 import type { HostProcess } from './end-process.js';
 import type { Print } from './print.js';
@@ -23,11 +24,13 @@ export interface CommandContext<Part extends ConfigPart = ConfigPart> {
   /** Silent for every command except `run`: other commands print. */
   readonly logger: Logger;
   readonly schemasFolder: string;
-  /** The settings that were typed, as flags to append to a printed command (`typedSettingsOf`). */
-  readonly typedSettings: string;
-  /** Prints a line to standard output, with secrets hidden. */
+  /** For messages in JSON. `print` and `printError` do it themselves. */
+  readonly addSettings: AddSettings;
+  /** Prints a line to standard output, with secrets hidden, and with the typed settings in each command. */
   readonly print: Print;
-  /** Prints a line to standard error, with secrets hidden. */
+  /** As `print`, for JSON and for content of topics, which must stay as it is: adds nothing to commands. */
+  readonly printData: Print;
+  /** As `print`, to standard error. */
   readonly printError: (line: string) => void;
   readonly host: HostProcess;
   readonly tracing: TracingSettings;

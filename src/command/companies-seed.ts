@@ -59,7 +59,7 @@ sends the first record. If a line is not an id, it sends nothing. Millions of id
     'nothing was sent (a line is not an id, nobody confirmed, or the platform has another partitioner), or the brokers refused a record',
   ],
   async run(context, typed) {
-    const { config, schemasFolder, typedSettings, print } = context;
+    const { config, schemasFolder, print } = context;
     const { file, by } = typed;
     await mustBeReadable('--file', file);
     const ids = await CompanyIdList.open(file);
@@ -67,7 +67,7 @@ sends the first record. If a line is not an id, it sends nothing. Millions of id
       const silenced = await idsIn(ids, print);
       if (silenced === null) return 1;
       const typedBy = by === null ? '' : ` --by=${shellQuoted(by)}`;
-      const again = `company-sync companies seed --file=${shellQuoted(file)}${typedBy}${typedSettings}`;
+      const again = `company-sync companies seed --file=${shellQuoted(file)}${typedBy}`;
       const decision = await maySilence(silenced, typed, again, print);
       if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
       const json = await syncEventJson(schemasFolder);

@@ -51,9 +51,9 @@ export const listCommand = command({
 `,
   reads: READER_READS,
   exit: ['listed, even if there are no dead letters', 'the topics could not be read'],
-  run({ config, logger, print, printError }, flags) {
+  run({ config, logger, printData, printError }, flags) {
     const reader = new DeadLetterReader(config, logger, printError);
-    return thenClose([reader], () => list(reader, print, flags));
+    return thenClose([reader], () => list(reader, printData, flags));
   },
 });
 
@@ -63,9 +63,9 @@ export const showCommand = command({
   flags: { json: flagSwitch('print it as JSON') },
   reads: DESK_READS,
   exit: ['shown', 'there is no such dead letter, or the topics could not be read'],
-  run({ config, logger, schemasFolder, print, printError }, { json }, id) {
+  run({ config, logger, schemasFolder, printData, printError }, { json }, id) {
     const desk = new DeadLetterDesk(config, logger, schemasFolder, printError);
-    return thenClose([desk], () => show(desk, print, idTyped(id), json));
+    return thenClose([desk], () => show(desk, printData, idTyped(id), json));
   },
 });
 
@@ -123,7 +123,7 @@ terminal, pass --yes. With --all it does not repair such dead letters, but lists
   ],
   run(context, flags, id) {
     mustFitTogether(id, flags);
-    const again = `company-sync dead-letters repair ${id}${flagsAgain(flags)}${context.typedSettings}`;
+    const again = `company-sync dead-letters repair ${id}${flagsAgain(flags)}`;
     if (id !== '') return withTools(context, (tools) => repairOne(tools, idTyped(id), flags, again));
     return withTools(context, (tools) => repairAll(tools, flags));
   },

@@ -50,15 +50,16 @@ It does not test Write on transactional ids, because that would fence their owne
 open for three seconds, because readers wait behind it. Transactions of the processor take milliseconds.
 `,
   exit: ['no check failed', 'a check failed'],
-  async run({ config, logger, schemasFolder, typedSettings, print }, { json }) {
+  async run({ config, logger, schemasFolder, addSettings, print, printData }, { json }) {
     const findings: Finding[] = [];
     for await (const finding of examine(config, logger, schemasFolder)) {
       findings.push(finding);
       if (!json) print(lineOf(finding), COLOURS[finding.status]);
     }
-    if (json) printJson(findings, print);
-    else if (typedSettings !== '' && findings.some(({ message }) => message.includes('company-sync ')))
-      print(`pass the same settings to the commands that are named here:${typedSettings}`);
+    if (json) {
+      const shown = findings.map(({ message, ...finding }) => ({ ...finding, message: addSettings(message) }));
+      printJson(shown, printData);
+    }
     return findings.some(({ status }) => status === 'failed') ? 1 : 0;
   },
 });

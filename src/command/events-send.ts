@@ -45,7 +45,7 @@ To begin, use examples/events.jsonl of the repository.
     'nothing was sent (a line is not an event, nobody confirmed, or the platform has another partitioner), or the brokers refused a record',
   ],
   async run(context, flags) {
-    const { config, schemasFolder, typedSettings, print, printError } = context;
+    const { config, schemasFolder, print, printError } = context;
     await mustBeReadable('--file', flags.file);
     const json = await syncEventJson(schemasFolder);
     const { events, faults } = await readEvents(flags.file, json);
@@ -57,7 +57,7 @@ To begin, use examples/events.jsonl of the repository.
       );
       return 1;
     }
-    const again = `company-sync events send --file=${shellQuoted(flags.file)}${typedSettings}`;
+    const again = `company-sync events send --file=${shellQuoted(flags.file)}`;
     const decision = await maySilence(silencedBy(events), flags, again, print);
     if (decision !== 'send') return decision === 'dry-run' ? 0 : 1;
     const topic = config.topics.syncEvents;

@@ -44,7 +44,7 @@ export const eventsTailCommand = command({
     'the topic or one of its records cannot be read, or the topic does not exist',
   ],
   async run(context, { count, json, 'to-end': toEnd, 'from-beginning': fromBeginning }) {
-    const { config, logger, schemasFolder, print } = context;
+    const { config, logger, schemasFolder, printData } = context;
     const topic = config.topics.companySynchronized;
     const kafka = kafkaConfigOf(config, logger);
     const partitions = await partitionsOf(kafka, systemClock, topic);
@@ -59,7 +59,7 @@ export const eventsTailCommand = command({
       const event = await announcements.read(record);
       if (left <= 0) return;
       if (typeof event === 'string') unreadable++;
-      print(json ? jsonOf(record, event) : lineOf(record, event));
+      printData(json ? jsonOf(record, event) : lineOf(record, event));
       if (--left === 0) await logs.close();
     };
     const readOne = async (partition: number): Promise<void> => {

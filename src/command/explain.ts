@@ -55,11 +55,11 @@ statuses, and the input offset of each. Changes that are not committed yet are n
     'no record of the company was seen, or no instance could be asked',
     `${MISCONFIGURED}, or another process uses the state folder`,
   ],
-  async run({ config, logger, print }, { offline, watch, json }, companyId) {
+  async run({ config, logger, print, printData }, { offline, watch, json }, companyId) {
     const show = (explanation: Explanation) => {
       if (!json) printInWords(explanation, print);
-      else if (watch) print(JSON.stringify(explanation));
-      else printJson(explanation, print);
+      else if (watch) printData(JSON.stringify(explanation));
+      else printJson(explanation, printData);
     };
     if (offline === null) {
       const instances = new RunningInstances(config, logger, OR_OFFLINE);

@@ -11,6 +11,7 @@ import { commandLogs, LOGS_READ } from './command-logs.js';
 import { consentTyped } from './consent.js';
 import { printJson, printToStandardError, type Print } from './print.js';
 import { progressTo } from './progress.js';
+import type { AddSettings } from '../lib/shell-command.js';
 import { command, flagSwitch, partitionFlag, UsageError, wordFlag, type CommandContext } from './command.js';
 
 const READS = [...LOGS_READ, 'topics.syncEvents', 'topics.companyState'] as const;
@@ -20,8 +21,9 @@ interface Work {
   readonly sources: PositionSources;
   readonly inputPartitions: number;
   readonly group: StoppedGroup;
-  readonly typedSettings: string;
+  readonly addSettings: AddSettings;
   readonly print: Print;
+  readonly printData: Print;
 }
 
 export const showCommand = command({
@@ -75,7 +77,7 @@ async function withWork(
   context: CommandContext<(typeof READS)[number]>,
   perform: (work: Work) => Promise<number>,
 ): Promise<number> {
-  const { config, logger, typedSettings, print } = context;
+  const { config, logger, addSettings, print, printData } = context;
   const { applicationId, topics } = config;
   const kafka = kafkaConfigOf(config, logger);
   const logs = commandLogs(name, context, { topics });
@@ -92,14 +94,14 @@ async function withWork(
       clock,
       read: progressOf(topics.companyState),
     };
-    return await perform({ applicationId, sources, inputPartitions, group, typedSettings, print });
+    return await perform({ applicationId, sources, inputPartitions, group, addSettings, print, printData });
   } finally {
     await Promise.all([logs.close(), group.close()]);
   }
 }
 
 async function show(
-  { applicationId, sources, inputPartitions, group, typedSettings, print }: Work,
+  { applicationId, sources, inputPartitions, group, addSettings, print, printData }: Work,
   partition: number | null,
   json: boolean,
 ): Promise<number> {
@@ -107,14 +109,13 @@ async function show(
   const found = await readPositions(sources, partitionsWanted(partition, inputPartitions), members.length > 0);
   const shown = found.map(described);
   const allRun = shown.every(({ startsAt }) => startsAt !== null);
-  if (json) printJson({ group: applicationId, members, partitions: shown }, print);
-  else {
+  if (json) {
+    const partitions = shown.map(({ remedy, ...position }) => ({ ...position, remedy: remedy && addSettings(remedy) }));
+    printJson({ group: applicationId, members, partitions }, printData);
+  } else {
     print(`group ${applicationId}: ${members.length === 0 ? 'no instance runs' : `runs on ${members.join(', ')}`}`);
     shown.forEach((position, i) =>
-      print(
-        lineOf(position, found[i]!, sources.changelog, typedSettings),
-        position.startsAt === null ? 'red' : undefined,
-      ),
+      print(lineOf(position, found[i]!, sources.changelog), position.startsAt === null ? 'red' : undefined),
     );
   }
   return allRun ? EXIT_ALL_RUN : EXIT_SOME_BLOCKED;
@@ -158,10 +159,9 @@ function lineOf(
   { partition, verdict, state, committed, input, startsAt, choices, remedy }: ReturnType<typeof described>,
   { openFrom, byMost }: Pick<FoundPositions, 'openFrom' | 'byMost'>,
   changelog: string,
-  typedSettings: string,
 ): string {
   const numbers = `state ${state?.offset ?? 'none'}, group's offset ${committed ?? 'none'}, input ${input.start} to ${input.end}`;
-  const commands = choices.map(({ target }) => commandToSet(partition, target) + typedSettings);
+  const commands = choices.map(({ target }) => commandToSet(partition, target));
   const remedies = startsAt === null ? [remedy ?? commands.join(' or ')] : commands.map(ifStateWasLost);
   const open =
     openFrom === null ? [] : [`a transaction is open in ${changelog}/${partition} from offset ${openFrom} on`];

@@ -17,6 +17,7 @@ import { command, MISCONFIGURED as WRONG_SETTING } from './command.js';
 import { endProcess, type HostProcess } from './end-process.js';
 import { watchStops } from './stop-watchdog.js';
 import { reasonOf } from '../lib/reason-of.js';
+import type { AddSettings } from '../lib/shell-command.js';
 
 /** At a stop, the process ends after this time even if something hangs. The contract allows 10 s. */
 const STOP_DEADLINE_MS = 9_000;
@@ -37,7 +38,8 @@ exit code 2. The message says what to do: see "Why a start is refused" in docs/o
     'the processor could not start, or could not continue',
     `${WRONG_SETTING}, another process uses the state folder, or the start is refused`,
   ],
-  run: ({ config, logger, schemasFolder, host, tracing }) => runProcessor(config, logger, schemasFolder, host, tracing),
+  run: ({ config, logger, schemasFolder, host, tracing, addSettings }) =>
+    runProcessor(config, logger, schemasFolder, host, tracing, [], addSettings),
 });
 
 /**
@@ -51,6 +53,7 @@ export async function runProcessor(
   host: HostProcess,
   tracingSettings: TracingSettings,
   observers: readonly Partial<PipelineObserver>[] = [],
+  addSettings: AddSettings = (message) => message,
 ): Promise<never> {
   let end: (exitCode: number) => void = () => undefined;
   const ended = new Promise<number>((resolve) => (end = resolve));
@@ -78,6 +81,7 @@ export async function runProcessor(
     clock: systemClock,
     schemasFolder,
     onCrash,
+    addSettings,
     pageFolder: join(dirname(schemasFolder), 'page'),
     observers: tracing === null ? observers : [...observers, tracing.observer],
   });

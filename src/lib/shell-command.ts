@@ -7,6 +7,12 @@ export function shellQuoted(word: string): string {
   return WITHOUT_QUOTES.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/**
+ * Adds the settings that were typed to each of this program's commands in a message. Without them, a copied command would
+ * act on another cluster.
+ */
+export type AddSettings = (message: string) => string;
+
 /** How the brokers are reached, as far as Kafka's tools need to know it. */
 export interface ToolAccess {
   readonly brokers: readonly string[];

@@ -8,6 +8,7 @@ import type { InstanceClient } from './instance-client.js';
 import { NO_FIGURES, type Figures, type ListedPartition } from './partition-figures.js';
 import { merge, type CompanyList, type ListState, type PendingLists } from './pending-lists.js';
 import { reasonOf } from '../lib/reason-of.js';
+import type { AddSettings } from '../lib/shell-command.js';
 import { withShortTexts } from './short-texts.js';
 
 export interface ListedPartitionWithOwner extends Omit<ListedPartition, 'state'> {
@@ -29,16 +30,25 @@ export interface DeploymentOptions {
   readonly client: InstanceClient;
   /** The address at which the others reach this instance. */
   readonly address: () => string | null;
+  /** Adds this instance's settings to the commands in its reasons. */
+  readonly addSettings: AddSettings;
 }
 
 export class Deployment {
   constructor(private readonly options: DeploymentOptions) {}
 
   partitionsHere(): ListedPartition[] {
-    const { local, figuresOf, failureOf } = this.options;
+    const { local, figuresOf, failureOf, addSettings } = this.options;
+    const ofFailure = (failure: Failure | null) => failure && { ...failure, cause: addSettings(failure.cause) };
     const views = [...local.statuses()]
       .sort(([a], [b]) => a - b)
-      .map(([partition, status]) => ({ partition, ...status, ...figuresOf(partition), ...failureOf(partition) }));
+      .map(([partition, { reason, ...status }]) => ({
+        partition,
+        ...status,
+        reason: reason && addSettings(reason),
+        ...figuresOf(partition),
+        ...ofFailure(failureOf(partition)),
+      }));
     return withShortTexts(views);
   }
 

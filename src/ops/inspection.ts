@@ -14,6 +14,7 @@ import type { MemberProofs } from './member-proof.js';
 import type { PartitionFigures } from './partition-figures.js';
 import { Successors } from './successors.js';
 import { PendingLists } from './pending-lists.js';
+import type { AddSettings } from '../lib/shell-command.js';
 
 export interface InspectionParts {
   readonly context: PipelineContext;
@@ -32,6 +33,7 @@ export interface InspectionParts {
   readonly failures: FailureWatch;
   /** The address at which the others reach this instance. */
   readonly address: () => string | null;
+  readonly addSettings: AddSettings;
   /** The member id of this instance in the group. */
   readonly memberId: () => string | null;
   readonly logger: Logger;
@@ -46,7 +48,7 @@ export interface Inspection {
 
 export function createInspection(parts: InspectionParts): Inspection {
   const { context, local, partitions, owners, logs, schema, schemas, proofs, figures, failures } = parts;
-  const { address, memberId, logger } = parts;
+  const { address, addSettings, memberId, logger } = parts;
   const { applicationId, topics, allDatasetsFrom, partitioner, settings, clock } = context;
   const events = new AnnouncedEvents({
     logs,
@@ -82,6 +84,7 @@ export function createInspection(parts: InspectionParts): Inspection {
     owners: askOwners,
     client,
     address,
+    addSettings,
   });
   const successors = new Successors({
     memberId,

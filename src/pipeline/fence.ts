@@ -59,7 +59,7 @@ async function mustNotBeMarked({ topics, inputLogs }: PipelineContext, partition
   const mark = decodeRepartitionMark((await inputLogs.committedOffset(input))?.offset ?? null);
   if (mark === null) return;
   const { byMost } = await inputLogs.pendingOffset(input);
-  if (!byMost) throw tooFewKnow(`whether company-sync repartition has finished for ${topics.input}/${partition}`);
+  if (!byMost) throw tooFewKnow(`whether a repartitioning has finished for ${topics.input}/${partition}`);
   throw new InconsistentPositionError(
     `partition ${topics.input}/${partition} is stopped (repartition mark): stop all instances, and ${finishRepartition(mark)}`,
   );

@@ -30,7 +30,7 @@ export function decodeRepartitionMark(committed: number | null): RepartitionMark
 /** What to do about a mark. A partition also waits for this while the command runs. */
 export function finishRepartition({ from, to }: RepartitionMark): string {
   return (
-    `let company-sync repartition finish, which moves the state from ${from} to ${to} partitions: if it does not run now, run ` +
-    'it again'
+    `let the repartitioning finish, which moves the state from ${from} to ${to} partitions: if the command does not run now, ` +
+    'run `company-sync repartition` again'
   );
 }

@@ -56,14 +56,15 @@ const WHAT_TO_DO: Readonly<Record<string, string>> = {
   NOT_ENOUGH_REPLICAS_AFTER_APPEND:
     'fewer replicas are in sync than min.insync.replicas of the topic demands: bring the missing brokers back',
   TOPIC_AUTHORIZATION_FAILED:
-    'our principal may not do this: add the ACL on the topic with kafka-acls.sh (docs/operations.md, "Permissions")',
+    'our principal may not do this: add the ACL on the topic (docs/operations.md, "Permissions"). If `run` needs it, ' +
+    '`company-sync doctor` prints the command',
   GROUP_AUTHORIZATION_FAILED:
-    'our principal needs Read and Describe on the consumer group: add the ACL with kafka-acls.sh',
+    'our principal needs Read and Describe on the consumer group: `company-sync doctor` prints the command that adds the ACL',
   CLUSTER_AUTHORIZATION_FAILED:
-    'our principal lacks a right on the cluster resource: add the ACL with kafka-acls.sh --cluster',
+    'our principal lacks a right on the cluster resource: `company-sync doctor` prints the command that adds the ACL',
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-    'our principal needs Write and Describe on the transactional id: add the ACL with kafka-acls.sh ' +
-    '--resource-pattern-type prefixed',
+    'our principal needs Write and Describe on the transactional id: `company-sync doctor` prints the command that adds ' +
+    'the ACL',
   DELEGATION_TOKEN_AUTHORIZATION_FAILED: 'our principal may not use this delegation token: ask for another token',
   INVALID_TIMESTAMP:
     'the clock of this host or of the broker is wrong: compare `date` on both and fix the time synchronisation, or ' +

@@ -23,9 +23,10 @@ test.each<[string, Readonly<Record<string, string | true>>, string]>([
     config: loadConfig(nowhere, {}, () => ''),
     logger: createLogger({ level: 'silent', pid: 0, hide: hiderOf([]), now: () => 0 }),
     schemasFolder: '',
-    typedSettings: '',
     printError: () => undefined,
+    addSettings: (message: string) => message,
     print: () => undefined,
+    printData: () => undefined,
     host: process,
     tracing: { kind: 'off' } as never,
   };

@@ -1,13 +1,17 @@
 /** A printed command acts on the cluster of the command that printed it. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseCommandLine } from '../../../src/command/command-line.js';
 import type { CommandContext } from '../../../src/command/command.js';
-import { lastWord, typedSettingsOf } from '../../../src/command/printed-command.js';
+import { lastWord } from '../../../src/command/printed-command.js';
+import { settingsAdder, settingsAdderInJson, typedSettingsOf } from '../../../src/command/typed-settings.js';
+import { COMMAND_NAMES } from '../../../src/command/commands.js';
 import { loadConfig } from '../../../src/config.js';
+import { InputGrownError } from '../../../src/kafka/topics/input-growth.js';
 import { shellQuoted } from '../../../src/lib/shell-command.js';
+import { createLogger } from '../../../src/ops/logger.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'printed command-'));
@@ -60,8 +64,7 @@ async function printedBy(...argv: readonly string[]): Promise<string> {
   const context = {
     config: loadConfig({}, line.settings, () => ''),
     schemasFolder: SCHEMAS_FOLDER,
-    typedSettings: typedSettingsOf(line.settings),
-    print: (text: string) => printed.push(text),
+    print: (text: string) => printed.push(settingsAdder(typedSettingsOf(line.settings))(text)),
   };
   await line.command.run(context as unknown as CommandContext, line.flags, line.argument);
   return printed.join('\n');
@@ -76,7 +79,7 @@ test.each([
   const settings = ['--kafka-brokers', 'staging:9092', '--topic-sync-events', 'eu-sync-events'];
   const printed = await printedBy(...name.split(' '), '--file', file, ...flags, ...settings, '--dry-run');
   const command = printed.slice(printed.indexOf('run company-sync') + 'run '.length);
-  expect(command).toContain(`company-sync ${name} --file='${file}'${asPrinted} --`);
+  expect(command).toContain(` --file='${file}'${asPrinted}`);
   const words = spawnSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
     .stdout.trim()
     .split('\n');
@@ -87,3 +90,89 @@ test.each([
     settings: { 'kafka-brokers': 'staging:9092', 'topic-sync-events': 'eu-sync-events' },
   });
 });
+
+describe('typed settings in messages', () => {
+  const TYPED = " --kafka-brokers=staging:9092 --topic-sync-events='eu events'";
+
+  test.each([
+    ['run `company-sync topics create`', `run \`company-sync topics create${TYPED}\``],
+    [
+      'run company-sync explain -- -a or company-sync doctor',
+      `run company-sync explain${TYPED} -- -a or company-sync doctor${TYPED}`,
+    ],
+    [`run company-sync events send${TYPED} --yes`, `run company-sync events send${TYPED} --yes`],
+    ['company-sync doctor: no broker answers', 'company-sync doctor: no broker answers'],
+    ['To see all flags, run: company-sync doctor --help', 'To see all flags, run: company-sync doctor --help'],
+    ['what company-sync needs: my-company-sync doctors', 'what company-sync needs: my-company-sync doctors'],
+  ])('%s', (message, shown) => {
+    expect(settingsAdder(TYPED)(message)).toBe(shown);
+    expect(settingsAdder(TYPED)(shown)).toBe(shown);
+    expect(settingsAdder('')(message)).toBe(message);
+  });
+
+  test('they are in the log and stay JSON', () => {
+    const lines: string[] = [];
+    const hide = settingsAdderInJson(' --state-dir=\'a "b"\'');
+    const logger = createLogger(
+      { level: 'info', pid: 1, hide, now: () => 0 },
+      { write: (line) => void lines.push(line) },
+    );
+    logger.error({ err: new InputGrownError('sync-events', 2, 3) }, 'stopped; run `company-sync positions show`');
+    const { msg, err } = JSON.parse(lines.join('')) as { msg: string; err: { message: string } };
+    expect(msg).toBe('stopped; run `company-sync positions show --state-dir=\'a "b"\'`');
+    expect(err.message).toContain('run `company-sync repartition --state-dir=\'a "b"\'`');
+  });
+});
+
+describe('no source file prints a command without the settings', () => {
+  const SOURCES = join(__dirname, '../../../src');
+  const files = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => [file, withJoinedTexts(readFileSync(join(SOURCES, file), 'utf8'))] as const);
+  const usersOf = (word: string) => files.flatMap(([file, text]) => (text.includes(word) ? [file] : [])).sort();
+
+  /** The source without comments, and with a text of several lines as one. */
+  function withJoinedTexts(source: string): string {
+    return source.replace(/^\s*(\/?\*|\/\/).*$/gm, '').replace(/['`"]\s*\+\s*['`"]/g, '');
+  }
+
+  test('what is written to the terminal or to the log passes the one place that adds them, unless it is data', () => {
+    expect(usersOf('settingsAdder(')).toEqual(['command/typed-settings.ts', 'main.ts']);
+    expect(usersOf('typedSettingsOf(')).toEqual(['command/typed-settings.ts', 'main.ts']);
+    expect(usersOf('output.print')).toEqual(['main.ts']);
+    expect(usersOf('printToStandardError')).toEqual([
+      'command/positions.ts', // progress
+      'command/print.ts',
+      'command/read-partitions.ts', // progress
+      'main.ts',
+    ]);
+    expect(usersOf('printData')).toEqual([
+      'command/command.ts',
+      'command/dead-letters.ts',
+      'command/doctor.ts', // as JSON; it adds the settings itself
+      'command/events-tail.ts',
+      'command/explain.ts',
+      'command/positions.ts', // as JSON; it adds the settings itself
+      'main.ts',
+    ]);
+  });
+
+  test('every command in a message is one that gets them', () => {
+    const firstWords = [...new Set(COMMAND_NAMES.map((name) => name.split(' ')[0]))].join('|');
+    const mentioned = new RegExp(`company-sync (?:${firstWords})\\b(?! [a-z-]+ has| <)[^'"\`\\n]*`, 'g');
+    const commands = files.flatMap(([file, text]) =>
+      [...text.matchAll(mentioned)].map(([command]) => ({ file, command })),
+    );
+    expect(commands.length).toBeGreaterThan(30);
+    expect(commands.filter(({ command }) => !settingsAdder(TYPED_ONE)(command).includes(TYPED_ONE))).toEqual([]);
+  });
+
+  test("commands of Kafka's tools are made in one place", () => {
+    const lines = files.flatMap(([file, text]) =>
+      [...text.matchAll(/kafka-[\w-]+\.sh -.*/g)].map(([line]) => ({ file, line })),
+    );
+    expect(lines).toEqual([]);
+  });
+});
+
+const TYPED_ONE = ' --kafka-brokers=staging:9092';

@@ -1,5 +1,5 @@
 /** Views of the whole deployment: each instance speaks for the partitions that the group has given to it. */
-import { Deployment } from '../../../src/ops/deployment.js';
+import { Deployment, type DeploymentOptions } from '../../../src/ops/deployment.js';
 import type { InstanceClient } from '../../../src/ops/instance-client.js';
 import { NO_FIGURES, type ListedPartition } from '../../../src/ops/partition-figures.js';
 import type { ListedCompany, PendingLists } from '../../../src/ops/pending-lists.js';
@@ -20,8 +20,8 @@ function listed(companyId: string, partition: number): ListedCompany {
   return { companyId, partition, ...counts, stalled: false, lastProgress: null };
 }
 
-function deploymentWith(client: Partial<InstanceClient>): Deployment {
-  return new Deployment({
+function optionsWith(client: Partial<InstanceClient>): DeploymentOptions {
+  return {
     local: { statuses: () => new Map(), committed: () => null },
     lists: {
       list: () => Promise.resolve({ companies: [], count: 0, complete: true }),
@@ -32,8 +32,34 @@ function deploymentWith(client: Partial<InstanceClient>): Deployment {
     owners: () => Promise.resolve(OWNERS),
     client: client as InstanceClient,
     address: () => null,
-  });
+    addSettings: (message) => message,
+  };
 }
+
+function deploymentWith(client: Partial<InstanceClient>): Deployment {
+  return new Deployment(optionsWith(client));
+}
+
+test('the commands in reasons have the settings of the instance whose partitions they are about', async () => {
+  const status = { state: 'blocked', reason: 'run company-sync positions show' } as const;
+  const deployment = new Deployment({
+    ...optionsWith({}),
+    local: { statuses: () => new Map([[0, status]]), committed: () => null },
+    failureOf: () => ({ failingSince: 'then', cause: 'run company-sync doctor' }),
+    addSettings: (message) => `${message} --here`,
+  });
+  expect(deployment.partitionsHere()).toEqual([
+    expect.objectContaining({
+      reason: 'run company-sync positions show --here',
+      cause: 'run company-sync doctor --here',
+    }),
+  ]);
+  const own = new Deployment({
+    ...optionsWith({}),
+    local: { statuses: () => new Map([[0, { state: 'running', reason: null }]]), committed: () => null },
+  });
+  expect(own.partitionsHere()).toMatchObject([{ reason: null }]);
+});
 
 test('what an instance says of the partitions of others is not shown', async () => {
   const partitions: InstanceClient['partitions'] = async (address, use) => {
