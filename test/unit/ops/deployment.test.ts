@@ -40,7 +40,7 @@ function deploymentWith(client: Partial<InstanceClient>): Deployment {
   return new Deployment(optionsWith(client));
 }
 
-test('the commands in reasons have the settings of the instance whose partitions they are about', async () => {
+test('the commands in reasons have the settings of the instance whose partitions they are about', () => {
   const status = { state: 'blocked', reason: 'run company-sync positions show' } as const;
   const deployment = new Deployment({
     ...optionsWith({}),
