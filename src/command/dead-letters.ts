@@ -100,7 +100,8 @@ is released. Both happen, or neither.
 
 Without --force the command refuses:
   * a record whose own repairs header names a record of another company, because it would release that company
-  * a status, if its dataset has a later status, and one of the two has no revision
+  * a status, if its dataset has a later status, and one of the two has no revision, unless the input has an equal or
+    higher revision of the dataset
   * an unlink, if its connection has a later manifest
   * a manifest, if one of its datasets has a later manifest of another link
   * a manifest, if its connection was unlinked later, unless another part of its link came in between
