@@ -248,7 +248,7 @@ export class SimulatedPartition {
     const done = () => Promise.resolve();
     let offset: CommittedOffset = { offset: 0, leaderEpoch: -1 };
     let written: LogRecord[] = [];
-    return {
+    const producer: TransactionalProducer = {
       ...UNUSED_PRODUCER,
       lostConnection: () => false,
       prove: () => {
@@ -272,6 +272,7 @@ export class SimulatedPartition {
           return Promise.resolve(this.changelog.end);
         };
       },
+      produce: (to, records) => producer.prepare(to, records)(),
       sendOffset: (_, nextOffset) => {
         offset = nextOffset;
         return Promise.resolve();
@@ -284,6 +285,7 @@ export class SimulatedPartition {
         return Promise.resolve();
       },
     };
+    return producer;
   }
 
   #countingWrites(): StateDirectory {
