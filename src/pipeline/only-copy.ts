@@ -134,6 +134,6 @@ function tooMuch({ context: { topics }, partition, view, why }: OnlyCopy): Incon
       `one transaction may have (${LIMITS.rows} rows, ${LIMITS.bytes} bytes), so the folder is kept and nothing was written. ` +
       `Stop all instances, and run \`${commandToSet(partition, 'state')}\` with the settings of this instance. Companies that ` +
       'are completed by the records read again are announced again, with the same event id. `company-sync positions show` ' +
-      'lists all partitions. Before that, read "The changelog lost rows that a folder has" in docs/operations.md',
+      'lists all partitions. Before that, read "The changelog has lost records" in docs/operations.md',
   );
 }

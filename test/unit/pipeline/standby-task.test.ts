@@ -157,6 +157,31 @@ test('a standby whose folder is ahead of the changelog keeps it while too few br
   expect(readdirSync(folder())).toEqual([`partition-${PARTITION}`]);
 });
 
+test.each([
+  ['the same leader answers', 3, null],
+  ['a new leader has all that was followed', 4, 20],
+])("a standby waits if the changelog's end falls for a moment: %s", async (_, leaderEpoch, endOfEpoch) => {
+  const instance = new Instance();
+  const log = { topicId: 'id', leaderEpoch: 3 };
+  const owner = await openStore(instance.context, PARTITION, {
+    ...EMPTY,
+    changelog: { ...EMPTY.changelog, end: 20, ...log },
+  });
+  await owner.replay([], 20, 3);
+  await owner.close();
+  instance.end = 5;
+  instance.said = { ...log, leaderEpoch };
+  instance.endOfEpoch = endOfEpoch;
+  const standby = new StandbyTask(instance.context, PARTITION);
+  while (instance.errors.length === 0) await turn();
+  expect(instance.errors[0]).toBeInstanceOf(UnprovedChangelogError);
+  instance.end = 20;
+  expect(await instance.following).toBe(20);
+  standby.stop();
+  await standby.ended;
+  expect(readdirSync(folder())).toEqual([`partition-${PARTITION}`]);
+});
+
 test('a standby keeps a folder that is ahead only of decided transactions', async () => {
   const instance = await upTo20();
   instance.said = { highWatermark: 20 };
