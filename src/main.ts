@@ -22,6 +22,7 @@
  *
  * docs/sizing.md says what they do for the memory of an instance.
  */
+import { steadyMs } from './lib/stopwatch.js';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseCommandLine, type CommandLine } from './command/command-line.js';
@@ -98,7 +99,7 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
   // Only the processor logs. Other commands print what they did, or the one error that stopped them.
   const hide = hiderOf(secretsIn(config));
   const level = name === 'run' ? config.logLevel : 'silent';
-  const logger = createLogger({ level, pid: process.pid, hide, now: () => systemClock.now() });
+  const logger = createLogger({ level, pid: process.pid, hide, now: () => steadyMs(systemClock) });
   const print: Print = (text, colour) => output.print(hide(text), colour);
   const printError = (line: string) => printToStandardError(hide(line));
   const typedSettings = typedSettingsOf(settings);

@@ -134,7 +134,8 @@ export class StandbyTask {
    * nothing.
    */
   #noteAtEnd(store: PartitionStore, askedAt: number): void {
-    const isLater = store.atEndMs > askedAt && store.atEndMs <= this.context.clock.now();
+    const wallMs = this.context.clock.now();
+    const isLater = store.atEndMs > askedAt && store.atEndMs <= wallMs;
     if (!isLater) store.noteAtEnd(askedAt);
   }
 
