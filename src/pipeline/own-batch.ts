@@ -31,7 +31,7 @@ export async function mustHaveLastBatch(
   // Without a note of an own batch, its position row was not read back: the folder may be from an earlier release.
   if (!store.lacksOwnBatch) {
     const last = await lastPosition(context.changelogLogs, changelog, bounds, signal);
-    if (last?.offset === position.offset) return;
+    if (last !== null && last.offset >= position.offset) return;
   }
   const why = lastBatchIsLost(`${changelog.topic}/${partition}`, store);
   if (!proved) throw new UnprovedChangelogError(why);

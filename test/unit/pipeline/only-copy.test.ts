@@ -208,6 +208,15 @@ test("a folder that does not agree with the group's offset is not written back",
   expect(rowsInChangelog(simulated)).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
 });
 
+test("a changelog that is ahead of the group's offset is not written over", async () => {
+  const simulated = await withLostBatch(() => Promise.resolve());
+  append(simulated, batchOf(BEFORE, { changed: 'later' }, 6));
+  const task = await settled(simulated);
+  expect(task.status.reason).toContain('(offset differs)');
+  await simulated.end(task);
+  expect(rowsInChangelog(simulated)).toEqual(['changed=later', 'deleted=old', 'untouched=old']);
+});
+
 test('an offset that an operator has set does not make an uncommitted batch count', async () => {
   const simulated = await withLostBatch(() => Promise.resolve());
   simulated.committed = { offset: 5, leaderEpoch: -1 };
