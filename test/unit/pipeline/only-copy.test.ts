@@ -210,6 +210,7 @@ test("a folder that does not agree with the group's offset is not written back",
 
 test("a changelog that is ahead of the group's offset is not written over", async () => {
   const simulated = await withLostBatch(() => Promise.resolve());
+  simulated.input.end = 6;
   append(simulated, batchOf(BEFORE, { changed: 'later' }, 6));
   const task = await settled(simulated);
   expect(task.status.reason).toContain('(offset differs)');
