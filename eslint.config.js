@@ -16,6 +16,15 @@ const CAMEL_CASE_CONSTANT = {
     'VariableDeclarator[id.name=/^[a-z]/][init.type=/^(Literal|UnaryExpression|BinaryExpression)$/]',
   message: 'Name limits, units and other literals of a module in SCREAMING_CASE.',
 };
+const WALL_CLOCK_AS_DEADLINE = {
+  selector:
+    ':matches(BinaryExpression[operator=/^([-+<>]|<=|>=)$/], VariableDeclarator[id.name="now"]) > ' +
+    'CallExpression[callee.property.name="now"]' +
+    ':matches([callee.object.name=/^(Date|.*[cC]lock)$/], [callee.object.property.name="clock"])',
+  message:
+    "The machine's clock may be set: measure waits and deadlines by a Stopwatch or by steadyMs (lib/stopwatch.ts). If the " +
+    'time is compared with a stored one, write `const wallMs = clock.now()` first.',
+};
 
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'state/', '**/*.cjs'] },
@@ -27,6 +36,12 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       'no-restricted-syntax': ['error', PRIVATE_MEMBER, SPREAD_OF_LITERAL, CAMEL_CASE_CONSTANT],
+    },
+  },
+  {
+    files: ['src/**'],
+    rules: {
+      'no-restricted-syntax': ['error', PRIVATE_MEMBER, SPREAD_OF_LITERAL, CAMEL_CASE_CONSTANT, WALL_CLOCK_AS_DEADLINE],
     },
   },
   { files: ['eslint.config.js', 'page/**'], extends: [tseslint.configs.disableTypeChecked] },

@@ -147,6 +147,7 @@ for (let p = 0; p < PARTITIONS; p++) {
     changelogEnd: 0,
     changelogLog: { topicId: null, leaderEpoch: -1 },
     endOfEpoch: () => Promise.resolve(null),
+    isOnlyCopy: () => Promise.resolve(false),
     proved: true,
     maxAwayMs: Infinity,
     now: Date.now(),

@@ -95,6 +95,7 @@ function openStore(folder: string): Promise<PartitionStore> {
     changelogEnd: Number.MAX_SAFE_INTEGER,
     changelogLog: { topicId: null, leaderEpoch: -1 },
     endOfEpoch: () => Promise.resolve(null),
+    isOnlyCopy: () => Promise.resolve(false),
     proved: true,
     maxAwayMs: Number.MAX_SAFE_INTEGER,
     now: Date.now(),

@@ -22,6 +22,7 @@
  *
  * docs/sizing.md says what they do for the memory of an instance.
  */
+import { steadyMs } from './lib/stopwatch.js';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseCommandLine, type CommandLine } from './command/command-line.js';
@@ -102,7 +103,7 @@ async function perform({ name, command, argument, flags, settings, faults }: Typ
   const addSettings = settingsAdder(typed);
   const addInJson = settingsAdderInJson(typed);
   const logged = (line: string) => addInJson(hide(line));
-  const logger = createLogger({ level, pid: process.pid, hide: logged, now: () => systemClock.now() });
+  const logger = createLogger({ level, pid: process.pid, hide: logged, now: () => steadyMs(systemClock) });
   const printData: Print = (text, colour) => output.print(hide(text), colour);
   const print: Print = (text, colour) => printData(addSettings(text), colour);
   const printError = (line: string) => printToStandardError(hide(addSettings(line)));

@@ -1,6 +1,7 @@
 /**
  * What all partitions of one instance share, created from its settings and from what the instance found at its start.
  */
+import { steadyMs } from './lib/stopwatch.js';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import type { DecidingSettings } from './deciding-settings.js';
@@ -15,7 +16,6 @@ import type { ClusterView } from './kafka/connection/cluster-view.js';
 import { kafkaCommandsOf, kafkaConfigOf } from './kafka/connection/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from './kafka/reading/kafka-logs.js';
 import type { LargeBatches } from './kafka/reading/large-batches.js';
-import { createPartitioner } from './kafka/transactions/partitioner.js';
 import type { CheckedTopics } from './kafka/topics/topics.js';
 import { TRANSACTION_TIMEOUT_MS } from './kafka/topics/transaction-timeout.js';
 import { kafkaTransactions } from './kafka/transactions/transactions.js';
@@ -30,7 +30,7 @@ import { KnownState } from './pipeline/known-state.js';
 import { skipBatch } from './pipeline/position-choices.js';
 import { sampleSchemaIds } from './pipeline/sampled-schemas.js';
 import type { PipelineObserver } from './pipeline/observer.js';
-import type { GroupMembership } from './pipeline/ports.js';
+import type { GroupMembership, Partitioner } from './pipeline/ports.js';
 import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
 import { stalledRecordOf, type CompanySyncStalledOptions } from './publish/company-sync-stalled.js';
 import type { EventWriter } from './publish/event-types.js';
@@ -72,6 +72,7 @@ export interface ContextParts extends Settings {
   readonly registry: KnownRegistry;
   readonly decidingSettings: DecidingSettings;
   readonly membership: GroupMembership;
+  readonly partitioner: Partitioner;
   readonly statePositions: StatePositions;
   readonly state: StateDirectory;
   readonly memory: MemoryBudget;
@@ -79,6 +80,15 @@ export interface ContextParts extends Settings {
   readonly size: () => number;
   readonly onClose: OnClose;
   readonly failures: FailureWatch;
+}
+
+/** How many partitions each topic that the pipeline writes to has, except the changelog. */
+export function outboundPartitions({ topics }: Config, { partitions }: CheckedTopics): ReadonlyMap<string, number> {
+  return new Map([
+    [topics.companySynchronized, partitions.companySynchronized],
+    [topics.deadLetter, partitions.deadLetter],
+    [topics.companySyncStalled, partitions.companySyncStalled],
+  ]);
 }
 
 export function createPipelineContext(parts: ContextParts): PipelineContext {
@@ -141,19 +151,12 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
       clock,
     }),
     membership,
-    partitioner: createPartitioner(
-      topics.partitions.syncEvents,
-      new Map([
-        [names.synchronized, topics.partitions.companySynchronized],
-        [names.deadLetter, topics.partitions.deadLetter],
-        [names.stalled, topics.partitions.companySyncStalled],
-      ]),
-    ),
+    partitioner: parts.partitioner,
     state,
     statePositions,
     known: new KnownState(topics.changelogTopicId),
     clock,
-    observer: observeAll([new LoggingObserver(logger, () => clock.now()), failures, ...observers]),
+    observer: observeAll([new LoggingObserver(logger, () => steadyMs(clock)), failures, ...observers]),
     decode: (records) => brake.begin(records),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),

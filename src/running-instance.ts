@@ -11,7 +11,8 @@ import { existingOf } from './kafka/group/member-messages.js';
 import type { RememberedMember } from './kafka/group/remembered-member.js';
 import type { KafkaLogs } from './kafka/reading/kafka-logs.js';
 import type { LargeBatches } from './kafka/reading/large-batches.js';
-import { inputHasGrown } from './kafka/topics/input-growth.js';
+import { inputHasGrown, watchOutbound } from './kafka/topics/input-growth.js';
+import { createPartitioner, type GrowingPartitioner } from './kafka/transactions/partitioner.js';
 import type { Clock } from './lib/clock.js';
 import type { FailureWatch } from './ops/failure-watch.js';
 import { createInspection, type Inspection } from './ops/inspection.js';
@@ -23,7 +24,7 @@ import { OldestUncommitted } from './ops/oldest-uncommitted.js';
 import type { PartitionFigures } from './ops/partition-figures.js';
 import { StateGarbage } from './ops/state-garbage.js';
 import { StateMetricsObserver } from './ops/state-metrics-observer.js';
-import { createLogs, createPipelineContext, type OnClose } from './pipeline-context.js';
+import { createLogs, createPipelineContext, outboundPartitions, type OnClose } from './pipeline-context.js';
 import type { PipelineContext } from './pipeline/context.js';
 import { StatePositions } from './pipeline/state-positions.js';
 import type { PipelineObserver } from './pipeline/observer.js';
@@ -81,6 +82,8 @@ export class RunningInstance {
   readonly #folders: ExclusiveStateDirectory;
   readonly #metricsObserver: MetricsObserver;
   readonly #oldestUncommitted: OldestUncommitted;
+  readonly #outbound: ReadonlyMap<string, number>;
+  readonly #partitioner: GrowingPartitioner;
   readonly #context: PipelineContext;
   readonly #garbage: StateGarbage;
   readonly #metrics: InstanceMetrics;
@@ -107,6 +110,8 @@ export class RunningInstance {
       logs: this.#logs,
       topic: this.#topic,
     });
+    this.#outbound = outboundPartitions(config, startFacts.topics);
+    this.#partitioner = createPartitioner(startFacts.topics.partitions.syncEvents, this.#outbound);
     this.#context = this.#createContext(memory);
     this.partitions = new PartitionSet(this.#context);
     this.standbys = new StandbySet(this.#context);
@@ -124,6 +129,7 @@ export class RunningInstance {
     void this.#metrics.run(signal);
     const input = { leaders: cluster.leaders, clock, topic: this.#topic, partitions: this.#inputPartitions };
     void inputHasGrown(input, signal).then((error) => error !== null && onCrash(error), onCrash);
+    void this.#followOutbound().catch(onCrash);
     const membership = this.#membership;
     // The leader gives nothing to a member whose settings differ, and only that member can end itself.
     const onMisfit = (error: Error) => (signal.aborted ? undefined : onCrash(error));
@@ -165,6 +171,15 @@ export class RunningInstance {
     return new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock, storeBytes));
   }
 
+  #followOutbound(): Promise<void> {
+    const { cluster, clock, logger, signal } = this.#options;
+    const onGrown = (topic: string, from: number, to: number): void => {
+      this.#partitioner.grown(topic, to);
+      logger.warn({ topic, from, to }, 'a written topic has more partitions; choosing partitions by the new number');
+    };
+    return watchOutbound({ leaders: cluster.leaders, partitions: this.#outbound, clock, onGrown }, signal);
+  }
+
   #createContext(memory: MemoryBudget): PipelineContext {
     const { metrics, isCutOff, figures, observers, startFacts } = this.#options;
     return createPipelineContext({
@@ -180,6 +195,7 @@ export class RunningInstance {
       registry: startFacts.registry,
       decidingSettings: startFacts.decidingSettings,
       membership: this.#membership,
+      partitioner: this.#partitioner,
       statePositions: this.#statePositions,
       size: () => this.partitions.size,
       state: this.state,

@@ -1,4 +1,5 @@
 /** One instance of the processor: starts it, shows what it does, and stops it. `RunningInstance` has its parts. */
+import { steadyMs } from './lib/stopwatch.js';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config.js';
@@ -68,7 +69,10 @@ export class Service {
     this.#volume = new CallDeadline(clock);
     this.#chores = new CallDeadline(clock);
     this.#figures = new PartitionFigures(() => options.clock.now());
-    this.#failures = new FailureWatch(() => options.clock.now());
+    this.#failures = new FailureWatch(
+      () => options.clock.now(),
+      () => steadyMs(options.clock),
+    );
     const ask = { brokers: () => this.#options.cluster.mustAnswer(), 'schema-registry': askRegistry(config) };
     this.#dependencies = new DependencyWatch({ clock, logger, ask });
   }

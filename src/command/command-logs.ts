@@ -1,4 +1,5 @@
 /** Opens Kafka logs for a command that a person watches. */
+import { steadyMs } from '../lib/stopwatch.js';
 import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from '../kafka/reading/kafka-logs.js';
 import type { OnTrouble } from '../kafka/reading/log-fetcher.js';
@@ -32,7 +33,7 @@ export function commandLogs(
  * Prints errors that are retried, each cause at most once a minute. In an outage, every request of every partition
  * fails several times a second, and that many lines would hide the last one, which says what to do.
  */
-export function troublePrinter(printError: (line: string) => void, now = () => systemClock.now()): OnTrouble {
+export function troublePrinter(printError: (line: string) => void, now = () => steadyMs(systemClock)): OnTrouble {
   const repeats = new RepeatedLines(now);
   return (_at, error) => {
     const reason = reasonOf(error);

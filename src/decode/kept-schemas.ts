@@ -5,6 +5,7 @@
  * and compile one, in the thread that all partitions share. So a batch that needs more than the limit waits. Large
  * schemas are kept apart from the others: they neither displace the usual ones nor delay them.
  */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { Clock } from '../lib/clock.js';
 
 /** Schemas with more characters are large. Usual ones have a few thousand. */
@@ -61,7 +62,7 @@ export class KeptSchemas<T> {
    */
   async pace({ characters, compilingMs }: Compiling, signal: AbortSignal): Promise<void> {
     const seconds = Math.max(characters / CHARACTERS_A_SECOND, compilingMs / COMPILING_MS_A_SECOND);
-    const waitMs = this.#poolOf(characters).waitMsAfter(seconds, this.clock.now());
+    const waitMs = this.#poolOf(characters).waitMsAfter(seconds, steadyMs(this.clock));
     if (waitMs > 0) await this.clock.delay(waitMs, signal);
   }
 

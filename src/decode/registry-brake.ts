@@ -13,9 +13,9 @@
  * shows that the registry is the right one. After a restart the count starts again, and the stopped records are read
  * again.
  */
+import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
 import type { DeadLetterCode } from '../domain/events.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
-import type { Clock } from '../lib/clock.js';
 import { Coalesced } from '../lib/coalesced.js';
 import type { LogRecord } from '../lib/record.js';
 import type { BatchDecoding, SchemaWait } from './batch-decoding.js';
@@ -64,7 +64,7 @@ export interface RegistryBrakeOptions {
   readonly source: SchemaSource;
   /** The schema ids of a few records all over the input, each with the number of its records. Never rejects. */
   readonly sampleIds: () => Promise<ReadonlyMap<number, number>>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: SteadyClock;
 }
 
 export class RegistryBrake {
@@ -191,8 +191,8 @@ export class RegistryBrake {
 
   async #sampledIds(): Promise<ReadonlyMap<number, number>> {
     const { clock, sampleIds } = this.#options;
-    if (this.#sampled === null || Math.abs(clock.now() - this.#sampled.atMs) >= SAMPLE_AGAIN_MS)
-      this.#sampled = { ids: await sampleIds(), atMs: clock.now() };
+    if (this.#sampled === null || Math.abs(steadyMs(clock) - this.#sampled.atMs) >= SAMPLE_AGAIN_MS)
+      this.#sampled = { ids: await sampleIds(), atMs: steadyMs(clock) };
     return this.#sampled.ids;
   }
 

@@ -1,5 +1,5 @@
 /** Requests schema ids from the registry, a few at a time. */
-import type { Clock } from '../lib/clock.js';
+import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
 import type { Denial } from './schema-denials.js';
 import { RegistryUnavailableError } from './schema-source.js';
 
@@ -30,11 +30,11 @@ export interface RequestsMade {
  */
 export async function requestAll(
   denials: readonly Denial[],
-  clock: Pick<Clock, 'now'>,
+  clock: SteadyClock,
   isEnough: () => boolean,
   ask: (denial: Denial) => Promise<number | null>,
 ): Promise<RequestsMade> {
-  const startedAt = clock.now();
+  const startedAt = steadyMs(clock);
   const left = denials.values();
   let answers = 0;
   let characters = 0;
@@ -57,7 +57,7 @@ export async function requestAll(
       isOver ||= ++failuresInARow >= MAX_QUESTIONS || error.retryAfterMs !== null;
     }
   };
-  const isLong = () => clock.now() - startedAt >= LONG_MS && isEnough();
+  const isLong = () => steadyMs(clock) - startedAt >= LONG_MS && isEnough();
   const askOn = async (): Promise<void> => {
     // All tasks share one iterator: each takes the next id.
     while (!isOver && characters < MAX_CHARACTERS && !isLong()) {

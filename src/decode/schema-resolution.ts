@@ -1,4 +1,5 @@
 /** Registered schemas by id, compiled, for all batches that a process decodes. */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { Clock } from '../lib/clock.js';
 import { LongPromise } from '../lib/long-promise.js';
 import { KeptSchemas, type Compiling } from './kept-schemas.js';
@@ -66,7 +67,7 @@ export class SchemaResolution<T> implements SharedSchemas<T> {
     // The pause must not keep the schema in memory: it may be large.
     const compiling = this.#compile(id, await this.#schemaById(id, signal), onFound);
     if (compiling === null) {
-      denial.note(this.clock.now());
+      denial.note(steadyMs(this.clock));
       return null;
     }
     this.#confirmedId = id;
@@ -83,12 +84,12 @@ export class SchemaResolution<T> implements SharedSchemas<T> {
   /** @returns what it cost; null if there is no schema */
   #compile(id: number, schema: object | null, onFound: (compiled: T) => void): Compiling | null {
     if (schema === null) return null;
-    const startedAt = this.clock.now();
+    const startedAt = steadyMs(this.clock);
     const characters = JSON.stringify(schema).length;
     const compiled = this.#options.compile(schema);
     this.#kept.keep(id, compiled, characters);
     onFound(compiled);
-    return { characters, compilingMs: Math.max(0, this.clock.now() - startedAt) };
+    return { characters, compilingMs: Math.max(0, steadyMs(this.clock) - startedAt) };
   }
 
   #schemaById(id: number, signal: AbortSignal): Promise<object | null> {

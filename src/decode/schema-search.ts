@@ -8,6 +8,7 @@
  * A batch may wait for hours because the registry fails for one id. Meanwhile, ids that it denied may be registered. So
  * `advance` opens the ids again that were found unknown more than a minute ago.
  */
+import { steadyMs } from '../lib/stopwatch.js';
 import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { ASK_FOR_REPAIR_MS, type Denial } from './schema-denials.js';
@@ -87,7 +88,7 @@ export class SchemaSearch<T> {
   ) {
     this.#ids = [...ids];
     this.#forgotten = shared.forgotten;
-    const now = shared.clock.now();
+    const now = steadyMs(shared.clock);
     for (const id of this.#ids) {
       // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
       if (id < 1) this.#unknown.set(id, null);
@@ -124,7 +125,7 @@ export class SchemaSearch<T> {
     const { clock } = this.shared;
     const backoff = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     this.#restartIfForgotten();
-    this.#reopenExpired(clock.now());
+    this.#reopenExpired(steadyMs(clock));
     while (this.#open.size > 0) {
       try {
         await this.#try(signal, isEnough, onFound);
@@ -137,7 +138,7 @@ export class SchemaSearch<T> {
       if (this.#isCutShort) continue;
       onWait({ count: this.#open.size, id: first });
       const pauseMs = backoff.next();
-      await clock.delay(this.#failed ? pauseMs : Math.min(pauseMs, this.#msUntilUnknown(clock.now())), signal);
+      await clock.delay(this.#failed ? pauseMs : Math.min(pauseMs, this.#msUntilUnknown(steadyMs(clock))), signal);
     }
   }
 
@@ -182,11 +183,11 @@ export class SchemaSearch<T> {
   async #try(signal: AbortSignal, isEnough: () => boolean, onFound: OnFound<T>): Promise<void> {
     const { clock } = this.shared;
     this.#noteFindingsOfOthers(onFound);
-    const asked = this.#idsOfTry(clock.now());
+    const asked = this.#idsOfTry(steadyMs(clock));
     if (asked.length === 0) return;
     const confirmation = await this.#confirmRegistry(signal);
     await this.#askAll(asked, signal, isEnough, onFound);
-    const now = clock.now();
+    const now = steadyMs(clock);
     const isUndecided = asked.some((denial) => this.#open.has(denial.id) && denial.isDue(now));
     if (confirmation === 'confirmed' || !isUndecided) return;
     if (confirmation instanceof RegistryUnavailableError) throw this.#explained(confirmation);
@@ -196,7 +197,7 @@ export class SchemaSearch<T> {
 
   /** Other batches may have requested the same ids. */
   #noteFindingsOfOthers(onFound: OnFound<T>): void {
-    const now = this.shared.clock.now();
+    const now = steadyMs(this.shared.clock);
     for (const [id, denial] of this.#open) {
       const compiled = this.shared.get(id);
       if (compiled !== undefined) this.#found(id, compiled, onFound);
@@ -266,7 +267,7 @@ export class SchemaSearch<T> {
   async #askFor(denial: Denial, signal: AbortSignal, onFound: OnFound<T>): Promise<number | null> {
     const { id } = denial;
     const characters = await this.shared.ask(denial, signal, (compiled) => this.#found(id, compiled, onFound));
-    if (characters === null && denial.isUnknown(this.shared.clock.now())) this.#isUnknownNow(denial);
+    if (characters === null && denial.isUnknown(steadyMs(this.shared.clock))) this.#isUnknownNow(denial);
     return characters;
   }
 

@@ -8,16 +8,23 @@ export class Stopwatch {
   readonly #now: number;
   readonly #monotonicMs: number;
 
-  constructor(private readonly clock: Clock) {
+  constructor(private readonly clock: SteadyClock) {
     this.#now = clock.now();
-    this.#monotonicMs = monotonicMs(clock);
+    this.#monotonicMs = steadyMs(clock);
   }
 
   get elapsedMs(): number {
-    return Math.max(this.clock.now() - this.#now, monotonicMs(this.clock) - this.#monotonicMs);
+    const wallMs = this.clock.now();
+    return Math.max(wallMs - this.#now, steadyMs(this.clock) - this.#monotonicMs);
   }
 }
 
-function monotonicMs(clock: Clock): number {
+export type SteadyClock = Pick<Clock, 'now' | 'monotonicMs'>;
+
+/**
+ * Milliseconds of a clock that nobody sets, for waits and deadlines. Only differences have a meaning. `Clock.now` is for
+ * times that are shown, stored or compared with stored times: an operator may set it.
+ */
+export function steadyMs(clock: SteadyClock): number {
   return clock.monotonicMs?.() ?? clock.now();
 }

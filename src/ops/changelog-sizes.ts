@@ -2,6 +2,7 @@
  * The size of the changelog of each partition that runs here. It grows without limit if the log cleaner of the brokers
  * is dead.
  */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
 import type { TimestampMs } from '../domain/events.js';
@@ -46,7 +47,7 @@ export class ChangelogSizes {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, local } = this.#parts;
     while (!signal.aborted) {
-      const now = clock.now();
+      const now = steadyMs(clock);
       const assigned = local.statuses();
       for (const partition of [...this.#askedAt.keys()]) if (!assigned.has(partition)) this.#forget(partition);
       const due = [...assigned.keys()].filter((p) => now - (this.#askedAt.get(p) ?? -Infinity) >= LOOK_INTERVAL_MS);

@@ -11,6 +11,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '../lib/clock.js';
 import { isoTime } from '../lib/iso-time.js';
 import { LongPromise } from '../lib/long-promise.js';
+import { Stopwatch } from '../lib/stopwatch.js';
 import { reasonOf } from '../lib/reason-of.js';
 
 export const DEPENDENCIES = ['brokers', 'schema-registry'] as const;
@@ -46,12 +47,14 @@ export interface DependencyWatchOptions {
 interface Known {
   reachable: boolean | null;
   failingSince: number | null;
+  /** Since `failingSince`. */
+  failing: Stopwatch | null;
   cause: string | null;
 }
 
 export class DependencyWatch {
   readonly #known = new Map<Dependency, Known>(
-    DEPENDENCIES.map((name) => [name, { reachable: null, failingSince: null, cause: null }]),
+    DEPENDENCIES.map((name) => [name, { reachable: null, failingSince: null, failing: null, cause: null }]),
   );
 
   constructor(private readonly options: DependencyWatchOptions) {}
@@ -109,18 +112,19 @@ export class DependencyWatch {
   #answered(name: Dependency): void {
     const known = this.#of(name);
     if (known.reachable === false) {
-      const unreachableMs = this.options.clock.now() - (known.failingSince ?? 0);
+      const unreachableMs = known.failing?.elapsedMs ?? 0;
       this.options.logger.info({ dependency: name, unreachableMs }, 'dependency is reachable again');
     }
-    Object.assign(known, { reachable: true, failingSince: null, cause: null });
+    Object.assign(known, { reachable: true, failingSince: null, failing: null, cause: null });
   }
 
   #failed(name: Dependency, cause: string): void {
     const known = this.#of(name);
-    const now = this.options.clock.now();
+    const { clock } = this.options;
     known.cause = cause;
-    known.failingSince ??= now;
-    if (now - known.failingSince < UNREACHABLE_AFTER_MS) return;
+    known.failingSince ??= clock.now();
+    known.failing ??= new Stopwatch(clock);
+    if (known.failing.elapsedMs < UNREACHABLE_AFTER_MS) return;
     known.reachable = false;
     this.options.logger.warn(
       { dependency: name, cause, unreachableSince: isoTime(known.failingSince) },

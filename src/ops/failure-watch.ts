@@ -44,7 +44,7 @@ export const READING_WELL_AFTER_MS = 40_000;
 interface Watched {
   readonly part: WatchedPart;
   readonly partition: number | null;
-  /** When the trouble began; null before that. */
+  /** When the trouble began, by the clock that nobody sets; null before that. */
   since: number | null;
   cause: string;
   /** Whether the cause is an error, and not only the work in progress. */
@@ -60,8 +60,14 @@ interface Watched {
 export class FailureWatch implements Partial<PipelineObserver> {
   readonly #watched = new Map<string, Watched>();
 
-  /** @param now milliseconds since the epoch */
-  constructor(private readonly now: () => number) {}
+  /**
+   * @param shownNow milliseconds since the epoch
+   * @param now milliseconds of a clock that nobody sets
+   */
+  constructor(
+    private readonly shownNow: () => number,
+    private readonly now = shownNow,
+  ) {}
 
   /** A sign of trouble. */
   failed(part: WatchedPart, partition: number | null, error: unknown): void {
@@ -184,9 +190,15 @@ export class FailureWatch implements Partial<PipelineObserver> {
     return watched.since === null || this.#isWell(watched) ? 0 : this.now() - watched.since;
   }
 
+  #shownTime(since: number): number {
+    const ageMs = this.now() - since;
+    const wallMs = this.shownNow();
+    return wallMs - ageMs;
+  }
+
   #failureOf(watched: Watched): Failure | null {
     if (watched.since === null || this.#troubleMs(watched) < FAILING_AFTER_MS) return null;
-    return { failingSince: isoTime(watched.since), cause: watched.cause };
+    return { failingSince: isoTime(this.#shownTime(watched.since)), cause: watched.cause };
   }
 
   #of(part: WatchedPart, partition: number | null): Watched {

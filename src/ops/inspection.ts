@@ -1,4 +1,5 @@
 /** Wires the parts with which an instance explains companies. */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { Logger } from 'pino';
 import type { SchemaSource } from '../decode/schema-source.js';
 import { announcementSource } from '../domain/announcement.js';
@@ -73,7 +74,7 @@ export function createInspection(parts: InspectionParts): Inspection {
     owners: askOwners,
     announced: (source) => events.find(source),
   });
-  const lists = new PendingLists(local, () => clock.now());
+  const lists = new PendingLists(local, () => steadyMs(clock));
   const failureOf = (partition: number) => failures.failureOf('partition', partition);
   const deployment = new Deployment({
     local,

@@ -1,4 +1,5 @@
 /** Metrics of one instance that batches do not report: they are sampled, or set at a rebalance. */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { TimestampMs } from '../domain/events.js';
@@ -147,9 +148,9 @@ export class InstanceMetrics {
   async #repeat(sample: () => Promise<void>, restsPerLook: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     while (!signal.aborted) {
-      const began = clock.now();
+      const began = steadyMs(clock);
       await sample().catch((err: unknown) => this.#couldNot(err, signal));
-      await clock.delay(Math.max(SAMPLE_INTERVAL_MS, restsPerLook * (clock.now() - began)), signal);
+      await clock.delay(Math.max(SAMPLE_INTERVAL_MS, restsPerLook * (steadyMs(clock) - began)), signal);
     }
   }
 
@@ -166,9 +167,9 @@ export class InstanceMetrics {
     const assigned = local.statuses();
     for (const partition of [...this.#confirmedAt.keys()]) if (!assigned.has(partition)) this.#forget(partition);
     for (const partition of assigned.keys()) {
-      const confirmedAt = this.#confirmedAt.get(partition) ?? clock.now();
+      const confirmedAt = this.#confirmedAt.get(partition) ?? steadyMs(clock);
       this.#confirmedAt.set(partition, confirmedAt);
-      if (clock.now() - confirmedAt >= STALE_AFTER_MS) {
+      if (steadyMs(clock) - confirmedAt >= STALE_AFTER_MS) {
         onLag(partition, null);
         oldestUncommitted.stale(partition);
         this.#openTransaction.remove({ partition });
@@ -189,7 +190,7 @@ export class InstanceMetrics {
     const committed = await logs.committedOffset(log);
     const { start, end, highWatermark } = await logs.bounds(log);
     if (!local.statuses().has(partition)) return;
-    this.#confirmedAt.set(partition, clock.now());
+    this.#confirmedAt.set(partition, steadyMs(clock));
     const position = committed?.offset ?? start;
     onLag(partition, Math.max(0, end - position));
     this.#setOpenTransaction(partition, end, highWatermark);
@@ -204,7 +205,7 @@ export class InstanceMetrics {
 
   /** Lag does not show such a transaction, because it counts only records that can be read. */
   #setOpenTransaction(partition: number, readableTo: number, highWatermark: number): void {
-    const now = this.#parts.clock.now();
+    const now = steadyMs(this.#parts.clock);
     if (readableTo >= highWatermark) this.#waiting.set(partition, null);
     else if (this.#waiting.get(partition)?.offset !== readableTo)
       this.#waiting.set(partition, { offset: readableTo, sinceMs: now });

@@ -88,7 +88,7 @@ export class LoggingObserver implements PipelineObserver {
   }
 
   restore(partition: number, { position, start, end, records, bytes, remainingMs }: RestoreProgress): void {
-    const last = this.#restoreLoggedAt.get(partition) ?? 0;
+    const last = this.#restoreLoggedAt.get(partition) ?? -Infinity;
     if (position < end && this.now() - last < RESTORE_LOG_INTERVAL_MS) return;
     this.#restoreLoggedAt.set(partition, this.now());
     const percent = Math.floor((100 * (position - start)) / Math.max(1, end - start));

@@ -64,7 +64,8 @@ export class MemberProofs {
     const sentMac = Buffer.from(mac, 'hex');
     const isOurs = this.#keys.map((key) => timingSafeEqual(macOf(key, asked, time, nonce), sentMac)).includes(true);
     if (!isOurs) return 'wrong';
-    if (Math.abs(this.#clock.now() - Number(time)) > PROOF_WINDOW_MS) return 'late';
+    const wallMs = this.#clock.now();
+    if (Math.abs(wallMs - Number(time)) > PROOF_WINDOW_MS) return 'late';
     if (this.#used.has(nonce)) return 'used';
     this.#remember(nonce);
     return 'accepted';

@@ -36,11 +36,11 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
 
   constructor(private readonly options: OldestUncommittedOptions) {
     const setGauge = (gauge: Gauge<'partition'>) => {
-      const now = options.clock.now();
+      const wallMs = options.clock.now();
       gauge.reset();
       for (const partition of this.#sampled.keys()) {
-        const stampMs = this.#oldest.get(partition)?.stampMs ?? now;
-        gauge.set({ partition }, Math.max(0, now - stampMs) / 1000);
+        const stampMs = this.#oldest.get(partition)?.stampMs ?? wallMs;
+        gauge.set({ partition }, Math.max(0, wallMs - stampMs) / 1000);
       }
     };
     new Gauge({
@@ -61,8 +61,9 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
   }
 
   batch(partition: number, { lag, latencyMs }: BatchReport): void {
+    const wallMs = this.options.clock.now();
     if (lag === 0) this.#oldest.delete(partition);
-    else this.#note(partition, this.options.clock.now() - latencyMs, null);
+    else this.#note(partition, wallMs - latencyMs, null);
   }
 
   /**
@@ -91,9 +92,9 @@ export class OldestUncommitted implements Partial<PipelineObserver> {
   }
 
   #note(partition: number, stampMs: number, lookedUpAt: number | null): void {
-    const now = this.options.clock.now();
+    const wallMs = this.options.clock.now();
     // If a record has no usable time, its age counts from the time when it was seen.
-    this.#oldest.set(partition, { stampMs: isDate(stampMs) ? Math.min(stampMs, now) : now, lookedUpAt });
+    this.#oldest.set(partition, { stampMs: isDate(stampMs) ? Math.min(stampMs, wallMs) : wallMs, lookedUpAt });
   }
 
   /** The timestamp of the first record from an offset on; null if no record came in time. */

@@ -52,15 +52,16 @@ export class StateGarbage {
    */
   async sweep(): Promise<void> {
     const { stateDir, retentionMs, clock, observer } = this.options;
-    const now = clock.now();
+    const wallMs = clock.now();
     await this.#step('looking at the logs', () => boundInfoLogs(stateDir));
     const kept: StateFolder[] = [];
     for (const folder of await this.#step('measuring', () => listStateFolders(stateDir))) {
       if (this.#stopping.signal.aborted) return;
       const { path, partition, lastUsedMs } = folder;
-      if (partition !== null && this.options.isUsed(partition)) await this.#step('marking', () => markUsed(path, now));
-      else if (now - lastUsedMs > retentionMs && (await this.#step('removing', () => this.#remove(folder)))) {
-        observer.stateRemoved(path, now - lastUsedMs, folder.bytes);
+      if (partition !== null && this.options.isUsed(partition))
+        await this.#step('marking', () => markUsed(path, wallMs));
+      else if (wallMs - lastUsedMs > retentionMs && (await this.#step('removing', () => this.#remove(folder)))) {
+        observer.stateRemoved(path, wallMs - lastUsedMs, folder.bytes);
         continue;
       }
       kept.push(folder);

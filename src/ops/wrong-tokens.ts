@@ -1,6 +1,6 @@
 /** Counts wrong tokens by the address that they came from, in bounded memory. */
+import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
 import { isIPv6 } from 'node:net';
-import type { Clock } from '../lib/clock.js';
 
 /** If an address sends this many wrong tokens within the window, it is refused until the window is over. */
 export const MAX_WRONG_TOKENS = 10;
@@ -16,14 +16,14 @@ interface Count {
 export class WrongTokens {
   readonly #counts = new Map<string, Count>();
 
-  constructor(private readonly clock: Pick<Clock, 'now'>) {}
+  constructor(private readonly clock: SteadyClock) {}
 
   get size(): number {
     return this.#counts.size;
   }
 
   note(address: string): void {
-    const now = this.clock.now();
+    const now = steadyMs(this.clock);
     const network = networkOf(address);
     const known = this.#counts.get(network);
     if (known !== undefined && known.endsAt > now) {
@@ -40,7 +40,7 @@ export class WrongTokens {
   waitSeconds(address: string): number {
     const known = this.#counts.get(networkOf(address));
     if (known === undefined || known.tokens < MAX_WRONG_TOKENS) return 0;
-    return Math.max(0, Math.ceil((known.endsAt - this.clock.now()) / 1_000));
+    return Math.max(0, Math.ceil((known.endsAt - steadyMs(this.clock)) / 1_000));
   }
 }
 

@@ -3,6 +3,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { BrokerError } from './errors.js';
 import type { LogBounds } from './ports.js';
+import { steadyMs } from '../lib/stopwatch.js';
 import { HOUR_MS, MINUTE_MS } from '../lib/time-units.js';
 
 const NOTE_INTERVAL_MS = HOUR_MS;
@@ -34,12 +35,12 @@ export class AtEndNotes {
 
   /** Milliseconds until the next note is due. */
   get restMs(): number {
-    const now = this.context.clock.now();
-    const age = now - this.store.atEndMs;
+    const wallMs = this.context.clock.now();
+    const age = wallMs - this.store.atEndMs;
     // A note with a future time was written before the clock was set back: it proves nothing.
     const isDue = age < 0 || !this.store.epochIsKnown;
     const untilOld = isDue ? 0 : NOTE_INTERVAL_MS - age;
-    return Math.max(0, untilOld, Math.min(RETRY_MS, this.#retryAt - now));
+    return Math.max(0, untilOld, this.#retryAt - steadyMs(this.context.clock));
   }
 
   /**
@@ -52,7 +53,7 @@ export class AtEndNotes {
     if (this.restMs > 0) return;
     // Taken before the request: the note does not cover records written to the changelog after this time.
     const askedAt = this.context.clock.now();
-    this.#retryAt = askedAt + RETRY_MS;
+    this.#retryAt = steadyMs(this.context.clock) + RETRY_MS;
     const changelog = await this.#changelog();
     if (changelog === null || !isAtEnd(this.store.changelogPosition, changelog.end)) return;
     if (await this.#hasLost(changelog)) return;

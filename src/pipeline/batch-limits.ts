@@ -1,3 +1,4 @@
+import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
 /**
  * How large the next transaction of a partition may be, learned from earlier ones, as TCP learns its window.
  *
@@ -11,7 +12,6 @@
  * slow batch of 3 records. Slowness alone never reduces the limits below 100 records, because smaller transactions cost
  * more for each record. Failures can reduce them to 1 record.
  */
-import type { Clock } from '../lib/clock.js';
 
 /**
  * The content of a transaction: input records, and the state rows that they change. Rows matter if few records change
@@ -68,7 +68,7 @@ export class BatchLimits {
   #reduction: Reduction | null = null;
   #troubleAt = 0;
 
-  constructor(private readonly clock: Pick<Clock, 'now'>) {}
+  constructor(private readonly clock: SteadyClock) {}
 
   /** The number of input records that the next batch may have. */
   get records(): number {
@@ -96,7 +96,7 @@ export class BatchLimits {
     // it.
     const full = batch.records * 2 >= this.records || batch.rows * 2 >= this.rows;
     if (full && tookMs <= FAST_MS) this.#grow();
-    if (!full && this.#reduction !== null && this.clock.now() - this.#troubleAt >= FORGET_AFTER_MS) this.#forget();
+    if (!full && this.#reduction !== null && steadyMs(this.clock) - this.#troubleAt >= FORGET_AFTER_MS) this.#forget();
   }
 
   /** The transaction had begun and ended with an error: it was aborted, or its outcome is unknown. */
@@ -110,7 +110,7 @@ export class BatchLimits {
 
   #trouble(reduction: Reduction): void {
     this.#reduction = reduction;
-    this.#troubleAt = this.clock.now();
+    this.#troubleAt = steadyMs(this.clock);
     this.#fastBatches = 0;
     this.#streakToGrow = Math.max(this.#streakToGrow, STREAK_AFTER_TROUBLE);
   }

@@ -154,9 +154,9 @@ class BatchDecisions implements DecidedBatch {
     const { timestamp } = badRecord.record;
     // The age of the oldest hold is watched, and compared with how long the dead letter is kept. Both begin now, however
     // old the record is. The progress of a new company is that of the record. In the future, it would have no age.
-    const now = this.context.clock.now();
-    const progressAt = Math.min(isDate(timestamp) ? timestamp : Infinity, now);
-    hold(rows, this.#holdIdOf(badRecord.record), badRecord.code, { heldSince: now, progressAt });
+    const wallMs = this.context.clock.now();
+    const progressAt = Math.min(isDate(timestamp) ? timestamp : Infinity, wallMs);
+    hold(rows, this.#holdIdOf(badRecord.record), badRecord.code, { heldSince: wallMs, progressAt });
     if (!alreadyTouched && rows.changed) this.touched.push(rows);
     return null;
   }

@@ -1,4 +1,5 @@
 /** Decodes a batch of the input in portions, and says what the partition waits for meanwhile. */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { SchemaWait } from '../decode/batch-decoding.js';
 import type { Decoded } from '../decode/bad-record.js';
 import { UnconfirmedSchemasError, type RecordsDecoding } from '../decode/registry-brake.js';
@@ -84,7 +85,7 @@ export class DecodedPortions {
 
   async #decodeNext(signal: AbortSignal): Promise<Decoded[]> {
     const { clock, observer } = this.context;
-    const startedAt = clock.now();
+    const startedAt = steadyMs(clock);
     let hasWaited = false;
     const onWait = (wait: SchemaWait) => {
       hasWaited = true;
@@ -93,7 +94,7 @@ export class DecodedPortions {
     try {
       return await this.#decoding.next(signal, onWait);
     } finally {
-      if (hasWaited) observer.waitedForSchemas(this.partition, Math.max(0, clock.now() - startedAt));
+      if (hasWaited) observer.waitedForSchemas(this.partition, Math.max(0, steadyMs(clock) - startedAt));
     }
   }
 

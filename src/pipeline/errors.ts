@@ -117,3 +117,8 @@ export class BrokerSettingError extends Error {
 export class InconsistentPositionError extends Error {
   override readonly name = 'InconsistentPositionError';
 }
+
+/** The changelog lacked rows that only the state folder had. They were written back: restart the partition. */
+export class RowsWrittenBackError extends Error {
+  override readonly name = 'RowsWrittenBackError';
+}

@@ -26,7 +26,8 @@ export function maxAwayMs({ deleteRetentionMs }: Pick<PipelineContext, 'deleteRe
  * @throws MissedDeletionsError if that is too long ago: the folder must be opened again, which examines it
  */
 export function mustSeeDeletions(context: PipelineContext, partition: number, { atEndMs }: { atEndMs: number }): void {
-  const awayMs = context.clock.now() - atEndMs;
+  const wallMs = context.clock.now();
+  const awayMs = wallMs - atEndMs;
   const limitMs = Math.max(LONGEST_BETWEEN_NOTES_MS, maxAwayMs(context));
   if (awayMs > limitMs)
     throw new MissedDeletionsError(

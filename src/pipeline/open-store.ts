@@ -4,7 +4,16 @@ import type { PartitionStore } from '../store/partition-store.js';
 import type { KeyValueStore, StateDirectory } from '../store/key-value-store.js';
 import type { PipelineContext } from './context.js';
 import { maxAwayMs } from './missed-deletions.js';
+import { isOnlyCopy, type StoredCommit } from './only-copy.js';
 import type { PartitionView } from './partition-view.js';
+
+/** What the opening of a store must know of changelog and group. */
+export interface StoreView extends Pick<PartitionView, 'changelog' | 'proved' | 'askedAt'> {
+  /** As in `Expectations`. */
+  readonly endMayFall?: boolean;
+  /** The group's offset. Asked only if the store may be the only copy of rows. */
+  readonly committed: () => Promise<StoredCommit | null>;
+}
 
 /**
  * Opens a partition's store for its owner or its standby. If the folder cannot be trusted, sets it aside and starts an
@@ -12,12 +21,12 @@ import type { PartitionView } from './partition-view.js';
  *
  * @param view what brokers say about the changelog, when they were asked, and whether a write has proved it
  * @param state the directory that contains the store
- * @throws UnprovedChangelogError, StoreUnavailableError, UnknownRowVersionError
+ * @throws UnprovedChangelogError, OnlyCopyError, StoreUnavailableError, UnknownRowVersionError
  */
 export async function openStore(
   context: PipelineContext,
   partition: number,
-  { changelog, proved, askedAt }: Pick<PartitionView, 'changelog' | 'proved' | 'askedAt'>,
+  { changelog, proved, askedAt, endMayFall = false, committed }: StoreView,
   state: StateDirectory = context.state,
 ): Promise<PartitionStore> {
   const { applicationId, clusterId, topics, clock, observer } = context;
@@ -27,6 +36,8 @@ export async function openStore(
     changelogLog: changelog,
     endOfEpoch: (epoch) => context.changelogLogs.endOfEpoch({ topic: topics.changelog, partition }, epoch),
     proved,
+    endMayFall,
+    isOnlyCopy: async (position) => isOnlyCopy(context, partition, position, await committed()),
     maxAwayMs: maxAwayMs(context),
     now: clock.now(),
     onSetAside: (why) => observer.setAside(partition, why),

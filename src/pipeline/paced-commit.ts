@@ -2,6 +2,7 @@
  * Commits transactions of a size that brokers and disk can handle: the durations of recent transactions decide the
  * size.
  */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { BatchLimits, BatchSize, Reduction } from './batch-limits.js';
 import { commitBatch } from './commit-batch.js';
 import type { PipelineContext } from './context.js';
@@ -24,9 +25,9 @@ export async function commitPaced(
   { decisions, nextOffset, size }: { decisions: Decisions; nextOffset: number; size: BatchSize },
 ): Promise<number> {
   const { clock } = context;
-  const startedAt = clock.now();
+  const startedAt = steadyMs(clock);
   let begun = false;
-  const tookMs = () => clock.now() - startedAt + throttledMs(owned);
+  const tookMs = () => steadyMs(clock) - startedAt + throttledMs(owned);
   try {
     const changes = await commitBatch(context, partition, owned, decisions, nextOffset, () => (begun = true));
     limits.committed(size, tookMs());

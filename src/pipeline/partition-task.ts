@@ -2,6 +2,7 @@ import { isDate } from '../domain/policy.js';
 import { settlesWithin } from '../lib/long-promise.js';
 import { withReader } from '../lib/with-reader.js';
 import { isOwnFault } from '../lib/own-fault.js';
+import { steadyMs } from '../lib/stopwatch.js';
 import { reasonOf } from '../lib/reason-of.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import { CompanyCache } from '../store/company-cache.js';
@@ -170,6 +171,7 @@ export class PartitionTask {
     for (let from = 0; from < decoded.length;) {
       if (throttledMs(owned) > 0) await context.clock.delay(throttledMs(owned), signal);
       if (signal.aborted) return;
+      const startedMs = steadyMs(context.clock);
       const startedAt = context.clock.now();
       const limits = { rows: this.#limits.rows, bytes: context.loadBytes() };
       const decisions = await decide(context, local, batch.records, decoded, from, limits);
@@ -184,6 +186,7 @@ export class PartitionTask {
       const changes = await commitPaced(context, partition, owned, this.#limits, { decisions, nextOffset, size });
       local.cache.evict();
       this.#batchCommitted();
+      const committedAt = context.clock.now();
       this.#report(decisions, {
         records,
         announced: decisions.completing,
@@ -193,8 +196,8 @@ export class PartitionTask {
         changes,
         companies: decisions.companies,
         cachedCompanies: decisions.cachedCompanies,
-        durationMs: context.clock.now() - startedAt,
-        latencyMs: Math.max(0, context.clock.now() - stampedAt),
+        durationMs: steadyMs(context.clock) - startedMs,
+        latencyMs: Math.max(0, committedAt - stampedAt),
         position: nextOffset,
         lag,
       });

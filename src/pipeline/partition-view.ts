@@ -17,6 +17,8 @@ import type { CommittedOffset, LogBounds, Logs, TransactionalProducer } from './
 
 export interface PartitionView {
   readonly committed: number | null;
+  /** The leader epoch that was committed with it; -1 if none was. */
+  readonly committedIn: number;
   /** As in `Positions`. */
   readonly inputLostFrom: number | null;
   readonly input: LogBounds;
@@ -54,8 +56,9 @@ async function committedAndLoss(
   log: TopicPartition,
   committed: CommittedOffset | null,
   input: LogBounds,
-): Promise<Pick<PartitionView, 'committed' | 'inputLostFrom'>> {
-  return { committed: committed?.offset ?? null, inputLostFrom: await lostFrom(logs, log, committed, input) };
+): Promise<Pick<PartitionView, 'committed' | 'committedIn' | 'inputLostFrom'>> {
+  const { offset = null, leaderEpoch: committedIn = -1 } = committed ?? {};
+  return { committed: offset, committedIn, inputLostFrom: await lostFrom(logs, log, committed, input) };
 }
 
 /**

@@ -175,7 +175,8 @@ function judgeWithoutState(positions: Positions): Judgement {
 const IF_SET_FORWARD =
   "If an operator has set the group's offset forward, nothing is lost, and nothing is announced twice. Otherwise the " +
   'changelog has lost records (unclean leader election, or a transaction that was aborted there alone): then a company ' +
-  'that is completed by the records read again is announced again, with the same event id.';
+  'that is completed by the records read again is announced again, with the same event id. The instance that ran the ' +
+  'partition before may still have these records in its state folder: "The changelog has lost records" in docs/operations.md.';
 
 function runOnFromState(positions: Positions, offset: number, lostFrom: number | null): Choice {
   const { topic, committed, input } = positions;

@@ -1,4 +1,5 @@
 /** Builds a partition's state from its changelog: in large reads, with visible progress, resumable at any point. */
+import { steadyMs } from '../lib/stopwatch.js';
 import { LongPromise } from '../lib/long-promise.js';
 import type { LogRecord } from '../lib/record.js';
 import { withReader } from '../lib/with-reader.js';
@@ -32,14 +33,14 @@ export async function restore(
   const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start, log);
   const replay = async (): Promise<void> => {
     signal.throwIfAborted();
-    const startedAt = context.clock.now();
+    const startedAt = steadyMs(context.clock);
     let progress: RestoreProgress = { position: start, start, end, records: 0, bytes: 0, remainingMs: null };
     while (progress.position < end) {
       const batch = await watched(context, partition, reader, progress);
       mustSeeDeletions(context, partition, store);
       await store.replay(batch.records, batch.nextOffset, batch.leaderEpoch);
       context.statePositions.note(partition, batch.nextOffset);
-      progress = advanced(progress, batch, context.clock.now() - startedAt);
+      progress = advanced(progress, batch, steadyMs(context.clock) - startedAt);
       context.observer.restore(partition, progress);
     }
   };

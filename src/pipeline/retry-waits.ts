@@ -10,7 +10,9 @@
  * standby-task.ts.
  */
 import { Backoff } from '../lib/backoff.js';
+import { isoTime } from '../lib/iso-time.js';
 import { settlesWithin } from '../lib/long-promise.js';
+import { steadyMs } from '../lib/stopwatch.js';
 import { UnknownRowVersionError } from '../store/row-version.js';
 import type { PipelineContext } from './context.js';
 import {
@@ -151,9 +153,12 @@ class ContradictionWait {
 
   /** Starts a wait. @returns a sentence about it for the operator */
   start(): string {
-    this.#until = this.context.clock.now() + this.#backoff.next();
+    const { clock } = this.context;
+    const waitMs = this.#backoff.next();
+    this.#until = steadyMs(clock) + waitMs;
+    const shownMs = clock.now();
     return (
-      `The partition tries again at ${new Date(this.#until).toISOString()}, and within ${CHECK_FOR_CHANGE_MS / 1_000} s once the ` +
+      `The partition tries again at ${isoTime(shownMs + waitMs)}, and within ${CHECK_FOR_CHANGE_MS / 1_000} s once the ` +
       "group's offset or a topic has changed"
     );
   }
@@ -162,15 +167,13 @@ class ContradictionWait {
   async untilNextAttempt(signal: AbortSignal): Promise<void> {
     const { clock } = this.context;
     while (!signal.aborted) {
-      // The clock may have been set back meanwhile.
-      this.#until = Math.min(this.#until, clock.now() + CONTRADICTION_MAX_RETRY_MS);
-      await clock.delay(Math.max(0, Math.min(CHECK_FOR_CHANGE_MS, this.#until - clock.now())), signal);
+      await clock.delay(Math.max(0, Math.min(CHECK_FOR_CHANGE_MS, this.#until - steadyMs(clock))), signal);
       const before = this.#seen;
       const seenNow = await this.#readValues();
       this.#seen = seenNow ?? before;
       const hasChanged = before !== null && seenNow !== null && seenNow !== before;
       if (hasChanged) this.#backoff.reset();
-      if (hasChanged || clock.now() >= this.#until) return;
+      if (hasChanged || steadyMs(clock) >= this.#until) return;
     }
   }
 

@@ -9,6 +9,7 @@
  * After an upgrade companies may have to be counted again (recount-pass.ts). That comes first: a company that will be
  * announced is not reported as stalled.
  */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { PendingCompany } from '../domain/rows.js';
 import { dateProgress, isStalled, isUndated, MAX_LISTED, reportStall, type Stall } from '../domain/stall.js';
@@ -77,9 +78,7 @@ export class StalledWatch {
 
   /** Milliseconds until the next slice is due. */
   get restMs(): number {
-    const restMs = this.#dueAt - this.context.clock.now();
-    // A longer wait means that the clock was set back. Overdue announcements must not wait for that.
-    return restMs > this.#passIntervalMs ? 0 : Math.max(0, restMs);
+    return Math.max(0, this.#dueAt - steadyMs(this.context.clock));
   }
 
   /**
@@ -91,7 +90,7 @@ export class StalledWatch {
    */
   async look(passed: number): Promise<void> {
     if (this.restMs > 0 || throttledMs(this.owned) > 0) return;
-    this.#dueAt = this.context.clock.now() + SLICE_INTERVAL_MS;
+    this.#dueAt = steadyMs(this.context.clock) + SLICE_INTERVAL_MS;
     if (!this.#recount.over) return this.#recount.look(passed);
     this.#pass ??= await this.#begin();
     const pass = this.#pass;
@@ -178,7 +177,7 @@ export class StalledWatch {
 
   #end({ pending, held, stalled }: Pass): void {
     this.#pass = null;
-    this.#dueAt = this.context.clock.now() + this.#passIntervalMs;
+    this.#dueAt = steadyMs(this.context.clock) + this.#passIntervalMs;
     this.context.observer.companies(this.partition, { pending, held, stalled });
   }
 }

@@ -2,6 +2,7 @@ import { Backoff } from '../lib/backoff.js';
 import { LongPromise } from '../lib/long-promise.js';
 import { Stopwatch } from '../lib/stopwatch.js';
 import { withReader } from '../lib/with-reader.js';
+import { hasPositionRow } from '../store/changelog-rows.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
@@ -9,7 +10,7 @@ import { ReaderClosedError, UnreadableBatchError } from './errors.js';
 import { mustSeeDeletions } from './missed-deletions.js';
 import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
-import { mustHaveOwnBatch } from './own-batch.js';
+import { lastBatchIsLost, setAside } from './own-batch.js';
 import { REPLAY_RECORDS } from './restore.js';
 import { UNREADABLE_BATCH_RETRY_MS } from './retry-waits.js';
 
@@ -83,13 +84,21 @@ export class StandbyTask {
       await opening.settled();
       signal.throwIfAborted();
       const { changelog, askedAt } = await this.#changelog(signal);
-      // If more than half of the brokers contradict the folder, the folder is set aside without a proof: a standby
-      // cannot write, and a restore costs only time. It must happen now. Once the log has grown past the folder's
-      // position, nothing shows any more that the folder has records which the log lacks.
+      // A standby cannot write, so it cannot prove anything. If more than half of the brokers contradict the folder, it
+      // sets the folder aside, because a restore costs only time. But it keeps the only copy of rows. It also keeps a
+      // folder that is only ahead of the changelog's end: that end may fall for a moment, and leader epochs show a loss
+      // also later. If brokers have no epochs, it must happen now, before the log has grown past the folder's position.
       //
       // `highWatermark` counts too: an open transaction may be this instance's own, and may still be committed.
       const end = Math.max(changelog.end, changelog.highWatermark);
-      const view = { changelog: { ...changelog, end }, proved: changelog.byMost, askedAt };
+      const { topics, inputLogs } = context;
+      const view = {
+        changelog: { ...changelog, end },
+        proved: changelog.byMost,
+        endMayFall: true,
+        askedAt,
+        committed: () => inputLogs.committedOffset({ topic: topics.input, partition }),
+      };
       return { store: await openStore(context, partition, view, opening), changelog };
     } finally {
       await opening.discard();
@@ -101,14 +110,17 @@ export class StandbyTask {
     const changelog = { topic: context.topics.changelog, partition };
     const reader = context.changelogLogs.reader(changelog, store.readFrom, log);
     const notes = new AtEndNotes(context, partition, store);
+    const name = `${changelog.topic}/${partition}`;
     const follow = async (): Promise<never> => {
-      for (;;) {
+      for (let lacksBatch = false; ;) {
         const askedAt = context.clock.now();
         const { records, nextOffset, endOffset, leaderEpoch } = await this.#nextRecords(reader, notes);
         mustSeeDeletions(context, partition, store);
         if (nextOffset >= endOffset) this.#noteAtEnd(store, askedAt);
+        // Now another owner has committed without that batch, so this store is not the only copy of its rows.
+        if (lacksBatch && hasPositionRow(records)) setAside(store, lastBatchIsLost(name, store));
         await store.replay(records, nextOffset, leaderEpoch);
-        if (nextOffset >= endOffset) mustHaveOwnBatch(`${changelog.topic}/${partition}`, store, true);
+        lacksBatch = nextOffset >= endOffset && store.lacksOwnBatch;
         context.statePositions.note(partition, nextOffset);
         context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
         backoff.reset();
@@ -122,7 +134,8 @@ export class StandbyTask {
    * nothing.
    */
   #noteAtEnd(store: PartitionStore, askedAt: number): void {
-    const isLater = store.atEndMs > askedAt && store.atEndMs <= this.context.clock.now();
+    const wallMs = this.context.clock.now();
+    const isLater = store.atEndMs > askedAt && store.atEndMs <= wallMs;
     if (!isLater) store.noteAtEnd(askedAt);
   }
 

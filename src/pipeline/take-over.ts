@@ -5,12 +5,15 @@
  *                ^                 |                                              |
  *                +---- prove <-----+------- a contradiction, not proved yet ------+
  *
+ * If only the folder has the rows that belong to the group's offset, they are written to the changelog again, and the
+ * routine begins again (only-copy.ts).
+ *
  * The order makes it correct. After the fencing no earlier owner can write, so the group's offset and the changelog's
  * end are final. The undo does not ask whether the last batch was committed: if it was, the replay restores it. Rows in
  * the changelog are complete values, so replaying too many changes nothing.
  */
 import { CountedCompanies } from '../store/counted-companies.js';
-import { UnprovedChangelogError } from '../store/examine-store.js';
+import { OnlyCopyError, UnprovedChangelogError } from '../store/examine-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { isSameOrigin, type OriginRow } from '../store/row-codec.js';
 import { AtEndNotes } from './at-end-notes.js';
@@ -22,7 +25,8 @@ import { formerState } from './former-state.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
-import { mustHaveOwnBatch } from './own-batch.js';
+import { writeBack } from './only-copy.js';
+import { mustHaveLastBatch } from './own-batch.js';
 import { readView, mustBeKnownToMost, overtaken, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
 import type { Positions } from './position-choices.js';
@@ -103,7 +107,14 @@ export async function takeOver(
     const proved = await prove(context, partition, producer);
     producer = proved.producer;
     signal.throwIfAborted();
-    return await restoreAndCheck(taking, producer, proved.view, new StoreOpening(context.state, partition));
+    try {
+      return await restoreAndCheck(taking, producer, proved.view, new StoreOpening(context.state, partition));
+    } catch (error) {
+      if (!(error instanceof OnlyCopyError)) throw error;
+      signal.throwIfAborted();
+      enter({ state: 'restoring', reason: `writing rows to the changelog again: ${error.message}` });
+      return await writeBack({ context, partition, view: proved.view, producer, why: error.message }, signal);
+    }
   } catch (error) {
     await producer?.discard();
     await opening.discard();
@@ -146,15 +157,17 @@ async function restoreAndCheck(
   let store: PartitionStore | undefined;
   try {
     mustHaveFullChangelog(topics.changelog, partition, view);
-    store = await openStore(context, partition, view, opening);
+    const { committed, committedIn } = view;
+    const commit = committed === null ? null : { offset: committed, leaderEpoch: committedIn };
+    store = await openStore(context, partition, { ...view, committed: () => Promise.resolve(commit) }, opening);
     context.statePositions.note(partition, store.changelogPosition);
     if (store.readFrom < changelog.end) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
       await restore(context, partition, store, changelog, signal);
       if (store.changelogPosition > changelog.end)
         throw overtaken(`${topics.changelog}/${partition}`, store.changelogPosition);
-      mustHaveOwnBatch(`${topics.changelog}/${partition}`, store, view.proved);
     }
+    await mustHaveLastBatch(context, partition, store, view, commit, signal);
     if (changelog.byMost) store.noteAtEnd(view.askedAt, changelog.leaderEpoch);
     if (store.position() !== null) context.known.note(partition); // Before any verdict.
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);

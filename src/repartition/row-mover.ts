@@ -4,6 +4,7 @@
  * Each transaction has rows for other partitions, and their tombstones here. So each row is in exactly one place after
  * any number of transactions, and an interrupted move is continued with the rows that are still here.
  */
+import { steadyMs } from '../lib/stopwatch.js';
 import type { Clock } from '../lib/clock.js';
 import type { RecordToWrite, TopicPartition } from '../lib/record.js';
 import { NO_HEADERS } from '../lib/record.js';
@@ -93,7 +94,7 @@ export class RowMover {
     writes.set(this.partition, [...rows.map(({ key }) => recordOf(key, null)), ...here]);
     const places = [...writes.keys()].map((partition) => ({ topic: this.changelog, partition }));
 
-    const began = clock.now();
+    const began = steadyMs(clock);
     await producer.begin(places);
     await settleAll(
       [...writes].map(([partition, records]) => producer.produce({ topic: this.changelog, partition }, records)),
@@ -102,7 +103,7 @@ export class RowMover {
     await producer.commit();
     await ended(places);
     this.#moved += rows.length;
-    this.#adapt(clock.now() - began + producer.throttledMs);
+    this.#adapt(steadyMs(clock) - began + producer.throttledMs);
     // A quota counts bytes over seconds. A transaction that is open during that wait could time out.
     if (producer.throttledMs > 0) await clock.delay(producer.throttledMs);
   }

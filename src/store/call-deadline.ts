@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../lib/clock.js';
 import { settlesWithin } from '../lib/long-promise.js';
-import { Stopwatch } from '../lib/stopwatch.js';
+import { steadyMs, Stopwatch } from '../lib/stopwatch.js';
 import { StoreUnavailableError } from './key-value-store.js';
 
 /** Reads and writes take milliseconds. RocksDB delays writes by seconds at most while it flushes 16 MiB. */
@@ -42,7 +42,7 @@ export class CallDeadline {
 
   /** Milliseconds since the oldest call in progress began; 0 if no call is in progress. */
   get longestMs(): number {
-    const now = this.clock.now();
+    const now = steadyMs(this.clock);
     return [...this.#underWay].reduce((longest, { beganAt }) => Math.max(longest, now - beganAt), 0);
   }
 
@@ -56,7 +56,7 @@ export class CallDeadline {
   async within<T>(limitMs: number, description: string, call: () => Promise<T>): Promise<T> {
     this.mustAnswer();
     const { clock } = this;
-    const made: Call = { description, beganAt: clock.now() };
+    const made: Call = { description, beganAt: steadyMs(clock) };
     const answer = call();
     this.#underWay.add(made);
     const ended = () => {
@@ -75,7 +75,7 @@ export class CallDeadline {
   }
 
   #unavailable({ description, beganAt }: Call): StoreUnavailableError {
-    const seconds = Math.round((this.clock.now() - beganAt) / 1000);
+    const seconds = Math.round((steadyMs(this.clock) - beganAt) / 1000);
     return new StoreUnavailableError(
       `the state volume does not answer: ${description} has taken ${seconds} s and has not ended; check the disk of STATE_DIR`,
     );

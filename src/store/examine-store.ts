@@ -28,7 +28,7 @@ import {
   type StoreIdentity,
 } from './partition-meta.js';
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
-import { COMPANY_PREFIX, ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
+import { COMPANY_PREFIX, isPositionKey, ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 import { MARK } from './pending-index.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
@@ -48,6 +48,16 @@ export interface Expectations {
    * cluster.
    */
   readonly proved: boolean;
+  /**
+   * Whether `changelogEnd` may be lower than before although nothing is lost: a new leader learns the high watermark
+   * late. Then only leader epochs show a loss, if the brokers have them.
+   */
+  readonly endMayFall?: boolean;
+  /**
+   * Whether the group's offset agrees with this position row and the changelog does not: then the store has the only
+   * copy of the rows that belong to the group's offset.
+   */
+  readonly isOnlyCopy: (position: PositionRow) => Promise<boolean>;
   /** How long changes may have been missed: the changelog's delete.retention.ms minus a margin. Milliseconds. */
   readonly maxAwayMs: number;
   /** Milliseconds since the epoch. */
@@ -65,6 +75,14 @@ export interface StoredPositions {
  */
 export class UnprovedChangelogError extends Error {
   override readonly name = 'UnprovedChangelogError';
+}
+
+/**
+ * The changelog lacks rows that belong to the group's offset, and the store has them. The store must be kept until they
+ * were written to the changelog.
+ */
+export class OnlyCopyError extends Error {
+  override readonly name = 'OnlyCopyError';
 }
 
 export interface Trusted extends StoredPositions {
@@ -103,7 +121,7 @@ export function isAtEnd(offset: number, end: number): boolean {
  * Decides whether the store can be used. If it has an undo, restores the rows from before its last batch. Initializes
  * an empty store.
  *
- * @throws UnprovedChangelogError, unless `expected` is proved; UnknownRowVersionError, CorruptStoreError,
+ * @throws UnprovedChangelogError, unless `expected` is proved; OnlyCopyError if it is; UnknownRowVersionError, CorruptStoreError,
  *   StoreUnavailableError
  */
 export async function examineStore(store: KeyValueStore, expected: Expectations): Promise<Trusted | Untrusted> {
@@ -129,22 +147,48 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   const followed = log == null ? null : decodeFollowedLog(log);
   const foreign = whoseElse(decodeIdentity(identity), expected.identity);
   if (foreign !== null) return untrusted(foreign);
+  const followedEpoch = epoch == null ? null : decodeFollowedEpoch(epoch);
   const isOther = isOtherLog(followed, expected.changelogLog);
   const formerOffset = isOther || former == null ? 0 : decodeFormerOffset(former);
   const untrustedNow = async (why: string): Promise<Untrusted> => {
     const hadRows = !isOther && changelog.offset > 0 && (positionRow != null || (await hasCompanies(store)));
     return untrusted(why, hadRows ? Math.max(changelog.offset, formerOffset) : formerOffset);
   };
+  const keepIfOnlyCopy = async (why: string): Promise<void> => {
+    if (isOther || !(await isOnlyCopy(positionRow ?? null, undo ?? null, expected))) return;
+    throw expected.proved ? new OnlyCopyError(why) : new UnprovedChangelogError(why);
+  };
   const why = whyOutOfDate(changelog, expected);
-  if (why !== null) return untrustedNow(why);
-  const contradiction =
-    contradictionTo(expected, changelog, followed) ??
-    (await lostSince(expected, epoch == null ? null : decodeFollowedEpoch(epoch)));
+  if (why !== null) {
+    await keepIfOnlyCopy(why);
+    return untrustedNow(why);
+  }
+  const lost = await lostSince(expected, followedEpoch);
+  const contradiction = contradictionTo(expected, changelog, followed) ?? lost;
   if (contradiction !== null) {
     if (!expected.proved) throw new UnprovedChangelogError(contradiction);
+    await keepIfOnlyCopy(contradiction);
+    const mayBeWhole = expected.endMayFall === true && !isOther && lost === null && hasEpochs(expected, followedEpoch);
+    if (mayBeWhole) throw new UnprovedChangelogError(contradiction);
     return untrustedNow(contradiction);
   }
+  if (undo != null) await keepIfOnlyCopy(LACKS_LAST_BATCH);
   return { trusted: true, formerOffset, changelog, ...(await undoLastBatch(store, undo ?? null, expected, followed)) };
+}
+
+const LACKS_LAST_BATCH =
+  "the group's offset is after the last batch of the folder, but the changelog does not have that batch";
+
+/** Whether the store has the only copy of rows, before or after its undo. */
+async function isOnlyCopy(now: Buffer | null, undo: Buffer | null, expected: Expectations): Promise<boolean> {
+  const rows = [now];
+  for (const { key, value } of undo === null ? [] : decodeUndo(undo)) if (isPositionKey(key)) rows.push(value);
+  for (const row of rows) if (row !== null && (await expected.isOnlyCopy(decodePositionRow(row)))) return true;
+  return false;
+}
+
+function hasEpochs({ changelogLog }: Expectations, followed: FollowedEpoch | null): boolean {
+  return followed !== null && followed.leaderEpoch >= 0 && changelogLog.leaderEpoch >= 0;
 }
 
 function untrusted(why: string, formerOffset = 0): Untrusted {

@@ -9,7 +9,7 @@ import type { KeyChange } from './key-value-store.js';
 
 const CHANGELOG_POSITION_BYTES = 32;
 
-const localKey = (name: string) => Buffer.concat([Buffer.of(KEY_KIND.local), Buffer.from(name)]);
+export const localKey = (name: string) => Buffer.concat([Buffer.of(KEY_KIND.local), Buffer.from(name)]);
 export const IDENTITY_KEY = localKey('identity');
 export const CHANGELOG_POSITION_KEY = localKey('position');
 export const UNDO_KEY = localKey('undo');

@@ -27,7 +27,7 @@ import {
 } from './partition-meta.js';
 import type { OriginRow, PositionRow } from './row-codec.js';
 import type { EncodedChanges } from './state-changes.js';
-import { pendingMarks } from './pending-index.js';
+import { withMarks } from './pending-index.js';
 
 /** Rows in each write of a replay: large enough to be fast, small enough not to block. */
 const REPLAY_WRITE_ROWS = 2_000;
@@ -39,6 +39,8 @@ export class PartitionStore {
   #epochIsKnown = true;
   #epochKnownTo: number;
   #positionRow: PositionRow | null;
+  /** Whether a position row was read from the changelog, or committed, since the store was opened. */
+  positionIsConfirmed = false;
   /** Whether the store has an undo on disk. */
   #hasUndo = false;
   /** The data of the last `apply` while its transaction is still open; null otherwise. */
@@ -141,18 +143,17 @@ export class PartitionStore {
   async replay(records: readonly ChangelogRow[], nextPosition: number, leaderEpoch = -1): Promise<void> {
     this.#mustBeConfirmed('replay');
     let from = 0;
-    for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS) {
-      const piece = changesOf(records, from, from + REPLAY_WRITE_ROWS);
-      await this.#guarded.write(piece.concat(pendingMarks(piece)));
-    }
+    for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS)
+      await this.#guarded.write(withMarks(changesOf(records, from, from + REPLAY_WRITE_ROWS)));
 
-    const last = changesOf(records, from, records.length);
-    last.push(...pendingMarks(last));
-    const isAfterOwnBatch = this.lacksOwnBatch && !hasPositionRow(records);
+    const last = withMarks(changesOf(records, from, records.length));
+    const hasPosition = hasPositionRow(records);
+    const isAfterOwnBatch = this.lacksOwnBatch && !hasPosition;
     const changelog = { offset: nextPosition, atEndMs: this.#changelog.atEndMs, isAfterOwnBatch };
     last.push(...changelogPositionChanges(changelog, leaderEpoch));
     await this.#guarded.write(last);
     this.#changelog = changelog;
+    this.positionIsConfirmed ||= hasPosition;
     this.#epochKnownTo = nextPosition;
     this.leaderEpoch = leaderEpoch;
     this.#epochIsKnown = true;
@@ -213,6 +214,7 @@ export class PartitionStore {
     // No other owner wrote while the batch was applied: a fenced owner could not have committed it.
     this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs, isAfterOwnBatch: true };
     this.#unconfirmed = null;
+    this.positionIsConfirmed = true;
     this.#hasUnsavedPosition = true;
     this.#epochIsKnown = this.leaderEpoch < 0; // The brokers have no epochs: nothing needs to be asked.
   }

@@ -25,11 +25,16 @@ export function companyKeyOf(mark: Buffer): Buffer {
 }
 
 /** The pending marks for rows read from the changelog, whose priors are unknown. */
-export function pendingMarks(records: readonly KeyChange[]): KeyChange[] {
+function pendingMarks(records: readonly KeyChange[]): KeyChange[] {
   const marks: KeyChange[] = [];
   for (const { key, value } of records) {
     if (key[0] !== KEY_KIND.company) continue;
     marks.push({ key: markOf(key), value: value !== null && isPendingCompany(value) ? MARK : null });
   }
   return marks;
+}
+
+/** The changes, and the changes of pending marks that follow from them. */
+export function withMarks(changes: KeyChange[]): KeyChange[] {
+  return changes.concat(pendingMarks(changes));
 }

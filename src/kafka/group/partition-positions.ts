@@ -7,7 +7,7 @@ import { hasOpenTransaction } from '../../pipeline/left-open.js';
 import { lostFrom } from '../../pipeline/partition-view.js';
 import { isOtherInput } from '../../pipeline/origin.js';
 import { unreadableBatchAt } from '../../pipeline/unreadable-batch.js';
-import { lastRows } from '../reading/last-rows.js';
+import { lastRows } from '../../pipeline/last-rows.js';
 
 export interface PositionSources {
   readonly input: string;

@@ -7,6 +7,7 @@
  * To send requests, use `Coordinator` instead: it looks the coordinator up for each request, and fewer brokers must
  * agree.
  */
+import { steadyMs } from '../../lib/stopwatch.js';
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import type { Logger } from 'pino';
 import type { Clock } from '../../lib/clock.js';
@@ -49,7 +50,7 @@ export class TrueCoordinator {
    */
   mustBe(address: string): void {
     const { clock, logger } = this.#options;
-    if (clock.now() - this.#lookedAt >= MAX_AGE_MS) void this.look();
+    if (steadyMs(clock) - this.#lookedAt >= MAX_AGE_MS) void this.look();
     if (this.#named === null || this.#named === address) return;
     logger.warn(
       { coordinator: address, named: this.#named },
@@ -61,7 +62,7 @@ export class TrueCoordinator {
   /** Never rejects. */
   async #ask(): Promise<void> {
     const { cluster, groupId, clock } = this.#options;
-    this.#lookedAt = clock.now();
+    this.#lookedAt = steadyMs(clock);
     const answer = await cluster.coordinatorOf(COORDINATOR_OF_GROUP, groupId).catch(() => null);
     this.#named = answer?.errorCode === NO_ERROR && answer.byMost ? answer.address : null;
   }

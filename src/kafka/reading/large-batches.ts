@@ -9,6 +9,7 @@
  * decompression may still take memory later. So no other batch is opened until the decompression has finished. Every
  * reader that waits meanwhile ends with the same error.
  */
+import { steadyMs } from '../../lib/stopwatch.js';
 import type { Clock } from '../../lib/clock.js';
 import { settlesWithin } from '../../lib/long-promise.js';
 
@@ -85,7 +86,7 @@ export class LargeBatches {
   used(holder: LargeBatchHolder, bytes: number): void {
     const held = this.#held.get(holder);
     if (held === undefined) return;
-    held.usedAt = this.clock.now();
+    held.usedAt = steadyMs(this.clock);
     if (bytes === 0) this.release(holder);
   }
 
@@ -116,7 +117,7 @@ export class LargeBatches {
     try {
       const opened = open();
       if (await settlesWithin(opened, this.clock, OPEN_DEADLINE_MS)) {
-        this.#held.set(holder, { bytes: await opened, usedAt: this.clock.now() });
+        this.#held.set(holder, { bytes: await opened, usedAt: steadyMs(this.clock) });
         resolve();
       } else {
         reject(new LateOpeningError());
@@ -145,7 +146,7 @@ export class LargeBatches {
     while (this.#waiting.length > 0) {
       await this.clock.delay(LOOK_EVERY_MS);
       for (const [holder, { usedAt }] of this.#held) {
-        if (this.#waiting.length === 0 || this.clock.now() - usedAt < IDLE_AFTER_MS) continue;
+        if (this.#waiting.length === 0 || steadyMs(this.clock) - usedAt < IDLE_AFTER_MS) continue;
         holder.closeLarge();
         this.release(holder);
       }

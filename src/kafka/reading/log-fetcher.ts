@@ -19,6 +19,7 @@
  * It returns a batch that exceeds the limits only if that batch is the first. So each partition gets its turn to be
  * first.
  */
+import { steadyMs } from '../../lib/stopwatch.js';
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../lib/clock.js';
 import type { TopicPartition } from '../../lib/record.js';
@@ -96,7 +97,7 @@ export class LogFetcher implements ReaderEvents {
     private readonly questions: LogQuestions,
     private readonly signal: AbortSignal,
   ) {
-    this.#leadersAskedAt = clock.now();
+    this.#leadersAskedAt = steadyMs(clock);
     this.#tailWaits = new TailWaits(lanes.tail.waitMs);
     setMaxListeners(0, signal); // In an outage, every reader waits on it.
   }
@@ -209,7 +210,7 @@ export class LogFetcher implements ReaderEvents {
   }
 
   #refreshOldLeaders(): void {
-    const now = this.clock.now();
+    const now = steadyMs(this.clock);
     if (now - this.#leadersAskedAt < LEADER_MAX_AGE_MS) return;
     this.#leadersAskedAt = now;
     this.#tailWaits.keepOnly([...this.#served.keys()].map(({ partition }) => this.leaders.known(partition)?.address));
@@ -243,8 +244,8 @@ export class LogFetcher implements ReaderEvents {
       this.drained();
     } catch (error) {
       if (error instanceof UnknownPartitionError) {
-        served.unknownSince ??= this.clock.now();
-        if (this.clock.now() - served.unknownSince >= UNKNOWN_TOPIC_TIMEOUT_MS)
+        served.unknownSince ??= steadyMs(this.clock);
+        if (steadyMs(this.clock) - served.unknownSince >= UNKNOWN_TOPIC_TIMEOUT_MS)
           served.reader.fail(new BrokerError(error.message, { cause: error }));
       }
       await this.#retryLater(served, error as Error);
@@ -285,7 +286,7 @@ export class LogFetcher implements ReaderEvents {
   }
 
   #reportTrouble(served: Served, error: Error): void {
-    const now = this.clock.now();
+    const now = steadyMs(this.clock);
     if (served.troubleReportedAt !== null && now - served.troubleReportedAt < TROUBLE_INTERVAL_MS) return;
     served.troubleReportedAt = now;
     this.onTrouble(served.reader.partition, error);

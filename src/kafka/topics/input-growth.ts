@@ -1,4 +1,4 @@
-/** Notices if the input gets more partitions while the processor runs. */
+/** Notices if the input or a written topic gets more partitions while the processor runs. */
 import type { Clock } from '../../lib/clock.js';
 import { noAnswerIfOutage } from '../../lib/own-fault.js';
 import type { LeaderDirectory } from '../connection/leader-directory.js';
@@ -55,4 +55,30 @@ export async function inputHasGrown(options: InputGrowthOptions, signal: AbortSi
       return new InputGrownError(topic, partitions, found.leaders.size);
   }
   return null;
+}
+
+export interface OutboundGrowthOptions {
+  readonly leaders: Pick<LeaderDirectory, 'lookUp'>;
+  /** How many partitions each written topic had at the start. */
+  readonly partitions: ReadonlyMap<string, number>;
+  readonly clock: Clock;
+  readonly onGrown: (topic: string, from: number, to: number) => void;
+}
+
+/**
+ * Reports each written topic that gets more partitions, until `signal` aborts. An instance that started later writes to
+ * the new partitions. If this instance takes a partition over from it, it must look there for open transactions too.
+ */
+export async function watchOutbound(options: OutboundGrowthOptions, signal: AbortSignal): Promise<void> {
+  const { leaders, clock, onGrown } = options;
+  const known = new Map(options.partitions);
+  while (!signal.aborted) {
+    await clock.delay(LOOK_EVERY_MS, signal);
+    for (const [topic, before] of known) {
+      const found = signal.aborted ? null : await leaders.lookUp(topic).catch(noAnswerIfOutage);
+      if (found === null || found.leaders.size <= before) continue;
+      known.set(topic, found.leaders.size);
+      onGrown(topic, before, found.leaders.size);
+    }
+  }
 }

@@ -1,14 +1,24 @@
 import type { Partitioner } from '../../pipeline/ports.js';
 
+export interface GrowingPartitioner extends Partitioner {
+  /**
+   * The topic has this many partitions now. Transactions of before may still be open in any partition, also if the
+   * topic now has as many as the input.
+   */
+  grown(topic: string, partitions: number): void;
+}
+
 /**
  * Chooses the partition of each record written. If its topic has as many partitions as the input, the record goes to
  * the same-numbered partition. Otherwise its key decides, as in the default partitioners of the Java client and of
  * kafkajs.
  *
  * @param inputPartitions how many partitions the input topic has
- * @param partitionsOf how many partitions each written topic has
+ * @param atStart how many partitions each written topic has
  */
-export function createPartitioner(inputPartitions: number, partitionsOf: ReadonlyMap<string, number>): Partitioner {
+export function createPartitioner(inputPartitions: number, atStart: ReadonlyMap<string, number>): GrowingPartitioner {
+  const partitionsOf = new Map(atStart);
+  const grown = new Set<string>();
   const countOf = (topic: string): number => {
     const count = partitionsOf.get(topic);
     if (count === undefined || count < 1) throw new Error(`the number of partitions of ${topic} is unknown`);
@@ -24,8 +34,13 @@ export function createPartitioner(inputPartitions: number, partitionsOf: Readonl
 
     targets(topic, inputPartition) {
       const count = countOf(topic);
-      if (count === inputPartitions) return { partitions: [inputPartition], isExclusive: true };
+      if (count === inputPartitions && !grown.has(topic)) return { partitions: [inputPartition], isExclusive: true };
       return { partitions: [...Array(count).keys()], isExclusive: false };
+    },
+
+    grown(topic, partitions) {
+      partitionsOf.set(topic, partitions);
+      grown.add(topic);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lib/clock.js';
+import { steadyMs, type SteadyClock } from '../../lib/stopwatch.js';
 
 /**
  * How long a lowered limit applies before a larger batch is tried. Each refusal costs a take-over, so attempts are
@@ -31,13 +31,13 @@ export class RecordBatchLimits {
   constructor(
     /** Below the broker's default max.message.bytes of 1 MiB. */
     readonly usualBytes: number,
-    private readonly clock: Pick<Clock, 'now'>,
+    private readonly clock: SteadyClock,
   ) {}
 
   of(topic: string): number {
     const lowered = this.#lowered.get(topic);
     if (lowered === undefined) return this.usualBytes;
-    if (this.clock.now() - lowered.since < RETRY_AFTER_MS) return lowered.bytes;
+    if (steadyMs(this.clock) - lowered.since < RETRY_AFTER_MS) return lowered.bytes;
     this.#set(topic, lowered.bytes * RETRY_FACTOR);
     return this.of(topic);
   }
@@ -50,6 +50,6 @@ export class RecordBatchLimits {
 
   #set(topic: string, bytes: number): void {
     if (bytes >= this.usualBytes) this.#lowered.delete(topic);
-    else this.#lowered.set(topic, { bytes, since: this.clock.now() });
+    else this.#lowered.set(topic, { bytes, since: steadyMs(this.clock) });
   }
 }

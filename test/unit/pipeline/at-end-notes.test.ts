@@ -51,7 +51,12 @@ async function followIdly(): Promise<void> {
 async function openCrashed(): Promise<{ setAside: readonly string[]; position: PositionRow | null }> {
   const next = new SimulatedPartition(copy());
   next.now = simulated.now;
-  const view = { changelog: await simulated.changelog.bounds(), proved: true, askedAt: next.now };
+  const view = {
+    changelog: await simulated.changelog.bounds(),
+    proved: true,
+    askedAt: next.now,
+    committed: () => Promise.resolve(null),
+  };
   const store = await openStore(next.context, PARTITION, view);
   await store.close();
   return { setAside: next.setAside, position: store.position() };

@@ -97,10 +97,7 @@ function committing(
   if (lastBegunAgo !== undefined) {
     const times = [0, lastBegunAgo];
     // Meanwhile the clock of the machine was set back.
-    tail.committed(
-      saidToEnd,
-      new Stopwatch({ now: () => 0, monotonicMs: () => times.shift() ?? never(), delay: never }),
-    );
+    tail.committed(saidToEnd, new Stopwatch({ now: () => 0, monotonicMs: () => times.shift() ?? never() }));
   }
   const owned = {
     producer,

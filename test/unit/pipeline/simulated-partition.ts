@@ -98,7 +98,10 @@ export class SilentLog {
 }
 
 export class SimulatedPartition {
+  /** The clock of the machine. A test may set it. */
   now = Date.UTC(2027, 0, 1);
+  /** Milliseconds of waits: nobody sets this clock. */
+  #steadyMs = 0;
   readonly input = new SilentLog();
   readonly changelog = new SilentLog();
   /** The number of changes in each write to the disk. */
@@ -157,7 +160,7 @@ export class SimulatedPartition {
       deleteRetentionMs: RETENTION_MS,
       cacheBytes: () => 1e6,
       loadBytes: () => Infinity,
-      clock: { now: () => this.now, delay: (ms, signal) => this.#delay(ms, signal) },
+      clock: { now: () => this.now, monotonicMs: () => this.#steadyMs, delay: (ms, signal) => this.#delay(ms, signal) },
       inputLogs: this.#logs(this.input),
       changelogLogs: this.#logs(this.changelog),
       transactions: { fence: () => Promise.resolve(this.#producer()) },
@@ -220,6 +223,7 @@ export class SimulatedPartition {
       signal?.addEventListener('abort', over);
       const pass = (): void => {
         if (signal?.aborted !== true) this.now += ms;
+        if (signal?.aborted !== true) this.#steadyMs += ms;
         setImmediate(over);
       };
       if (!this.#isOver()) return pass();
@@ -248,7 +252,7 @@ export class SimulatedPartition {
     const done = () => Promise.resolve();
     let offset: CommittedOffset = { offset: 0, leaderEpoch: -1 };
     let written: LogRecord[] = [];
-    return {
+    const producer: TransactionalProducer = {
       ...UNUSED_PRODUCER,
       lostConnection: () => false,
       prove: () => {
@@ -272,6 +276,7 @@ export class SimulatedPartition {
           return Promise.resolve(this.changelog.end);
         };
       },
+      produce: (to, records) => producer.prepare(to, records)(),
       sendOffset: (_, nextOffset) => {
         offset = nextOffset;
         return Promise.resolve();
@@ -284,6 +289,7 @@ export class SimulatedPartition {
         return Promise.resolve();
       },
     };
+    return producer;
   }
 
   #countingWrites(): StateDirectory {

@@ -32,6 +32,8 @@ const folder = temporaryFolder();
 
 class Watched {
   now = 0;
+  /** The clock that nobody sets; null while it is equal to `now`. */
+  steadyMs: number | null = null;
   inputEnd: number | BrokerError = INPUT_END;
   byMost = true;
   throttledMs = 0;
@@ -68,7 +70,11 @@ class Watched {
       topics: TOPICS,
       stalledAfterMs: STALLED_AFTER_MS,
       loadBytes: () => this.loadBytes,
-      clock: { now: () => this.now, delay: () => new Promise(() => undefined) },
+      clock: {
+        now: () => this.now,
+        monotonicMs: () => this.steadyMs ?? this.now,
+        delay: () => new Promise(() => undefined),
+      },
       statePositions: new StatePositions(),
       known: new KnownState(null),
       partitioner: { partitionFor: () => 0, targets: () => ({ partitions: [0], isExclusive: true }) },
@@ -195,6 +201,7 @@ test('a clock that is set back does not stop the watch', async () => {
   watched = await Watched.of({ quiet: { progressHour: EPOCH_HOUR } });
   watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
   await watched.look(1);
+  watched.steadyMs = watched.now + 60_000;
   watched.now -= 5 * HOUR_MS;
   expect(watched.watch.restMs).toBe(0);
   await watched.watch.look(INPUT_END);

@@ -21,6 +21,7 @@ import type {
   TransactionalProducer,
 } from '../../../src/pipeline/ports.js';
 import { takeOver, type OwnedPartition } from '../../../src/pipeline/take-over.js';
+import type { LogRecord } from '../../../src/lib/record.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import type { KeyChange, KeyValueStore } from '../../../src/store/key-value-store.js';
 import {
@@ -97,6 +98,8 @@ interface Situation {
   /** An open transaction has an offset of the group, until another transaction overwrites it. */
   readonly offsetIsPending?: boolean;
   readonly folder?: Folder;
+  /** The changelog has no position row. */
+  readonly hasLostLastRow?: boolean;
   /** The `ce_source` of the newest announcement in the partition's outbound partition; or why it cannot be read. */
   readonly announced?: string | Error;
   readonly mayBeFirstStart?: boolean;
@@ -148,7 +151,7 @@ class TakeOver {
       changelogLogs: {
         ...UNUSED_LOGS,
         reader: ({ topic }) =>
-          topic === TOPICS.changelog ? this.#readerOfNothing() : readerOfAnnouncement(situation.announced ?? never()),
+          topic === TOPICS.changelog ? this.#readerOfLastRow() : readerOfAnnouncement(situation.announced ?? never()),
         bounds: ({ topic }) => {
           if (topic === TOPICS.changelog) return this.#bounds('changelog');
           const isAnnounced = topic === TOPICS.synchronized && situation.announced !== undefined;
@@ -213,13 +216,16 @@ class TakeOver {
     return { next: () => Promise.reject(error), close: () => void this.asked.push('close the reader') };
   }
 
-  /** What is left of the changelog are markers. */
-  #readerOfNothing(): LogReader {
+  /** What is left of the changelog are markers, and the position row of the folder. */
+  #readerOfLastRow(): LogReader {
     const { changelog = EMPTY, provedChangelog, restoredUpTo } = this.situation;
     const bounds = this.#isProved ? (provedChangelog ?? changelog) : changelog;
     const end = restoredUpTo ?? bounds.end;
+    const { folder, hasLostLastRow = false } = this.situation;
+    const isThere = folder !== undefined && !hasLostLastRow && this.setAside.length === 0;
+    const records = isThere ? [lastRow(folder, end)] : [];
     return {
-      next: () => Promise.resolve({ records: [], nextOffset: end, endOffset: end, leaderEpoch: -1 }),
+      next: () => Promise.resolve({ records, nextOffset: end, endOffset: end, leaderEpoch: -1 }),
       close: () => undefined,
     };
   }
@@ -264,6 +270,12 @@ class TakeOver {
       },
     };
   }
+}
+
+/** The folder's position row as the last record of a changelog that ends at `end`, before its marker. */
+function lastRow({ position }: Folder, end: number): LogRecord {
+  const value = encoded({ topic: TOPICS.input, offset: position, countedUnder: 1 }, writePositionRow);
+  return { offset: end - 2, timestamp: 0, key: POSITION_KEY, value, headers: [] };
 }
 
 /** The last record of the log, before its marker. */

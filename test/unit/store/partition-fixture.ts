@@ -21,6 +21,7 @@ export function open(directory: StateDirectory, options: Partial<OpenOptions> = 
     changelogEnd: 1_000,
     changelogLog: NO_LOG_ID,
     endOfEpoch: () => Promise.resolve(null),
+    isOnlyCopy: () => Promise.resolve(false),
     proved: true,
     maxAwayMs: HOUR_MS,
     now: 0,

@@ -26,6 +26,7 @@ function openOf(partition: number, of = owner): Promise<PartitionStore> {
     changelogEnd: 1_000,
     changelogLog: NO_LOG_ID,
     endOfEpoch,
+    isOnlyCopy: () => Promise.resolve(false),
     proved: true,
     maxAwayMs: HOUR_MS,
     now: 0,

@@ -1,6 +1,6 @@
 /** The results and refusals of `company-sync positions`. test/integration/positions has the brokers' part. */
 import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
-import { lastRows } from '../../../../src/kafka/reading/last-rows.js';
+import { lastRows } from '../../../../src/pipeline/last-rows.js';
 import { readPositions, type PositionSources } from '../../../../src/kafka/group/partition-positions.js';
 import {
   PositionsRefusedError,

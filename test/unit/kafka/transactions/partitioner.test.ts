@@ -1,5 +1,5 @@
 import { Partitioners } from 'kafkajs';
-import { createPartitioner } from '../../../../src/kafka/transactions/partitioner.js';
+import { createPartitioner, partitionOfKey } from '../../../../src/kafka/transactions/partitioner.js';
 
 const partitioner = createPartitioner(
   12,
@@ -56,4 +56,19 @@ test('with equal counts, an input partition alone writes to its same-numbered pa
 
 test('a topic whose partition count is unknown is refused', () => {
   expect(() => partitioner.partitionFor('unheard-of', Buffer.from('a'), 0)).toThrow('unheard-of');
+});
+
+test('a topic that grows is placed by its new number, and all its partitions may have open transactions', () => {
+  const growing = createPartitioner(12, new Map([['topic', 12]]));
+  growing.grown('topic', 13);
+  const key = Buffer.from('acme');
+  expect(growing.partitionFor('topic', key, 5)).toBe(partitionOfKey(key, 13));
+  expect(growing.targets('topic', 5)).toEqual({ partitions: [...Array(13).keys()], isExclusive: false });
+});
+
+test('a topic that grows to the number of the input may still have transactions of before anywhere', () => {
+  const growing = createPartitioner(12, new Map([['topic', 6]]));
+  growing.grown('topic', 12);
+  expect(growing.partitionFor('topic', Buffer.from('acme'), 5)).toBe(5);
+  expect(growing.targets('topic', 5)).toEqual({ partitions: [...Array(12).keys()], isExclusive: false });
 });

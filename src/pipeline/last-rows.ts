@@ -1,9 +1,9 @@
 /** Finds the position row and the origin row of a partition at the end of its changelog, without reading all of it. */
-import { withReader } from '../../lib/with-reader.js';
-import type { TopicPartition } from '../../lib/record.js';
-import type { Logs } from '../../pipeline/ports.js';
-import { latestOriginRow, latestPositionRow } from '../../store/changelog-rows.js';
-import type { OriginRow, PositionRow } from '../../store/row-codec.js';
+import { withReader } from '../lib/with-reader.js';
+import type { TopicPartition } from '../lib/record.js';
+import { latestOriginRow, latestPositionRow } from '../store/changelog-rows.js';
+import type { OriginRow, PositionRow } from '../store/row-codec.js';
+import type { LogBounds, LogReader, Logs } from './ports.js';
 
 /**
  * Every transaction of a partition ends with its position row. After `repartition`, rows from other partitions may
@@ -17,6 +17,17 @@ const RECORDS_A_READ = 10_000;
 export interface LastRows {
   readonly position: PositionRow | null;
   readonly origin: OriginRow | null;
+}
+
+/** The last position row, found in the same way. @throws as `lastRows`; ReaderClosedError when `signal` aborts */
+export async function lastPosition(
+  logs: Pick<Logs, 'reader'>,
+  changelog: TopicPartition,
+  bounds: Pick<LogBounds, 'start' | 'end'>,
+  signal?: AbortSignal,
+): Promise<PositionRow | null> {
+  const isFound = ({ position }: LastRows): boolean => position !== null;
+  return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined, signal)).position;
 }
 
 /**
@@ -33,12 +44,23 @@ export async function lastRows(
   changelog: TopicPartition,
   read: (records: number) => void,
 ): Promise<LastRows> {
-  const { start, end } = await logs.bounds(changelog);
+  const areFound = ({ position, origin }: LastRows): boolean => position !== null && origin !== null;
+  return lastRowsUntil(areFound, logs, changelog, await logs.bounds(changelog), read);
+}
+
+async function lastRowsUntil(
+  isFound: (rows: LastRows) => boolean,
+  logs: Pick<Logs, 'reader'>,
+  changelog: TopicPartition,
+  { start, end }: Pick<LogBounds, 'start' | 'end'>,
+  read: (records: number) => void,
+  signal?: AbortSignal,
+): Promise<LastRows> {
   let found: LastRows = { position: null, origin: null };
   let window = FIRST_WINDOW_OFFSETS;
-  for (let to = end; to > start && (found.position === null || found.origin === null); window *= NEXT_WINDOW_FACTOR) {
+  for (let to = end; to > start && !isFound(found); window *= NEXT_WINDOW_FACTOR) {
     const from = Math.max(start, to - window);
-    const { position, origin } = await lastBetween(logs, changelog, { from, to }, read);
+    const { position, origin } = await lastBetween(logs, changelog, { from, to }, read, signal);
     found = { position: found.position ?? position, origin: found.origin ?? origin };
     to = from;
   }
@@ -50,8 +72,9 @@ async function lastBetween(
   changelog: TopicPartition,
   { from, to }: { readonly from: number; readonly to: number },
   read: (records: number) => void,
+  signal?: AbortSignal,
 ): Promise<LastRows> {
-  return withReader(logs.reader(changelog, from), async (reader) => {
+  const find = async (reader: LogReader): Promise<LastRows> => {
     let found: LastRows = { position: null, origin: null };
     for (let next = from; next < to;) {
       const { records, nextOffset } = await reader.next(RECORDS_A_READ);
@@ -64,5 +87,6 @@ async function lastBetween(
       next = nextOffset;
     }
     return found;
-  });
+  };
+  return withReader(logs.reader(changelog, from), find, signal);
 }

@@ -1,0 +1,140 @@
+/**
+ * Rows of a committed transaction that only the state folder has. Brokers can leave a commit open in the changelog
+ * alone, and it may be aborted there later; or an unclean leader election removes the end of the changelog. If the group's
+ * offset and the announcements of that transaction are committed, a restore from the changelog would announce companies
+ * again. So the folder is kept, and its owner writes the rows to the changelog again.
+ */
+import { NO_HEADERS, type TopicPartition } from '../lib/record.js';
+import { withReader } from '../lib/with-reader.js';
+import type { KeyChange, KeyValueStore } from '../store/key-value-store.js';
+import { decodeUndo, UNDO_KEY } from '../store/partition-meta.js';
+import { ReplayedRows } from '../store/replayed-rows.js';
+import { decodePositionRow, type PositionRow } from '../store/row-codec.js';
+import { POSITION_KEY } from '../store/row-keys.js';
+import { ChangelogTail } from './changelog-tail.js';
+import type { PipelineContext } from './context.js';
+import { InconsistentPositionError, RowsWrittenBackError } from './errors.js';
+import { lastPosition } from './last-rows.js';
+import type { PartitionView } from './partition-view.js';
+import { commandToSet } from './position-choices.js';
+import type { CommittedOffset, LogReader, TransactionalProducer } from './ports.js';
+import { REPLAY_RECORDS } from './restore.js';
+
+/**
+ * Above one batch: a batch changes at most 50,000 rows and those of one more record. All go into one transaction, because
+ * rows without their position row would be counted again. Bytes are in memory at once.
+ */
+const LIMITS = { rows: 100_000, bytes: 64 * 1024 * 1024 };
+
+/** The group's offset. Only a transaction of the processor commits a leader epoch with it; an operator does not. */
+export type StoredCommit = Pick<CommittedOffset, 'offset' | 'leaderEpoch'>;
+
+/** Whether the group's offset was committed together with this position row. */
+export function agrees({ topics }: PipelineContext, position: PositionRow, committed: StoredCommit | null): boolean {
+  if (committed === null || committed.leaderEpoch < 0) return false;
+  return position.topic === topics.input && position.offset === committed.offset;
+}
+
+/** As in `Expectations`. @throws BrokerError */
+export async function isOnlyCopy(
+  context: PipelineContext,
+  partition: number,
+  position: PositionRow,
+  committed: StoredCommit | null,
+): Promise<boolean> {
+  if (!agrees(context, position, committed)) return false;
+  const { changelogLogs, topics } = context;
+  const changelog = { topic: topics.changelog, partition };
+  const inChangelog = await lastPosition(changelogLogs, changelog, await changelogLogs.bounds(changelog));
+  // If the changelog is ahead, somebody has set the group's offset back.
+  return inChangelog === null || inChangelog.offset < position.offset;
+}
+
+export interface OnlyCopy {
+  readonly context: PipelineContext;
+  readonly partition: number;
+  /** Proved. */
+  readonly view: PartitionView;
+  /** Fenced after the proof. */
+  readonly producer: TransactionalProducer;
+  /** How changelog and folder differ, as a clause. */
+  readonly why: string;
+}
+
+/**
+ * Writes to the changelog what only the folder has, in one transaction. Afterwards the partition must be taken over
+ * again: the folder then agrees with the changelog, or can be set aside.
+ *
+ * @throws RowsWrittenBackError when that is done; InconsistentPositionError if it is more than one transaction may have
+ */
+export async function writeBack(copy: OnlyCopy, signal: AbortSignal): Promise<never> {
+  const { context, partition, view } = copy;
+  const store = await context.state.open(partition);
+  const replayed = new ReplayedRows(store);
+  try {
+    const position = await undoneUnlessCommitted(copy, store);
+    await replayed.clear();
+    await replay(copy, replayed, signal);
+    const changes = await replayed.differences(LIMITS);
+    if (changes === null) throw tooMuch(copy);
+    changes.push({ key: POSITION_KEY, value: position });
+    await write(copy, changes);
+    throw new RowsWrittenBackError(
+      `${copy.why}. The group's offset is ${view.committed}, and only the state folder has the rows that belong to it. ` +
+        `${changes.length} rows were written to ${context.topics.changelog}/${partition} again. There is nothing to do: the ` +
+        'partition restarts',
+    );
+  } finally {
+    await replayed.clear().catch(() => undefined); // Otherwise the next call removes the rest.
+    await store.close();
+  }
+}
+
+/** Undoes the last batch unless the group's offset is after it. @returns the position row */
+async function undoneUnlessCommitted({ context, view }: OnlyCopy, store: KeyValueStore): Promise<Buffer> {
+  const committed = { offset: view.committed ?? -1, leaderEpoch: view.committedIn };
+  const [position, undo] = await store.read([POSITION_KEY, UNDO_KEY]);
+  if (position != null && agrees(context, decodePositionRow(position), committed)) return position;
+  if (undo != null) await store.write([...decodeUndo(undo), { key: UNDO_KEY, value: null }]);
+  const [before] = await store.read([POSITION_KEY]);
+  if (before != null && agrees(context, decodePositionRow(before), committed)) return before;
+  throw new Error(`the folder does not agree with the group's offset ${view.committed} any more`);
+}
+
+async function replay({ context, partition, view }: OnlyCopy, to: ReplayedRows, signal: AbortSignal): Promise<void> {
+  const { start, end } = view.changelog;
+  const reader = context.changelogLogs.reader({ topic: context.topics.changelog, partition }, start, view.changelog);
+  const read = async (from: LogReader): Promise<void> => {
+    for (let position = start; position < end;) {
+      const { records, nextOffset } = await from.next(REPLAY_RECORDS);
+      await to.add(records);
+      position = nextOffset;
+    }
+  };
+  await withReader(reader, read, signal);
+}
+
+async function write({ context, partition, view, producer }: OnlyCopy, changes: readonly KeyChange[]): Promise<void> {
+  const { topics } = context;
+  const changelog: TopicPartition = { topic: topics.changelog, partition };
+  await producer.begin([changelog]);
+  const end = await producer.produce(
+    changelog,
+    changes.map(({ key, value }) => ({ key, value, headers: NO_HEADERS })),
+  );
+  const committed = { offset: view.committed as number, leaderEpoch: view.committedIn };
+  await producer.sendOffset({ topic: topics.input, partition }, committed);
+  new ChangelogTail(view.changelog.end).mustFollow(end - changes.length);
+  await producer.commit();
+}
+
+function tooMuch({ context: { topics }, partition, view, why }: OnlyCopy): InconsistentPositionError {
+  return new InconsistentPositionError(
+    `partition ${topics.input}/${partition} is blocked (changelog lost rows): ${why}. The group's offset is ` +
+      `${view.committed}, and only the state folder of this instance has all rows that belong to it. They are more than ` +
+      `one transaction may have (${LIMITS.rows} rows, ${LIMITS.bytes} bytes), so the folder is kept and nothing was written. ` +
+      `Stop all instances, and run \`${commandToSet(partition, 'state')}\` with the settings of this instance. Companies that ` +
+      'are completed by the records read again are announced again, with the same event id. `company-sync positions show` ' +
+      'lists all partitions. Before that, read "The changelog has lost records" in docs/operations.md',
+  );
+}

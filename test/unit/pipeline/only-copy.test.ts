@@ -1,0 +1,275 @@
+/**
+ * The group's offset and the announcements of a batch are committed, and the changelog does not have the batch: brokers
+ * had left it open there, and it was aborted; or the changelog has lost its end. Only the folder has the rows.
+ */
+import { join } from 'node:path';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
+import { NO_HEADERS } from '../../../src/lib/record.js';
+import { openStore } from '../../../src/pipeline/open-store.js';
+import { PartitionTask } from '../../../src/pipeline/partition-task.js';
+import { StandbyTask } from '../../../src/pipeline/standby-task.js';
+import { OnlyCopyError, UnprovedChangelogError } from '../../../src/store/examine-store.js';
+import type { KeyChange } from '../../../src/store/key-value-store.js';
+import { OWN_BATCH_KEY, UndoWriter } from '../../../src/store/partition-meta.js';
+import type { PartitionStore } from '../../../src/store/partition-store.js';
+import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
+import { writePositionRow } from '../../../src/store/row-codec.js';
+import { DATASET_PREFIX, POSITION_KEY } from '../../../src/store/row-keys.js';
+import type { EncodedChanges } from '../../../src/store/state-changes.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+import { PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { TOPICS } from './topics.js';
+
+const folder = temporaryFolder();
+/** Only a transaction of the processor commits a leader epoch. */
+const EPOCH = 3;
+
+type Values = Readonly<Record<string, string | null>>;
+
+function keyOf(name: string): Buffer {
+  return Buffer.concat([DATASET_PREFIX, Buffer.from(name)]);
+}
+
+function positionRow(offset: number): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  writePositionRow(to, { topic: TOPICS.input, offset, countedUnder: 1 });
+  return to.end();
+}
+
+/** The changes of a batch that ends before input offset `offset`. */
+function batchOf(priors: Values, values: Values, offset: number): EncodedChanges {
+  const rows = Object.entries(values).map(([name, value]) => ({
+    key: keyOf(name),
+    prior: priors[name] ?? null,
+    value,
+  }));
+  const undo = new UndoWriter();
+  for (const { key, prior } of rows)
+    undo.add(key, prior === null ? null : Buffer.from(prior), (to, row) => to.bytes(row));
+  undo.add(POSITION_KEY, positionRow(offset - 1), (to, row) => to.bytes(row));
+  const changes: KeyChange[] = rows.map(({ key, value }) => ({
+    key,
+    value: value === null ? null : Buffer.from(value),
+  }));
+  changes.push({ key: POSITION_KEY, value: positionRow(offset) });
+  return {
+    changes: changes.map((change) => ({ ...change, headers: NO_HEADERS })),
+    local: [],
+    undo: undo.end(),
+    origin: null,
+  };
+}
+
+/** Writes a batch to the changelog as the owner would. */
+function append({ changelog }: SimulatedPartition, { changes }: EncodedChanges): void {
+  for (const { key, value } of changes)
+    changelog.records.push({ offset: changelog.end++, timestamp: 0, key, value, headers: [] });
+  changelog.end++; // The marker.
+}
+
+async function opened({ context, changelog }: SimulatedPartition): Promise<PartitionStore> {
+  const committed = () => Promise.resolve(null);
+  return openStore(context, PARTITION, { changelog: await changelog.bounds(), proved: true, askedAt: 0, committed });
+}
+
+const BEFORE: Values = { changed: 'old', deleted: 'old', untouched: 'old' };
+const BATCH: Values = { changed: 'new', deleted: null, created: 'new' };
+const AFTER = ['changed=new', 'created=new', 'untouched=old'];
+
+/**
+ * A partition whose group has the offset after a batch that the changelog does not have.
+ * @param leave what the owner still does with the applied batch, whose records end at `end`
+ */
+async function withLostBatch(
+  leave: (store: PartitionStore, end: number) => Promise<void>,
+): Promise<SimulatedPartition> {
+  const simulated = new SimulatedPartition(folder());
+  simulated.input.said = { ...SEEN_BY_MOST, leaderEpoch: EPOCH };
+  simulated.input.end = 5;
+  append(simulated, batchOf({}, BEFORE, 4));
+  const { changelog } = simulated;
+  const owner = await opened(simulated);
+  await owner.replay(changelog.records, changelog.end);
+  const batch = batchOf(BEFORE, BATCH, 5);
+  const size = batch.changes.length;
+  await owner.apply(batch, { topic: TOPICS.input, offset: 5, countedUnder: 1 }, simulated.now);
+  changelog.end += size;
+  await leave(owner, changelog.end);
+  await owner.close();
+  changelog.end++; // The marker of the abort.
+  simulated.committed = { offset: 5, leaderEpoch: EPOCH };
+  return simulated;
+}
+
+async function confirmed(store: PartitionStore, end: number): Promise<void> {
+  store.confirm(end);
+  await store.flush();
+}
+
+/** The rows of the changelog, as a restore would have them. */
+function rowsInChangelog({ changelog }: SimulatedPartition): string[] {
+  const rows = new Map<string, string>();
+  for (const { key, value } of changelog.records) {
+    const name = key?.subarray(1).toString() ?? '';
+    if (key?.[0] !== DATASET_PREFIX[0]) continue;
+    if (value === null) rows.delete(name);
+    else rows.set(name, value.toString());
+  }
+  return [...rows].map(([name, value]) => `${name}=${value}`).sort();
+}
+
+async function rowsOnDisk(): Promise<string[]> {
+  const store = await RocksDbStore.open(join(folder(), `partition-${PARTITION}`));
+  try {
+    const rows = await store.scan(DATASET_PREFIX);
+    return rows.map(({ key, value }) => `${key.subarray(1).toString()}=${value.toString()}`);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Runs the partition until it is running or blocked. */
+async function settled(simulated: SimulatedPartition): Promise<PartitionTask> {
+  const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => ['running', 'blocked'].includes(task.status.state));
+  return task;
+}
+
+async function mustContinueWithoutLoss(simulated: SimulatedPartition): Promise<void> {
+  const task = await settled(simulated);
+  expect(task.status).toEqual({ state: 'running', reason: null });
+  await simulated.end(task);
+  // Nothing below the group's offset is read again, so nothing is announced again.
+  expect(simulated.input.lastRead?.from).toBe(5);
+  expect(rowsInChangelog(simulated)).toEqual(AFTER);
+  expect(await rowsOnDisk()).toEqual(AFTER);
+}
+
+test('a batch that was aborted in the changelog alone is written there again, and the folder is kept', async () => {
+  const simulated = await withLostBatch(confirmed);
+  await mustContinueWithoutLoss(simulated);
+  expect(simulated.setAside).toEqual([]);
+  expect(simulated.errors).toMatchObject([
+    { name: 'RowsWrittenBackError', message: expect.stringContaining('4 rows') as string },
+  ]);
+});
+
+test('the batch is written again also if its undo is still in the folder', async () => {
+  const simulated = await withLostBatch(() => Promise.resolve());
+  await mustContinueWithoutLoss(simulated);
+  expect(simulated.setAside).toEqual([]);
+});
+
+test.each<[string, number, readonly unknown[]]>([
+  ['is kept if the new end is beyond its position', 0, []],
+  // By then it is not the only copy.
+  ['is set aside afterwards if its position is beyond the new end', 20, [expect.stringContaining('up to 29')]],
+])('the lost end of a changelog is written again from the folder, which %s', async (_, ahead, setAside) => {
+  const simulated = await withLostBatch((store, end) => confirmed(store, end + ahead));
+  simulated.changelog.end -= 5;
+  await mustContinueWithoutLoss(simulated);
+  expect(simulated.setAside).toEqual(setAside);
+});
+
+test('the folder of an earlier release, without a note of its own batch, is compared with the last position row', async () => {
+  const simulated = await withLostBatch(confirmed);
+  const store = await RocksDbStore.open(join(folder(), `partition-${PARTITION}`));
+  await store.write([{ key: OWN_BATCH_KEY, value: null }]);
+  await store.close();
+  await mustContinueWithoutLoss(simulated);
+  expect(simulated.setAside).toEqual([]);
+});
+
+test('a process that is killed before the rows are written again leaves the folder as it was', async () => {
+  const simulated = await withLostBatch(confirmed);
+  const { changelog } = simulated;
+  const end = changelog.end;
+  simulated.onCommit = () => {
+    throw new Error('killed');
+  };
+  const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => simulated.errors.length > 0);
+  await simulated.end(task);
+  simulated.errors.length = 0;
+  simulated.onCommit = () => undefined;
+  expect(changelog.end).toBeGreaterThan(end);
+  await mustContinueWithoutLoss(simulated);
+  expect(simulated.setAside).toEqual([]);
+});
+
+test("a folder that does not agree with the group's offset is not written back", async () => {
+  const simulated = await withLostBatch(confirmed);
+  simulated.committed = { offset: 4, leaderEpoch: EPOCH };
+  const task = await settled(simulated);
+  await simulated.end(task);
+  expect(simulated.setAside).toHaveLength(1);
+  expect(rowsInChangelog(simulated)).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+});
+
+test("a changelog that is ahead of the group's offset is not written over", async () => {
+  const simulated = await withLostBatch(() => Promise.resolve());
+  simulated.input.end = 6;
+  append(simulated, batchOf(BEFORE, { changed: 'later' }, 6));
+  const task = await settled(simulated);
+  expect(task.status.reason).toContain('(offset differs)');
+  await simulated.end(task);
+  expect(rowsInChangelog(simulated)).toEqual(['changed=later', 'deleted=old', 'untouched=old']);
+});
+
+test('an offset that an operator has set does not make an uncommitted batch count', async () => {
+  const simulated = await withLostBatch(() => Promise.resolve());
+  simulated.committed = { offset: 5, leaderEpoch: -1 };
+  const task = await settled(simulated);
+  expect(task.status.state).toBe('blocked');
+  await simulated.end(task);
+  expect(rowsInChangelog(simulated)).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+});
+
+test('more rows than one transaction may have block the partition, and the folder is kept', async () => {
+  const simulated = await withLostBatch(confirmed);
+  const store = await RocksDbStore.open(join(folder(), `partition-${PARTITION}`));
+  const rows = Array.from({ length: 100_001 }, (_, i) => ({ key: keyOf(`many-${i}`), value: Buffer.of(1) }));
+  await store.write(rows);
+  await store.close();
+  const task = await settled(simulated);
+  expect(task.status).toMatchObject({
+    state: 'blocked',
+    reason: expect.stringContaining('company-sync positions set --partition 3 --to state') as string,
+  });
+  await simulated.end(task);
+  expect(simulated.setAside).toEqual([]);
+  expect(await rowsOnDisk()).toHaveLength(rows.length + AFTER.length);
+});
+
+test.each<[string, (simulated: SimulatedPartition) => void, typeof confirmed]>([
+  ['was aborted in the changelog alone', () => undefined, confirmed],
+  ['was aborted there, and is in the undo', () => undefined, () => Promise.resolve()],
+  ['is in the lost end of the changelog', ({ changelog }) => (changelog.end -= 5), confirmed],
+])('a standby keeps a folder whose last batch %s', async (_, lose, leave) => {
+  const simulated = await withLostBatch(leave);
+  lose(simulated);
+  const task = new StandbyTask(simulated.context, PARTITION);
+  await simulated.pass(120_000);
+  await simulated.end(task);
+  expect(simulated.setAside).toEqual([]);
+  expect(await rowsOnDisk()).toEqual(AFTER);
+  for (const error of simulated.errors)
+    expect(error instanceof OnlyCopyError || error instanceof UnprovedChangelogError).toBe(true);
+});
+
+test('a standby sets such a folder aside once another owner has committed', async () => {
+  const simulated = await withLostBatch(confirmed);
+  const task = new StandbyTask(simulated.context, PARTITION);
+  await simulated.pass(1_000);
+  simulated.changelog.deliver();
+  await simulated.pass(1_000);
+  expect(simulated.setAside).toEqual([]);
+  append(simulated, batchOf(BEFORE, { changed: 'other' }, 5));
+  simulated.changelog.deliver();
+  await simulated.run(() => simulated.setAside.length > 0);
+  await simulated.pass(60_000);
+  await simulated.end(task);
+  expect(await rowsOnDisk()).toEqual(['changed=other', 'deleted=old', 'untouched=old']);
+});
