@@ -97,7 +97,7 @@ class Announcements {
   readonly #readers: ReadersById<Announced>;
 
   constructor(registry: SchemaSource, schema: object) {
-    this.#readers = new ReadersById(registry, new AvroReader(schema));
+    this.#readers = new ReadersById(registry, new AvroReader(schema), { name: 'events tail' });
   }
 
   /** Returns the announcement. If the record is not one, returns the reason as text: anyone may write to the topic. */

@@ -18,6 +18,7 @@ export class Stopwatch {
   }
 }
 
-function monotonicMs(clock: Clock): number {
+/** Milliseconds of a clock that nobody sets: two of its times show how long the machine ran between them. */
+export function monotonicMs(clock: Clock): number {
   return clock.monotonicMs?.() ?? clock.now();
 }
