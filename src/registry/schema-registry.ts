@@ -19,9 +19,11 @@ import {
   NO_SUCH_VERSION,
   pauseAskedFor,
   registeredText,
+  reasonsIn,
   textIn,
   textOf,
   unusable,
+  wordsOf,
   type Answer,
 } from './registry-answers.js';
 import { SchemaReferences, type RegisteredText } from './schema-references.js';
@@ -143,11 +145,14 @@ export class SchemaRegistry implements SchemaSource {
     const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
     const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
     if (isDenied(answer, [NO_SUCH_SUBJECT, NO_SUCH_VERSION])) return { compatible: true };
-    if (answer.status === 422) return { compatible: false, reasons: [String(answer.body.message)] };
+    if (answer.status === 422) return { compatible: false, reasons: reasonsIn(answer, [answer.body.message]) };
     const { is_compatible: compatible, messages } = this.#found(answer, path).body;
     if (typeof compatible !== 'boolean') throw unusable(path, answer);
     if (!compatible)
-      return { compatible, reasons: Array.isArray(messages) ? messages.map(String) : ['the registry gives no reason'] };
+      return {
+        compatible,
+        reasons: reasonsIn(answer, Array.isArray(messages) ? messages : ['the registry gives no reason']),
+      };
     const demanded = await this.#compatibilityOf(subject);
     if (demanded === COMPATIBILITY) return { compatible };
     const reason =
@@ -163,7 +168,7 @@ export class SchemaRegistry implements SchemaSource {
     if (isDenied(answer, [NO_SUCH_SUBJECT, NO_OWN_COMPATIBILITY])) return null;
     const { compatibilityLevel } = this.#found(answer, path).body;
     if (typeof compatibilityLevel !== 'string') throw unusable(path, answer);
-    return compatibilityLevel;
+    return wordsOf(answer, compatibilityLevel);
   }
 
   #found(answer: Answer, path: string): Answer {
@@ -192,7 +197,7 @@ export class SchemaRegistry implements SchemaSource {
     });
     const { status } = response;
     const exceeded = exceededJsonLimit(text ?? '');
-    const answered = exceeded === null ? this.#withoutSecrets(asRecord(this.#hide(text ?? ''))) : {};
+    const answered = exceeded === null ? asRecord(this.#hide(text ?? '')) : {};
     // A proxy may answer with a page of its own. That is not a JSON object, so it says nothing about the schema.
     const jsonLimit = /^\s*\{/.test(text ?? '') ? exceeded : null;
     return {
@@ -201,12 +206,8 @@ export class SchemaRegistry implements SchemaSource {
       jsonLimit,
       exceeds: text === null ? maxBytes : null,
       retryAfterMs: pauseAskedFor(response),
+      hide: this.#hide,
     };
-  }
-
-  /** Hides secrets in the text of the registry again: JSON may have escaped them. */
-  #withoutSecrets(answered: Answer['body']): Answer['body'] {
-    return typeof answered.message === 'string' ? { ...answered, message: this.#hide(answered.message) } : answered;
   }
 
   async #fetch(

@@ -78,6 +78,28 @@ test('a secret that a registry repeats is hidden, however its JSON is escaped', 
   await expect(refused).rejects.toThrow('refused Basic ***');
 });
 
+test.each<[string, (repeated: string) => [number, object]]>([
+  ['a refusal', (message) => [422, { message }]],
+  ['the reasons of a refusal', (reason) => [200, { is_compatible: false, messages: Array(1_000).fill(reason) }]],
+])('%s to a check is cut, and secrets in it are hidden', async (_, answer) => {
+  const registry = await registryThat(({ headers }, response) => {
+    const [status, body] = answer(`refused ${headers.authorization ?? ''} ${'x'.repeat(3_000)}`);
+    response.writeHead(status).end(JSON.stringify(body));
+  });
+  const checked = await registry.check('s', SCHEMA);
+  const reasons = checked.compatible ? [] : checked.reasons;
+  expect(reasons[0]).toMatch(/^refused Basic \*\*\* x+$/);
+  expect(Math.max(...reasons.map(({ length }) => length))).toBeLessThanOrEqual(2_000);
+  expect(reasons.length).toBeLessThanOrEqual(21);
+});
+
+test('the type of a schema that is not Avro is cut', async () => {
+  const answer = JSON.stringify({ schema: '', schemaType: 'x'.repeat(3_000) });
+  const registry = await registryThat((_request, response) => response.end(answer));
+  const { why } = (await schemaById(registry, 1)) as UnusableSchema;
+  expect(why.length).toBeLessThan(2_100);
+});
+
 test('a schema whose metadata exceed the limits of an answer is unusable, so its records do not wait', async () => {
   const properties = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`p${i}`, '']));
   const answer = JSON.stringify({ schema: JSON.stringify(SCHEMA), metadata: { properties } });
