@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { REPOSITORY } from '../../../testkit/command.js';
 
-const hasPython = spawnSync('python3', ['--version']).status === 0;
-const ifPython = hasPython && process.platform === 'linux' ? test : test.skip;
+const HAS_PYTHON = spawnSync('python3', ['--version']).status === 0;
+const ifPython = HAS_PYTHON && process.platform === 'linux' ? test : test.skip;
 
 ifPython(
   'a terminal whose output is stopped blocks nothing',
