@@ -10,6 +10,7 @@ import { isBadRecord } from '../src/decode/bad-record.js';
 import { loadReaderSchemas } from '../src/lib/schema-files.js';
 import { createSyncEventDecoder } from '../src/decode/sync-event-decoder.js';
 import { NO_HEADERS, type LogRecord } from '../src/lib/record.js';
+import { schemaSource } from '../testkit/schema-source.js';
 
 const SCHEMA_ID = 7;
 const BATCH_RECORDS = 10_000;
@@ -23,7 +24,7 @@ const records = Array.from({ length: BATCH_RECORDS }, (_, offset) => recordAt(of
 const totalBytes = records.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 
 const decoder = createSyncEventDecoder(syncEvent, {
-  source: { schemaById: (id) => Promise.resolve(id === SCHEMA_ID ? syncEvent : null) },
+  source: schemaSource((id) => Promise.resolve(id === SCHEMA_ID ? syncEvent : null)),
   clock: { now: Date.now, delay: () => Promise.reject(new Error('nothing is to be waited for')) },
   knownId: SCHEMA_ID,
 });

@@ -30,6 +30,7 @@ import type { PartitionStore } from '../src/store/partition-store.js';
 import { RocksStateDirectory } from '../src/store/rocks-state-directory.js';
 import { encodeChanges } from '../src/store/state-changes.js';
 import { USUAL_STATUSES, workload } from './lib/workload.js';
+import { schemaSource } from '../testkit/schema-source.js';
 
 const { values } = parseArgs({ options: { companies: { type: 'string', default: '8000' } } });
 const COMPANIES = Number(values.companies);
@@ -49,7 +50,7 @@ const typeOf = (schema: object) => ({ id: SCHEMA_ID, type: avro.Type.forSchema(s
 const encoder = new PlatformEncoder(typeOf(syncEvent), typeOf(clientSettings));
 const clock = { now: Date.now, delay: () => Promise.reject(new Error('nothing is to be waited for')) };
 const decoder = createSyncEventDecoder(syncEvent, {
-  source: { schemaById: () => Promise.resolve(syncEvent) },
+  source: schemaSource(() => Promise.resolve(syncEvent)),
   clock,
   knownId: SCHEMA_ID,
 });

@@ -157,7 +157,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     known: new KnownState(topics.changelogTopicId),
     clock,
     observer: observeAll([new LoggingObserver(logger, () => steadyMs(clock)), failures, ...observers]),
-    decode: (records) => brake.begin(records),
+    decode: (records, partition) => brake.begin(records, `partition ${partition}`),
     settings: createClientSettings(parts),
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
     encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),

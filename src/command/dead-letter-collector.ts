@@ -1,7 +1,7 @@
 /** The data of dead letters that a command keeps in memory while it reads the topic. */
 import { companyToHold } from '../decode/sync-event-decoder.js';
-import type { LogRecord } from '../lib/record.js';
-import { copyOf, idOf, readDeadLetter, sizeOf, type DeadLetter } from '../publish/dead-letter.js';
+import { recordBytes, type LogRecord } from '../lib/record.js';
+import { copyOf, idOf, readDeadLetter, type DeadLetter } from '../publish/dead-letter.js';
 import { RepairAttempts, type RecordId } from './repair-attempts.js';
 
 /** Most dead letters that one command reads. It keeps only the id, the company and the repair attempts of each. */
@@ -71,7 +71,7 @@ export class DeadLetterCollector {
       const kept = this.wanted(deadLetter);
       // Anyone may write more dead letters of the same record. The first one counts.
       if (kept === null || this.#kept.has(id)) continue;
-      this.#add(sizeOf(kept) + kept.code.length + kept.message.length);
+      this.#add(recordBytes(kept) + kept.code.length + kept.message.length);
       this.#kept.add(id);
       this.#deadLetters.push(copyOf(kept));
     }

@@ -1,6 +1,7 @@
 /** `dead-letters repair --all`. */
+import { recordBytes } from '../lib/record.js';
 import { RECORD_NAMES } from '../decode/payload.js';
-import { type DeadLetter, idOf, sizeOf, withoutBytes } from '../publish/dead-letter.js';
+import { type DeadLetter, idOf, withoutBytes } from '../publish/dead-letter.js';
 import { InstanceError } from '../ops/instance-client.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { portionsOf } from './dead-letter-portions.js';
@@ -49,7 +50,7 @@ export async function repairAll(tools: Repairs, flags: RepairAllFlags): Promise<
     // Anyone may write several dead letters of one record. The next read may find any of them first, so the largest
     // counts.
     const id = idOf(deadLetter);
-    sizes.set(id, Math.max(sizeOf(deadLetter), sizes.get(id) ?? 0));
+    sizes.set(id, Math.max(recordBytes(deadLetter), sizes.get(id) ?? 0));
     watched.take(deadLetter);
     return withoutBytes(deadLetter);
   };

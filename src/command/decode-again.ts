@@ -1,63 +1,93 @@
 /** Decodes records of the input for a command, with the schemas that the registry has now. */
 import type { SyncEventDecoder } from '../decode/sync-event-decoder.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
-import { isBadRecord } from '../decode/bad-record.js';
+import { isBadRecord, type Decoded } from '../decode/bad-record.js';
 import { DecodingAbortedError } from '../decode/schema-resolution.js';
 import type { InputEvent } from '../domain/events.js';
 import { NO_HEADERS, type LogRecord } from '../lib/record.js';
 import { MINUTE_MS } from '../lib/time-units.js';
 
 const DECODED_AT_ONCE = 1_000;
-/**
- * Schema ids that are requested together. An id that the registry does not have is requested several times within 10 s.
- * The registry can answer so many within DECODE_TIMEOUT_MS even if each answer takes two seconds.
- */
+/** Schema ids that are requested together: an id that the registry does not have is requested several times within 10 s. */
 const SCHEMAS_AT_ONCE = 100;
-/** The time limit for the registry to return the schemas of one portion. */
-const DECODE_TIMEOUT_MS = MINUTE_MS;
+/**
+ * The time limit of one portion is this, for each of its schemas. It is twice the longest time that the look-up of a large
+ * schema may take (registry/schema-turns.ts).
+ */
+const SCHEMA_TIMEOUT_MS = MINUTE_MS;
+/** The name in the rotation of those who ask the registry. */
+const ASKER = 'a command';
 
 type Bytes = Omit<LogRecord, 'headers'>;
 
+interface Piece {
+  readonly records: LogRecord[];
+  readonly schemas: Set<number>;
+}
+
 export interface DecodeOptions {
+  /** For each schema of a portion. */
   readonly timeoutMs?: number;
-  /** What a record counts as if the registry took too long. @throws an error to end the decoding */
+  /** What a record counts as if its schema took too long. @throws an error to end the decoding */
   readonly onTimeout: (why: string) => string;
 }
 
 /** Returns the event of each record, in their order. If a record cannot be decoded, returns the reason as text. */
 export async function decodeAgain(
-  decoder: Pick<SyncEventDecoder, 'decodeBatch'>,
+  decoder: Pick<SyncEventDecoder, 'begin'>,
   records: readonly Bytes[],
-  { timeoutMs = DECODE_TIMEOUT_MS, onTimeout }: DecodeOptions,
+  { timeoutMs = SCHEMA_TIMEOUT_MS, onTimeout }: DecodeOptions,
 ): Promise<(InputEvent | string)[]> {
   const events: (InputEvent | string)[] = [];
-  for (const piece of piecesOf(records)) {
-    try {
-      for (const decoded of await decoder.decodeBatch(piece, AbortSignal.timeout(timeoutMs)))
-        events.push(isBadRecord(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
-    } catch (error) {
-      if (!(error instanceof DecodingAbortedError)) throw error;
-      const why = `the schema registry did not return the schemas of ${piece.length} records within ${timeoutMs / 1_000} s`;
-      for (let i = 0; i < piece.length; i++) events.push(onTimeout(why));
-    }
-  }
+  for (const piece of piecesOf(records)) await decodePiece(decoder, piece, events, { timeoutMs, onTimeout });
   return events;
 }
 
-function* piecesOf(records: readonly Bytes[]): Generator<LogRecord[], void, undefined> {
-  let piece: LogRecord[] = [];
-  const schemas = new Set<number>();
-  for (const record of records) {
-    const { value } = record;
-    const id = value === null || framingFault(value) !== null ? null : schemaIdOf(value);
-    const isNew = id !== null && !schemas.has(id);
-    if (piece.length >= DECODED_AT_ONCE || (isNew && schemas.size >= SCHEMAS_AT_ONCE)) {
-      yield piece;
-      piece = [];
-      schemas.clear();
-    }
-    if (id !== null) schemas.add(id);
-    piece.push({ ...record, headers: NO_HEADERS });
+async function decodePiece(
+  decoder: Pick<SyncEventDecoder, 'begin'>,
+  { records, schemas }: Piece,
+  events: (InputEvent | string)[],
+  { timeoutMs, onTimeout }: Required<DecodeOptions>,
+): Promise<void> {
+  const limitMs = timeoutMs * Math.max(1, schemas.size);
+  const signal = AbortSignal.timeout(limitMs);
+  const decoding = decoder.begin(records, ASKER);
+  let taken = 0;
+  const take = (portion: readonly Decoded[]): void => {
+    taken += portion.length;
+    for (const decoded of portion)
+      events.push(isBadRecord(decoded) ? `${decoded.code}: ${decoded.message.split(';')[0] ?? ''}` : decoded);
+  };
+  try {
+    take(await decoding.all(signal));
+  } catch (error) {
+    if (!(error instanceof DecodingAbortedError)) throw error;
+    take(decoding.known());
+    const next = records[taken];
+    if (next === undefined) return;
+    const why =
+      `schema ${schemaOf(next)} of offset ${next.offset} was not fetched from the schema registry and compiled ` +
+      `within ${limitMs / 1_000} s, ${timeoutMs / 1_000} s for each of ${schemas.size} schemas read together`;
+    for (; taken < records.length; taken++) events.push(onTimeout(why));
   }
-  if (piece.length > 0) yield piece;
+}
+
+function* piecesOf(records: readonly Bytes[]): Generator<Piece, void, undefined> {
+  let piece: Piece = { records: [], schemas: new Set() };
+  for (const record of records) {
+    const id = schemaOf(record);
+    const isNew = id !== null && !piece.schemas.has(id);
+    if (piece.records.length >= DECODED_AT_ONCE || (isNew && piece.schemas.size >= SCHEMAS_AT_ONCE)) {
+      yield piece;
+      piece = { records: [], schemas: new Set() };
+    }
+    if (id !== null) piece.schemas.add(id);
+    piece.records.push({ ...record, headers: NO_HEADERS });
+  }
+  if (piece.records.length > 0) yield piece;
+}
+
+/** The id of the schema of a record; null if it names none. */
+function schemaOf({ value }: Bytes): number | null {
+  return value === null || framingFault(value) !== null ? null : schemaIdOf(value);
 }

@@ -24,6 +24,7 @@ import { command, flagSwitch } from './command.js';
 import { examinePermissions } from './doctor-permissions.js';
 import { examineStateFolder } from './doctor-state-folder.js';
 import { failed, ok, warning, type Finding, type Found } from './finding.js';
+import { faultOfNode } from './node-release.js';
 import { printJson } from './print.js';
 import { newestSchemas } from './schemas.js';
 import { reasonOf } from '../lib/reason-of.js';
@@ -72,6 +73,8 @@ function lineOf({ check, status, message }: Finding): string {
 }
 
 async function* examine(config: ReadConfig, logger: Logger, schemasFolder: string): Found {
+  const fault = faultOfNode();
+  if (fault !== null) yield warning('security', fault);
   for (const exposure of exposures(config)) yield warning('security', exposure);
   const kafka = kafkaConfigOf(config, logger);
   let brokersAnswer = false;

@@ -7,6 +7,7 @@ import { kafkaConfigOf } from '../kafka/connection/kafka-config.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import { partitionsOf } from '../kafka/topics/topics.js';
 import { isoTime } from '../lib/iso-time.js';
+import { shortened } from '../lib/printable.js';
 import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
@@ -15,6 +16,8 @@ import { command, countFlag, flagSwitch } from './command.js';
 import { commandLogs, LOGS_READ } from './command-logs.js';
 
 const RECORDS_PER_READ = 500;
+/** Characters of a key, of a text or of an error in a line: anyone may write to the topic. No id has more. */
+const MAX_SHOWN_CHARACTERS = 1_024;
 
 /** The fields of a `CompanySynchronized` that a line shows. */
 interface Announced {
@@ -97,7 +100,7 @@ class Announcements {
   readonly #readers: ReadersById<Announced>;
 
   constructor(registry: SchemaSource, schema: object) {
-    this.#readers = new ReadersById(registry, new AvroReader(schema));
+    this.#readers = new ReadersById(registry, new AvroReader(schema), { name: 'events tail' });
   }
 
   /** Returns the announcement. If the record is not one, returns the reason as text: anyone may write to the topic. */
@@ -115,16 +118,28 @@ class Announcements {
   }
 }
 
-function lineOf({ key, offset }: LogRecord, event: Announced | string): string {
-  if (typeof event === 'string') return `${String(key)} at offset ${offset} cannot be read: ${event}`;
+/** The line of a record. `event` is the reason as text if the record is not an announcement. */
+export function lineOf(record: LogRecord, event: Announced | string): string {
+  if (typeof event === 'string')
+    return `${shownKey(record)} at offset ${record.offset} cannot be read: ${shown(event)}`;
   const { topic, partition, offset: completedAt } = event.source;
   return (
-    `${isoTime(event.synchronizedAt)}  ${event.companyId}  ${JSON.stringify(event.companyName)} of ` +
-    `${event.clientId}: ${event.succeeded} complete, ${event.failed} failed, ${event.ended} ended without data ` +
-    `(${event.trigger}, completed by ${topic} ${partition}/${completedAt})`
+    `${isoTime(event.synchronizedAt)}  ${shown(event.companyId)}  ${JSON.stringify(shown(event.companyName))} of ` +
+    `${shown(event.clientId)}: ${event.succeeded} complete, ${event.failed} failed, ${event.ended} ended without data ` +
+    `(${event.trigger}, completed by ${shown(topic)} ${partition}/${completedAt})`
   );
 }
 
-function jsonOf({ key, offset }: LogRecord, event: Announced | string): string {
-  return JSON.stringify(typeof event === 'string' ? { key: String(key), offset, error: event } : event);
+/** As `lineOf`, but with all fields of an announcement. */
+export function jsonOf(record: LogRecord, event: Announced | string): string {
+  const { offset } = record;
+  return JSON.stringify(typeof event === 'string' ? { key: shownKey(record), offset, error: shown(event) } : event);
+}
+
+function shownKey({ key }: LogRecord): string {
+  return shown(key === null ? 'null' : key.toString('utf8', 0, 4 * MAX_SHOWN_CHARACTERS));
+}
+
+function shown(text: string): string {
+  return shortened(text, MAX_SHOWN_CHARACTERS);
 }

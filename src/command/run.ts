@@ -15,6 +15,7 @@ import { StateDirOfOtherError } from '../store/read-state-positions.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
 import { command, MISCONFIGURED as WRONG_SETTING } from './command.js';
 import { endProcess, type HostProcess } from './end-process.js';
+import { faultOfNode } from './node-release.js';
 import { watchStops } from './stop-watchdog.js';
 import { reasonOf } from '../lib/reason-of.js';
 import type { AddSettings } from '../lib/shell-command.js';
@@ -71,6 +72,8 @@ export async function runProcessor(
   void watchStops([osConstants.signals.SIGTERM, osConstants.signals.SIGINT], (reason) =>
     logger.warn({ reason }, 'could not start the watchdog for stops while the event loop is blocked'),
   );
+  const fault = faultOfNode();
+  if (fault !== null) logger.warn(fault);
   for (const exposure of exposures(config)) logger.warn(exposure);
   const { applicationId: groupId, topics, shadowOf } = config;
   const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };

@@ -39,7 +39,8 @@ export class BatchDecoding<I, S, R> {
   readonly #search: SchemaSearch<S> | null;
   #taken = 0;
 
-  constructor(schemas: SchemaResolution<S>, items: readonly I[], decoder: ValueDecoder<I, S, R>) {
+  /** @param asker the name in the rotation of those who ask the registry */
+  constructor(schemas: SchemaResolution<S>, items: readonly I[], decoder: ValueDecoder<I, S, R>, asker: string) {
     this.#items = items;
     this.#decoder = decoder;
     this.#results = new Array<R | undefined>(items.length);
@@ -52,7 +53,7 @@ export class BatchDecoding<I, S, R> {
     }
     const ids = [...this.#waiting.keys()];
     const isUsed = (id: number) => (this.#waiting.get(id)?.at(-1) ?? -1) >= this.#taken;
-    this.#search = ids.length === 0 ? null : schemas.search(ids, this.#idsOfRepairs(), isUsed);
+    this.#search = ids.length === 0 ? null : schemas.search(ids, asker, this.#idsOfRepairs(), isUsed);
   }
 
   /**
@@ -71,6 +72,11 @@ export class BatchDecoding<I, S, R> {
   /** Like `next`, but returns all results that were not taken, however long that takes. */
   async all(signal: AbortSignal, onWait?: (wait: SchemaWait) => void): Promise<R[]> {
     return this.#after(() => false, signal, onWait);
+  }
+
+  /** The next results that are known by now: none if the next item waits. Call it after an abort of `next`. */
+  known(): R[] {
+    return this.#portion();
   }
 
   /** The first results were used. They are not returned again. */

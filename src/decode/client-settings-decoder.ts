@@ -59,6 +59,9 @@ const VALUES: ValueDecoder<Buffer, ClientSettingsReader, SettingResult> = {
   decode: (value, _, schema) => decodeSetting(value, schema),
 };
 
+/** The name in the rotation of those who ask the registry. */
+const ASKER = 'client settings';
+
 export class ClientSettingsDecoder {
   readonly #schemas: SchemaResolution<ClientSettingsReader>;
   /** Batches whose decoding has failed. */
@@ -80,7 +83,7 @@ export class ClientSettingsDecoder {
     signal: AbortSignal,
     onWait?: (open: OpenIds) => void,
   ): Promise<readonly SettingResult[]> {
-    const decoding = this.#begun.get(values) ?? new BatchDecoding(this.#schemas, values, VALUES);
+    const decoding = this.#begun.get(values) ?? new BatchDecoding(this.#schemas, values, VALUES, ASKER);
     this.#begun.set(values, decoding);
     return decoding.all(signal, onWait);
   }

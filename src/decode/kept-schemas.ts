@@ -3,7 +3,8 @@
  *
  * Producers may register any number of schemas, and use more of them in turn than are kept. Each use would then request
  * and compile one, in the thread that all partitions share. So a batch that needs more than the limit waits. Large
- * schemas are kept apart from the others: they neither displace the usual ones nor delay them.
+ * schemas are kept apart from the others: they neither displace the usual ones nor delay them. A partition that needs
+ * many schemas displaces its own, not those of other partitions.
  */
 import { steadyMs } from '../lib/stopwatch.js';
 import type { Clock } from '../lib/clock.js';
@@ -25,7 +26,7 @@ export const CHARACTERS_A_SECOND = 4 * 1_024 * 1_024;
 export const COMPILING_MS_A_SECOND = 100;
 /** After a second without new schemas, what may be compiled in a second is compiled without a wait. */
 const BURST_MS = 1_000;
-/** Limits the wait if the machine's clock is set, or if the machine was suspended while a schema was compiled. */
+/** Limits the wait if the process was frozen while a schema was compiled. */
 const MAX_WAIT_MS = 60_000;
 
 /** The cost of compiling a schema. */
@@ -37,68 +38,119 @@ export interface Compiling {
 interface Kept<T> {
   readonly compiled: T;
   readonly characters: number;
+  readonly asker: string;
+  /** Used since it was compiled, or since it was last spared. */
+  isUsed: boolean;
 }
 
 export class KeptSchemas<T> {
   readonly #usual = new Pool<T>();
   readonly #large = new Pool<T>();
+  /** Schemas of more than MAX_KEPT_CHARACTERS, so only the latest one. It must not displace all large ones. */
+  readonly #largest = new Pool<T>();
+  readonly #usualDebt = new Debt();
+  readonly #largeDebt = new Debt();
 
   constructor(private readonly clock: Clock) {}
 
   get(id: number): T | undefined {
-    return this.#usual.get(id) ?? this.#large.get(id);
+    return this.#usual.get(id) ?? this.#large.get(id) ?? this.#largest.get(id);
   }
 
-  /** Keeps a schema. If there are too many, drops those kept longest ago. */
-  keep(id: number, compiled: T, characters: number): void {
+  /**
+   * Keeps a schema. If there are too many, drops schemas of the asker with the most characters: those that were compiled
+   * longest ago, and not used since then.
+   */
+  keep(id: number, compiled: T, characters: number, asker: string): void {
     this.#usual.drop(id);
     this.#large.drop(id);
-    this.#poolOf(characters).keep(id, { compiled, characters });
+    this.#largest.drop(id);
+    this.#poolOf(characters).keep(id, { compiled, characters, asker, isUsed: false });
   }
 
   /**
    * Waits if more than CHARACTERS_A_SECOND were compiled, or for more than COMPILING_MS_A_SECOND. Call it after compiling
-   * a schema.
+   * a schema, before the turn ends: then nobody compiles the next one without paying for this one.
    */
-  async pace({ characters, compilingMs }: Compiling, signal: AbortSignal): Promise<void> {
+  async pace({ characters, compilingMs }: Compiling): Promise<void> {
     const seconds = Math.max(characters / CHARACTERS_A_SECOND, compilingMs / COMPILING_MS_A_SECOND);
-    const waitMs = this.#poolOf(characters).waitMsAfter(seconds, steadyMs(this.clock));
-    if (waitMs > 0) await this.clock.delay(waitMs, signal);
+    const debt = characters > LARGE_CHARACTERS ? this.#largeDebt : this.#usualDebt;
+    const waitMs = debt.waitMsAfter(seconds, steadyMs(this.clock));
+    if (waitMs > 0) await this.clock.delay(waitMs);
   }
 
   #poolOf(characters: number): Pool<T> {
-    return characters > LARGE_CHARACTERS ? this.#large : this.#usual;
+    if (characters <= LARGE_CHARACTERS) return this.#usual;
+    return characters <= MAX_KEPT_CHARACTERS ? this.#large : this.#largest;
   }
 }
 
+/** The ids that one asker has had compiled. */
+interface Share {
+  /** The one that was compiled or spared longest ago is the first. */
+  readonly ids: Set<number>;
+  characters: number;
+}
+
 class Pool<T> {
-  /** In the order in which they were compiled, oldest first. */
   readonly #kept = new Map<number, Kept<T>>();
+  readonly #shares = new Map<string, Share>();
   #characters = 0;
-  /** When the schemas compiled so far are paid for. */
-  #paidAt = -Infinity;
 
   get(id: number): T | undefined {
-    return this.#kept.get(id)?.compiled;
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return undefined;
+    kept.isUsed = true;
+    return kept.compiled;
   }
 
   keep(id: number, kept: Kept<T>): void {
     this.#kept.set(id, kept);
     this.#characters += kept.characters;
-    for (const oldest of this.#kept.keys()) {
-      if (this.#characters <= MAX_KEPT_CHARACTERS || oldest === id) break;
-      this.drop(oldest);
-    }
+    const share = this.#shares.get(kept.asker) ?? { ids: new Set(), characters: 0 };
+    share.ids.add(id);
+    share.characters += kept.characters;
+    this.#shares.set(kept.asker, share);
+    while (this.#characters > MAX_KEPT_CHARACTERS && this.#kept.size > 1) this.drop(this.#oldestOfLargestShare(id));
   }
 
   drop(id: number): void {
-    this.#characters -= this.#kept.get(id)?.characters ?? 0;
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return;
     this.#kept.delete(id);
+    this.#characters -= kept.characters;
+    const share = this.#shares.get(kept.asker);
+    share?.ids.delete(id);
+    if (share !== undefined) share.characters -= kept.characters;
+    if (share?.ids.size === 0) this.#shares.delete(kept.asker);
   }
 
+  /** @param latest is not returned */
+  #oldestOfLargestShare(latest: number): number {
+    let largest: Share | null = null;
+    for (const share of this.#shares.values()) {
+      const isAllItHas = share.ids.size === 1 && share.ids.has(latest);
+      if (!isAllItHas && share.characters > (largest?.characters ?? -1)) largest = share;
+    }
+    // Each schema that was used is spared once, so the search ends.
+    for (const id of largest?.ids ?? []) {
+      const kept = this.#kept.get(id);
+      if (id === latest || kept === undefined) continue;
+      if (!kept.isUsed) return id;
+      kept.isUsed = false;
+      largest?.ids.delete(id);
+      largest?.ids.add(id);
+    }
+    throw new Error('no schema can be dropped');
+  }
+}
+
+class Debt {
+  /** When the schemas compiled so far are paid for. */
+  #paidAt = -Infinity;
+
   waitMsAfter(seconds: number, now: number): number {
-    const from = Math.min(Math.max(now, this.#paidAt), now + MAX_WAIT_MS);
-    this.#paidAt = Math.min(from + seconds * 1_000, now + MAX_WAIT_MS);
+    this.#paidAt = Math.min(Math.max(now, this.#paidAt) + seconds * 1_000, now + MAX_WAIT_MS);
     return this.#paidAt - now - BURST_MS;
   }
 }

@@ -1,6 +1,6 @@
 /** Keeps readers of values by the schema ids that the values were written with, for topics that anyone may write to. */
 import type { AvroReader, ValueReader } from '../avro/avro-reader.js';
-import type { SchemaSource } from './schema-source.js';
+import type { SchemaAsker, SchemaSource } from './schema-source.js';
 
 /**
  * Characters of the schemas whose readers are kept. A reader takes at most about 50 bytes for each character of its
@@ -21,6 +21,7 @@ export class ReadersById<T> {
   constructor(
     private readonly schemas: SchemaSource,
     private readonly readers: AvroReader<T>,
+    private readonly asker: SchemaAsker,
   ) {}
 
   /** The reader for a schema id; null if the registry does not have the id. @throws RegistryUnavailableError */
@@ -31,8 +32,10 @@ export class ReadersById<T> {
       this.#kept.set(id, known);
       return known.reader;
     }
-    const schema = await this.schemas.schemaById(id);
-    if (schema === null) return null;
+    return this.schemas.withSchema(id, this.asker, (schema) => (schema === null ? null : this.#keep(id, schema)));
+  }
+
+  #keep(id: number, schema: object): ValueReader<T> {
     const reader = this.readers.of(schema);
     this.#drop(id);
     const characters = JSON.stringify(schema).length;

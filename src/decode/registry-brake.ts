@@ -21,7 +21,7 @@ import type { LogRecord } from '../lib/record.js';
 import type { BatchDecoding, SchemaWait } from './batch-decoding.js';
 import { unlessAborted } from './schema-resolution.js';
 import { isBadRecord, type Decoded } from './bad-record.js';
-import { RegistryUnavailableError, type SchemaSource } from './schema-source.js';
+import { RegistryUnavailableError, type SchemaAsker, type SchemaSource } from './schema-source.js';
 
 /** If this many companies have unknown ids, and no record has a known id, the registry is suspect. */
 export const SUSPECT_COMPANIES = 20;
@@ -34,6 +34,9 @@ export const SUSPECT_RECORDS = 1_000;
 const MAX_KNOWN_IDS = 10;
 /** Milliseconds for which ids found in the input stay valid. A suspect registry is asked for them every few seconds. */
 export const SAMPLE_AGAIN_MS = 60_000;
+
+/** All partitions wait for the proof, so it has a place of its own in the rotation of those who ask the registry. */
+const ASKER: SchemaAsker = { name: 'proof of the registry' };
 
 /** The registry answers, but it may be the wrong one. */
 export class UnconfirmedSchemasError extends RegistryUnavailableError {}
@@ -57,7 +60,7 @@ export interface RegistryBrakeOptions {
   /** An operator has confirmed that the producers cause the unknown ids: the brake stops nothing. */
   readonly isConfirmed: boolean;
   readonly decoder: {
-    begin(records: readonly LogRecord[]): PeekedDecoding;
+    begin(records: readonly LogRecord[], asker: string): PeekedDecoding;
     /** From now on, unknown ids are asked for again. */
     forgetDenials(): void;
   };
@@ -86,8 +89,8 @@ export class RegistryBrake {
   }
 
   /** Begins to decode a batch as the decoder does. `next` also throws UnconfirmedSchemasError. */
-  begin(records: readonly LogRecord[]): RecordsDecoding {
-    const decoding = this.#options.decoder.begin(records);
+  begin(records: readonly LogRecord[], asker: string): RecordsDecoding {
+    const decoding = this.#options.decoder.begin(records, asker);
     let taken = 0;
     return {
       next: async (signal, onWait) => {
@@ -184,9 +187,13 @@ export class RegistryBrake {
     for (const [id, records] of ids) {
       total += records;
       // Ids start at 1. A registry may fail on other numbers, and that must not count as an outage.
-      if (id >= 1 && (await this.#options.source.schemaById(id)) !== null) known += records;
+      if (id >= 1 && (await this.#hasId(id))) known += records;
     }
     return known > total / 2;
+  }
+
+  #hasId(id: number): Promise<boolean> {
+    return this.#options.source.withSchema(id, ASKER, (schema) => schema !== null);
   }
 
   async #sampledIds(): Promise<ReadonlyMap<number, number>> {

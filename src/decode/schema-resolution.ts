@@ -5,7 +5,7 @@ import { LongPromise } from '../lib/long-promise.js';
 import { KeptSchemas, type Compiling } from './kept-schemas.js';
 import { Denials, type Denial } from './schema-denials.js';
 import { SchemaSearch, type SharedSchemas } from './schema-search.js';
-import type { SchemaSource } from './schema-source.js';
+import type { SchemaAsker, SchemaSource } from './schema-source.js';
 
 export interface SchemaResolutionOptions<T> {
   readonly source: SchemaSource;
@@ -48,8 +48,13 @@ export class SchemaResolution<T> implements SharedSchemas<T> {
   }
 
   /** Prepares finding out which of the ids of a batch the registry has. The parameters are those of SchemaSearch. */
-  search(ids: Iterable<number>, ofRepairs?: ReadonlySet<number>, isUsed?: (id: number) => boolean): SchemaSearch<T> {
-    return new SchemaSearch(this, ids, ofRepairs, isUsed);
+  search(
+    ids: Iterable<number>,
+    asker: string,
+    ofRepairs?: ReadonlySet<number>,
+    isUsed?: (id: number) => boolean,
+  ): SchemaSearch<T> {
+    return new SchemaSearch(this, ids, asker, ofRepairs, isUsed);
   }
 
   /** Discards all denials so far: another registry gave them. */
@@ -62,39 +67,41 @@ export class SchemaResolution<T> implements SharedSchemas<T> {
     return this.#denials.denialOf(id);
   }
 
-  async ask(denial: Denial, signal: AbortSignal, onFound: (compiled: T) => void): Promise<number | null> {
+  async ask(denial: Denial, asker: Required<SchemaAsker>, onFound: (compiled: T) => void): Promise<number | null> {
     const { id } = denial;
-    // The pause must not keep the schema in memory: it may be large.
-    const compiling = this.#compile(id, await this.#schemaById(id, signal), onFound);
-    if (compiling === null) {
-      denial.note(steadyMs(this.clock));
-      return null;
-    }
-    this.#confirmedId = id;
-    this.#denials.delete(id);
-    await this.#kept.pace(compiling, signal);
-    return compiling.characters;
+    const use = (schema: object | null): Promise<number | null> => {
+      // The pause must not keep the schema in memory: it may be large. So this is not an async function.
+      const compiling = this.#compile(id, schema, asker.name, onFound);
+      if (compiling === null) return Promise.resolve(null);
+      this.#confirmedId = id;
+      this.#denials.delete(id);
+      return this.#kept.pace(compiling).then(() => compiling.characters);
+    };
+    const characters = await this.#withSchema(id, asker, use);
+    if (characters === null) denial.note(steadyMs(this.clock));
+    return characters;
   }
 
-  async answersForKnownId(signal: AbortSignal): Promise<boolean> {
-    if ((await this.#schemaById(this.#confirmedId, signal)) !== null) return true;
-    return (await this.#schemaById(this.#options.knownId, signal)) !== null;
+  async answersForKnownId(asker: Required<SchemaAsker>): Promise<boolean> {
+    const isRegistered = (schema: object | null) => schema !== null;
+    if (await this.#withSchema(this.#confirmedId, asker, isRegistered)) return true;
+    return this.#withSchema(this.#options.knownId, asker, isRegistered);
   }
 
   /** @returns what it cost; null if there is no schema */
-  #compile(id: number, schema: object | null, onFound: (compiled: T) => void): Compiling | null {
+  #compile(id: number, schema: object | null, asker: string, onFound: (compiled: T) => void): Compiling | null {
     if (schema === null) return null;
     const startedAt = steadyMs(this.clock);
     const characters = JSON.stringify(schema).length;
     const compiled = this.#options.compile(schema);
-    this.#kept.keep(id, compiled, characters);
+    this.#kept.keep(id, compiled, characters, asker);
     onFound(compiled);
-    return { characters, compilingMs: Math.max(0, steadyMs(this.clock) - startedAt) };
+    return { characters, compilingMs: steadyMs(this.clock) - startedAt };
   }
 
-  #schemaById(id: number, signal: AbortSignal): Promise<object | null> {
-    if (signal.aborted) throw new DecodingAbortedError();
-    return unlessAborted(this.#options.source.schemaById(id), signal);
+  #withSchema<R>(id: number, asker: Required<SchemaAsker>, use: (schema: object | null) => R | Promise<R>): Promise<R> {
+    if (asker.signal.aborted) throw new DecodingAbortedError();
+    return unlessAborted(this.#options.source.withSchema(id, asker, use), asker.signal);
   }
 }
 

@@ -13,7 +13,7 @@ import { Backoff } from '../lib/backoff.js';
 import type { Clock } from '../lib/clock.js';
 import { ASK_FOR_REPAIR_MS, type Denial } from './schema-denials.js';
 import { requestAll } from './schema-requests.js';
-import { RegistryUnavailableError } from './schema-source.js';
+import { RegistryUnavailableError, type SchemaAsker } from './schema-source.js';
 
 /** Pauses between two tries, in milliseconds. */
 const FIRST_RETRY_MS = 250;
@@ -45,9 +45,9 @@ export interface SharedSchemas<T> {
    * Requests an id, and notes a denial.
    * @returns the number of characters compiled; null if the registry denies the id
    */
-  ask(denial: Denial, signal: AbortSignal, onFound: (compiled: T) => void): Promise<number | null>;
+  ask(denial: Denial, asker: Required<SchemaAsker>, onFound: (compiled: T) => void): Promise<number | null>;
   /** Whether the registry has an id that is known to exist. */
-  answersForKnownId(signal: AbortSignal): Promise<boolean>;
+  answersForKnownId(asker: Required<SchemaAsker>): Promise<boolean>;
 }
 
 /** The ids that a batch waits for. */
@@ -83,6 +83,7 @@ export class SchemaSearch<T> {
   constructor(
     private readonly shared: SharedSchemas<T>,
     ids: Iterable<number>,
+    private readonly asker: string,
     ofRepairs: ReadonlySet<number> = new Set(),
     private readonly isUsed: (id: number) => boolean = () => true,
   ) {
@@ -240,7 +241,7 @@ export class SchemaSearch<T> {
     const waiting = [...this.#open.values()].filter((denial) => denial.needsConfirmation);
     if (waiting.length === 0) return 'confirmed';
     try {
-      if (!(await this.shared.answersForKnownId(signal))) return 'denied';
+      if (!(await this.shared.answersForKnownId({ name: this.asker, signal }))) return 'denied';
     } catch (error) {
       if (error instanceof RegistryUnavailableError) return error;
       throw error;
@@ -256,9 +257,8 @@ export class SchemaSearch<T> {
     isEnough: () => boolean,
     onFound: OnFound<T>,
   ): Promise<void> {
-    const { clock } = this.shared;
     const ask = (denial: Denial) => this.#askFor(denial, signal, onFound);
-    const { failure, isOver, isCutShort } = await requestAll(denials, clock, isEnough, ask);
+    const { failure, isOver, isCutShort } = await requestAll(denials, this.shared.clock, isEnough, ask);
     this.#isCutShort ||= isCutShort;
     this.#failed = failure !== null;
     if (failure !== null && isOver) throw this.#explained(failure);
@@ -266,7 +266,8 @@ export class SchemaSearch<T> {
 
   async #askFor(denial: Denial, signal: AbortSignal, onFound: OnFound<T>): Promise<number | null> {
     const { id } = denial;
-    const characters = await this.shared.ask(denial, signal, (compiled) => this.#found(id, compiled, onFound));
+    const onCompiled = (compiled: T) => this.#found(id, compiled, onFound);
+    const characters = await this.shared.ask(denial, { name: this.asker, signal }, onCompiled);
     if (characters === null && denial.isUnknown(steadyMs(this.shared.clock))) this.#isUnknownNow(denial);
     return characters;
   }

@@ -27,9 +27,14 @@ export class SyncEventDecoder implements ValueDecoder<LogRecord, SyncEventReader
     this.#schemas = schemas;
   }
 
-  /** Begins to decode a batch: one result for each record, in their order. An event contains no slice of the record's buffers. */
-  begin(records: readonly LogRecord[]): BatchDecoding<LogRecord, SyncEventReader, Decoded> {
-    return new BatchDecoding(this.#schemas, records, this);
+  /**
+   * Begins to decode a batch: one result for each record, in their order. An event contains no slice of the record's
+   * buffers.
+   *
+   * @param asker the name in the rotation of those who ask the registry, such as that of the partition
+   */
+  begin(records: readonly LogRecord[], asker: string): BatchDecoding<LogRecord, SyncEventReader, Decoded> {
+    return new BatchDecoding(this.#schemas, records, this, asker);
   }
 
   /**
@@ -39,7 +44,7 @@ export class SyncEventDecoder implements ValueDecoder<LogRecord, SyncEventReader
    * @throws DecodingAbortedError if `signal` aborted
    */
   decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
-    return this.begin(records).all(signal);
+    return this.begin(records, 'a command').all(signal);
   }
 
   /** From now on, ids that count as unknown are asked for again. */

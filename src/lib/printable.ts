@@ -84,3 +84,8 @@ function writeEscape(unit: number, units: Uint16Array, at: number): number {
   for (let digit = 0; digit < 4; digit++) units[at + 2 + digit] = DIGITS[(unit >> (4 * (3 - digit))) & 0xf] as number;
   return at + ESCAPE_UNITS;
 }
+
+/** The first characters of a text, and `…` if it has more. */
+export function shortened(text: string, characters: number): string {
+  return text.length <= characters ? text : `${text.slice(0, characters - 1)}…`;
+}

@@ -31,3 +31,10 @@ export interface TopicPartition {
 }
 
 export const NO_HEADERS: readonly Header[] = Object.freeze([]);
+
+/** Bytes of key, value and headers. A character of a header's key counts as one byte. */
+export function recordBytes({ key, value, headers }: RecordToWrite): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0);
+  for (const header of headers) bytes += header.key.length + (header.value?.length ?? 0);
+  return bytes;
+}

@@ -61,7 +61,7 @@ export class AnnouncedEvents {
 
   constructor(options: AnnouncedEventsOptions) {
     this.#options = options;
-    this.#readers = new ReadersById(options.schemas, new AvroReader(options.schema));
+    this.#readers = new ReadersById(options.schemas, new AvroReader(options.schema), { name: 'announced events' });
   }
 
   /** Returns the content of the announcement. If it is not available, returns the reason as text. Never rejects. */

@@ -1,5 +1,6 @@
 /** Writes the lines of the log to a file or pipe. */
-import { writeSync } from 'node:fs';
+import { constants, openSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { REPEAT_AFTER_MS } from '../lib/repeated-lines.js';
 
 /** Characters of lines that wait until the log is read, at most. Lines beyond them are dropped and counted. */
@@ -10,6 +11,20 @@ const RETRY_MS = 100;
 const LAST_FLUSH_MS = 1_000;
 const LAST_RETRY_MS = 20;
 const LINE_BREAK = '\n'.charCodeAt(0);
+
+/**
+ * The number of a file for LogOutput that writes where `file` does. A terminal is opened again, so that writes to it never
+ * block: Ctrl-S stops the output of a terminal, and a write that blocks would stop all partitions. The flag belongs to the
+ * open file, and programs that share the terminal do not get it.
+ */
+export function withoutBlocking(file: number): number {
+  if (!isatty(file)) return file;
+  try {
+    return openSync(`/proc/self/fd/${file}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return file; // Not Linux, or the terminal belongs to another user.
+  }
+}
 
 /**
  * Writes the lines of one turn of the event loop together. A line that must not be lost is written by `flush`.

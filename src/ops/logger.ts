@@ -8,7 +8,7 @@ import { cutText } from '../lib/cut-text.js';
 import type { HideSecrets } from '../lib/hide-secrets.js';
 import { printable } from '../lib/printable.js';
 import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
-import { LogOutput } from './log-output.js';
+import { LogOutput, withoutBlocking } from './log-output.js';
 
 /** pino's level of a warning. A fatal line is the last one, and always logged. */
 const WARN = 40;
@@ -79,7 +79,7 @@ export function createLogger(options: LoggerOptions, destination?: LogDestinatio
 }
 
 function standardOutput(now: () => number, onDropped: (lines: number) => void): LogOutput {
-  const output = new LogOutput(STANDARD_OUTPUT, now, onDropped);
+  const output = new LogOutput(withoutBlocking(STANDARD_OUTPUT), now, onDropped);
   process.once('exit', () => output.lastFlush());
   return output;
 }

@@ -66,7 +66,7 @@ export interface PipelineContext {
   readonly clock: Clock;
   readonly observer: PipelineObserver;
 
-  readonly decode: (records: readonly LogRecord[]) => RecordsDecoding;
+  readonly decode: (records: readonly LogRecord[], partition: number) => RecordsDecoding;
   readonly settings: ClientPolicies;
   readonly encodeAnnouncement: (
     announcement: Announcement,

@@ -38,7 +38,7 @@ export class DecodedPortions {
     private readonly batch: LogBatch,
     private readonly status: StatusOfPartition,
   ) {
-    this.#decoding = context.decode(batch.records);
+    this.#decoding = context.decode(batch.records, partition);
     this.#count = batch.records.length;
   }
 

@@ -1,7 +1,7 @@
 /** Builds a partition's state from its changelog: in large reads, with visible progress, resumable at any point. */
 import { steadyMs } from '../lib/stopwatch.js';
 import { LongPromise } from '../lib/long-promise.js';
-import type { LogRecord } from '../lib/record.js';
+import { recordBytes, type LogRecord } from '../lib/record.js';
 import { withReader } from '../lib/with-reader.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
@@ -76,6 +76,6 @@ function advanced(before: RestoreProgress, { records, nextOffset }: LogBatch, el
 
 function bytesOf(records: readonly LogRecord[]): number {
   let bytes = 0;
-  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+  for (const record of records) bytes += recordBytes(record);
   return bytes;
 }

@@ -1,6 +1,7 @@
 /** Dead letters: turns a bad record into a record of the dead-letter topic that keeps it byte for byte, and back. */
 import type { DeadLetterCode } from '../domain/events.js';
 import { MAX_TEXT_BYTES } from '../domain/limits.js';
+import { shortened } from '../lib/printable.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { textHeader } from './record-headers.js';
 
@@ -29,7 +30,7 @@ export const MAX_MESSAGE_CHARACTERS = 2_000;
 export function deadLetterOf(record: LogRecord, reason: DeadLetterReason, input: TopicPartition): RecordToWrite {
   const added: Record<(typeof ADDED)[number], string> = {
     dl_code: reason.code,
-    dl_message: cut(reason.message),
+    dl_message: shortened(reason.message, MAX_MESSAGE_CHARACTERS),
     dl_topic: input.topic,
     dl_partition: String(input.partition),
     dl_offset: String(record.offset),
@@ -92,20 +93,10 @@ export function withoutBytes(deadLetter: DeadLetter): DeadLetter {
   return { ...deadLetter, key: key?.subarray(0, MAX_TEXT_BYTES) ?? null, value: null, headers: [] };
 }
 
-/** Bytes of the record, without the added headers. */
-export function sizeOf({ key, value, headers }: DeadLetter): number {
-  const ofHeaders = headers.reduce((sum, header) => sum + header.key.length + (header.value?.length ?? 0), 0);
-  return (key?.length ?? 0) + (value?.length ?? 0) + ofHeaders;
-}
-
 function copied(bytes: Buffer | null): Buffer | null {
   return bytes === null ? null : Buffer.from(bytes);
 }
 
 export function idOf({ partition, offset }: Pick<DeadLetter, 'partition' | 'offset'>): string {
   return `${partition}/${offset}`;
-}
-
-function cut(message: string): string {
-  return message.length <= MAX_MESSAGE_CHARACTERS ? message : `${message.slice(0, MAX_MESSAGE_CHARACTERS - 1)}…`;
 }

@@ -2,6 +2,7 @@
 import { UnusableSchema } from '../avro/schema.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
+import type { HideSecrets } from '../lib/hide-secrets.js';
 import { exceededJsonLimit } from '../lib/json-limits.js';
 import type { RegisteredText } from './schema-references.js';
 
@@ -12,6 +13,8 @@ const MAX_PAUSE_MS = 60_000;
 const USUAL_PAUSE_MS = 1_000;
 /** The most characters of the registry's own text in a message. */
 const MAX_WORDS_LENGTH = 2_000;
+/** A registry gives a reason for each field and each former version that does not fit. */
+const MAX_REASONS = 20;
 /** The error codes with which a registry denies a subject, a version or a schema, in an answer with status 404. */
 export const NO_SUCH_SUBJECT = 40401;
 export const NO_SUCH_VERSION = 40402;
@@ -27,6 +30,7 @@ export interface Answer {
   readonly jsonLimit: string | null;
   /** The pause that the registry asks for; null if it asks for none. */
   readonly retryAfterMs: number | null;
+  readonly hide: HideSecrets;
 }
 
 /** The pause that the registry asks for, in milliseconds; null if it asks for none. */
@@ -44,8 +48,9 @@ export function isDenied({ status, body }: Answer, codes: readonly number[]): bo
   return status === 404 && typeof body.error_code === 'number' && codes.includes(body.error_code);
 }
 
-export function unusable(path: string, { status, body, exceeds, retryAfterMs }: Answer): RegistryUnavailableError {
-  const text = exceeds === null ? textIn({ body }) : `more than ${exceeds} bytes`;
+export function unusable(path: string, answer: Answer): RegistryUnavailableError {
+  const { status, exceeds, retryAfterMs } = answer;
+  const text = exceeds === null ? textIn(answer) : `more than ${exceeds} bytes`;
   const message = text === '' ? '' : `: ${text}`;
   const hint = status === 401 || status === 403 ? ' (check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD)' : '';
   return new RegistryUnavailableError(`the schema registry answered ${path} with ${status}${message}${hint}`, {
@@ -53,8 +58,24 @@ export function unusable(path: string, { status, body, exceeds, retryAfterMs }: 
   });
 }
 
-export function textIn({ body }: Pick<Answer, 'body'>): string {
-  return typeof body.message === 'string' ? body.message.slice(0, MAX_WORDS_LENGTH) : '';
+/** The registry's own message; empty without one. */
+export function textIn(answer: Answer): string {
+  return typeof answer.body.message === 'string' ? wordsOf(answer, answer.body.message) : '';
+}
+
+/**
+ * A part of an answer as it may stand in a message: cut, and without secrets, because a registry may repeat a request.
+ * Every message with the registry's own text takes it from here.
+ */
+export function wordsOf({ hide }: Answer, part: unknown): string {
+  const text = typeof part === 'string' ? part : (JSON.stringify(part) ?? '');
+  return hide(text).slice(0, MAX_WORDS_LENGTH);
+}
+
+/** The reasons in an answer, the first of them. */
+export function reasonsIn(answer: Answer, reasons: readonly unknown[]): string[] {
+  const shown = reasons.slice(0, MAX_REASONS).map((reason) => wordsOf(answer, reason));
+  return reasons.length > shown.length ? [...shown, `and ${reasons.length - shown.length} other reasons`] : shown;
 }
 
 /** The body of a response; null if it has more than `maxBytes`. */
@@ -75,7 +96,7 @@ export function registeredText(answer: Answer, path: string, denials: readonly n
   const { schema, schemaType, references } = answer.body;
   if (typeof schema !== 'string') throw unusable(path, answer);
   if (schemaType !== undefined && schemaType !== 'AVRO')
-    return unusableSchema(`the schema is not Avro but ${JSON.stringify(schemaType)}`);
+    return unusableSchema(`the schema is not Avro but ${wordsOf(answer, JSON.stringify(schemaType))}`);
   const exceeded = exceededJsonLimit(schema);
   if (exceeded !== null) return unusableSchema(`the text of the schema is not usable: ${exceeded}`);
   return { schema: parseObject(schema), references };

@@ -29,11 +29,18 @@ interface Kept {
 interface Found {
   readonly types: Map<string, object>;
   readonly maxCharacters: number;
+  /** Aborts when the registry must have returned all of them. */
+  readonly end: AbortSignal;
   characters: number;
 }
 
 /** Asks the registry for a version, unless its answer has more bytes than the limit. */
-type AskForVersion = (subject: string, version: number, maxBytes: number) => Promise<RegisteredText | 'too-large'>;
+type AskForVersion = (
+  subject: string,
+  version: number,
+  maxBytes: number,
+  end: AbortSignal,
+) => Promise<RegisteredText | 'too-large'>;
 
 interface Reference {
   readonly name: string;
@@ -64,14 +71,16 @@ export class SchemaReferences {
   /**
    * Completes a schema with the types that it refers to.
    * @param maxCharacters of these types, at most MAX_REFERRED_CHARACTERS
+   * @param end ends the requests. Types found by then are kept, so the next call continues from there
    * @returns null if the registry does not have one of these types. Treat the schema as one whose id is unknown
    * @throws what asking the registry throws
    */
   async resolve(
     { schema, references }: NonNullable<RegisteredText>,
     maxCharacters = MAX_REFERRED_CHARACTERS,
+    end: AbortSignal = new AbortController().signal,
   ): Promise<object | null | 'too-large'> {
-    const found: Found = { types: new Map(), maxCharacters, characters: 0 };
+    const found: Found = { types: new Map(), maxCharacters, end, characters: 0 };
     try {
       if (!(await this.#find(references, new Set(), found))) return null;
     } catch (error) {
@@ -92,7 +101,7 @@ export class SchemaReferences {
       seen.add(name);
       if (seen.size > MAX_REFERENCES)
         throw new BadReferencesError(`its references lead to more than ${MAX_REFERENCES} others`);
-      const referred = await this.#version(subject, version, found.maxCharacters);
+      const referred = await this.#version(subject, version, found);
       if (referred === null) return false;
       found.characters += referred.characters;
       if (found.characters > found.maxCharacters) throw new TooManyCharactersError();
@@ -102,11 +111,11 @@ export class SchemaReferences {
     return true;
   }
 
-  async #version(subject: string, version: number, maxBytes: number): Promise<Kept | null> {
+  async #version(subject: string, version: number, { maxCharacters, end }: Found): Promise<Kept | null> {
     const key = `${version}/${subject}`;
     const kept = this.#kept.get(key);
     if (kept !== undefined) return kept;
-    const text = await this.#versionOf(subject, version, maxBytes);
+    const text = await this.#versionOf(subject, version, maxCharacters, end);
     if (text === 'too-large') throw new TooManyCharactersError();
     if (text === null) return null;
     const characters = key.length + JSON.stringify(text).length;

@@ -3,14 +3,12 @@
  * library (@kafkajs/confluent-schema-registry) has neither limit. It also turns a refused connection into a 400, but
  * here an outage must never look like an answer.
  */
-import { UnusableSchema } from '../avro/schema.js';
 import type { Config } from '../config.js';
-import { RegistryUnavailableError, type SchemaSource } from '../decode/schema-source.js';
+import { RegistryUnavailableError, type SchemaAsker, type SchemaSource } from '../decode/schema-source.js';
 import { isOwnFault } from '../lib/own-fault.js';
 import { exceededJsonLimit } from '../lib/json-limits.js';
 import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
 import { reasonOf } from '../lib/reason-of.js';
-import { Turns } from '../lib/turns.js';
 import {
   asRecord,
   isDenied,
@@ -21,25 +19,21 @@ import {
   NO_SUCH_VERSION,
   pauseAskedFor,
   registeredText,
+  reasonsIn,
   textIn,
   textOf,
   unusable,
+  wordsOf,
   type Answer,
 } from './registry-answers.js';
-import { MAX_REFERRED_CHARACTERS, SchemaReferences, type RegisteredText } from './schema-references.js';
+import { SchemaReferences, type RegisteredText } from './schema-references.js';
+import { SchemaTurns, type LookUpLimits } from './schema-turns.js';
 
 export type RegistryConnection = Config['schemaRegistry'];
 
 export type Compatibility = { readonly compatible: true } | { readonly compatible: false; readonly reasons: string[] };
 
 const REQUEST_TIMEOUT_MS = 5_000;
-/** Schemas that are looked up at a time, for all partitions. */
-const MAX_LOOKUPS = 16;
-/**
- * A schema with a longer answer, or with more characters of references, is looked up again, one such schema at a time.
- * While it is checked, a parsed schema takes up to 20 bytes for each character.
- */
-const USUAL_LIMIT = 64 * 1024;
 /** A reader with the newest version can read records of all former versions. */
 const COMPATIBILITY = 'BACKWARD_TRANSITIVE';
 /** The statuses with which a registry refuses a schema: not compatible with former versions, or not valid. */
@@ -57,11 +51,8 @@ export class SchemaRegistry implements SchemaSource {
    * text.
    */
   readonly #hide: HideSecrets;
-  readonly #references = new SchemaReferences((subject, version, maxBytes) =>
-    this.#version(subject, version, maxBytes),
-  );
-  readonly #lookups = new Turns(MAX_LOOKUPS);
-  readonly #largeLookups = new Turns(1);
+  readonly #references = new SchemaReferences((...version) => this.#version(...version));
+  readonly #turns = new SchemaTurns((id, limits) => this.#lookUp(id, limits));
 
   /** @param timeoutMs the limit for each request with its answer, in milliseconds */
   constructor(connection: RegistryConnection, timeoutMs = REQUEST_TIMEOUT_MS) {
@@ -71,26 +62,37 @@ export class SchemaRegistry implements SchemaSource {
     this.#hide = hiderOf(password === undefined ? [] : [password, `${username}:${password}`]);
   }
 
-  async schemaById(id: number): Promise<object | null> {
-    const usual = await this.#lookups.run(() => this.#lookUp(id, USUAL_LIMIT, USUAL_LIMIT));
-    if (usual !== 'too-large') return usual;
-    const large = await this.#largeLookups.run(() => this.#lookUp(id, MAX_ANSWER_BYTES, MAX_REFERRED_CHARACTERS));
-    return large === 'too-large' ? new UnusableSchema(`the schema has more than ${MAX_ANSWER_BYTES} bytes`) : large;
+  withSchema<T>(id: number, asker: SchemaAsker, use: (schema: object | null) => T | Promise<T>): Promise<T> {
+    return this.#turns.withSchema(id, asker, use);
   }
 
-  /** @param maxCharacters of all schemas that it refers to */
-  async #lookUp(id: number, maxBytes: number, maxCharacters: number): Promise<object | null | 'too-large'> {
+  async #lookUp(
+    id: number,
+    { maxBytes, maxCharacters, timeoutMs }: LookUpLimits,
+  ): Promise<object | null | 'too-large'> {
     const path = `/schemas/ids/${id}`;
-    const answer = await this.#ask('GET', path, undefined, maxBytes);
-    if (answer.status === 200 && answer.exceeds !== null) return 'too-large';
-    const found = registeredText(answer, path, [NO_SUCH_SCHEMA]);
-    return found === null ? null : this.#references.resolve(found, maxCharacters);
+    const end = AbortSignal.timeout(timeoutMs);
+    try {
+      const answer = await this.#ask('GET', path, undefined, maxBytes, end);
+      if (answer.status === 200 && answer.exceeds !== null) return 'too-large';
+      const found = registeredText(answer, path, [NO_SUCH_SCHEMA]);
+      return found === null ? null : await this.#references.resolve(found, maxCharacters, end);
+    } catch (cause) {
+      if (!end.aborted || !(cause instanceof RegistryUnavailableError)) throw cause;
+      const message = `the schema registry did not return schema ${id} with its references within ${timeoutMs / 1_000} s`;
+      throw new RegistryUnavailableError(message, { cause });
+    }
   }
 
   /** A version that other schemas refer to. It may still be in use after its subject was deleted. */
-  async #version(subject: string, version: number, maxBytes: number): Promise<RegisteredText | 'too-large'> {
+  async #version(
+    subject: string,
+    version: number,
+    maxBytes: number,
+    end: AbortSignal,
+  ): Promise<RegisteredText | 'too-large'> {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/${version}?deleted=true`;
-    const answer = await this.#ask('GET', path, undefined, maxBytes);
+    const answer = await this.#ask('GET', path, undefined, maxBytes, end);
     if (answer.status === 200 && answer.exceeds !== null) return 'too-large';
     return registeredText(answer, path, [NO_SUCH_SUBJECT, NO_SUCH_VERSION, NO_SUCH_SCHEMA]);
   }
@@ -143,11 +145,14 @@ export class SchemaRegistry implements SchemaSource {
     const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
     const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
     if (isDenied(answer, [NO_SUCH_SUBJECT, NO_SUCH_VERSION])) return { compatible: true };
-    if (answer.status === 422) return { compatible: false, reasons: [String(answer.body.message)] };
+    if (answer.status === 422) return { compatible: false, reasons: reasonsIn(answer, [answer.body.message]) };
     const { is_compatible: compatible, messages } = this.#found(answer, path).body;
     if (typeof compatible !== 'boolean') throw unusable(path, answer);
     if (!compatible)
-      return { compatible, reasons: Array.isArray(messages) ? messages.map(String) : ['the registry gives no reason'] };
+      return {
+        compatible,
+        reasons: reasonsIn(answer, Array.isArray(messages) ? messages : ['the registry gives no reason']),
+      };
     const demanded = await this.#compatibilityOf(subject);
     if (demanded === COMPATIBILITY) return { compatible };
     const reason =
@@ -163,7 +168,7 @@ export class SchemaRegistry implements SchemaSource {
     if (isDenied(answer, [NO_SUCH_SUBJECT, NO_OWN_COMPATIBILITY])) return null;
     const { compatibilityLevel } = this.#found(answer, path).body;
     if (typeof compatibilityLevel !== 'string') throw unusable(path, answer);
-    return compatibilityLevel;
+    return wordsOf(answer, compatibilityLevel);
   }
 
   #found(answer: Answer, path: string): Answer {
@@ -176,6 +181,7 @@ export class SchemaRegistry implements SchemaSource {
     path: string,
     body?: object,
     maxBytes = MAX_ANSWER_BYTES,
+    end?: AbortSignal,
   ): Promise<Answer> {
     const { url, credentials } = this.#connection;
     const headers: Record<string, string> = { accept: 'application/vnd.schemaregistry.v1+json, application/json' };
@@ -183,7 +189,7 @@ export class SchemaRegistry implements SchemaSource {
     if (credentials !== null)
       headers.authorization = `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
     const request = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-    const { response, text } = await this.#fetch(url + path, request, maxBytes).catch((cause: unknown) => {
+    const { response, text } = await this.#fetch(url + path, request, maxBytes, end).catch((cause: unknown) => {
       if (isOwnFault(cause) && !isFailureOfFetch(cause)) throw cause;
       throw new RegistryUnavailableError(`the schema registry at ${url} does not answer: ${reasonOf(cause)}`, {
         cause,
@@ -191,7 +197,7 @@ export class SchemaRegistry implements SchemaSource {
     });
     const { status } = response;
     const exceeded = exceededJsonLimit(text ?? '');
-    const answered = exceeded === null ? this.#withoutSecrets(asRecord(this.#hide(text ?? ''))) : {};
+    const answered = exceeded === null ? asRecord(this.#hide(text ?? '')) : {};
     // A proxy may answer with a page of its own. That is not a JSON object, so it says nothing about the schema.
     const jsonLimit = /^\s*\{/.test(text ?? '') ? exceeded : null;
     return {
@@ -200,20 +206,19 @@ export class SchemaRegistry implements SchemaSource {
       jsonLimit,
       exceeds: text === null ? maxBytes : null,
       retryAfterMs: pauseAskedFor(response),
+      hide: this.#hide,
     };
-  }
-
-  /** Hides secrets in the text of the registry again: JSON may have escaped them. */
-  #withoutSecrets(answered: Answer['body']): Answer['body'] {
-    return typeof answered.message === 'string' ? { ...answered, message: this.#hide(answered.message) } : answered;
   }
 
   async #fetch(
     url: string,
     request: RequestInit,
     maxBytes: number,
+    end?: AbortSignal,
   ): Promise<{ response: Response; text: string | null }> {
-    const response = await fetch(url, { ...request, signal: AbortSignal.timeout(this.#timeoutMs) });
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
+    const signal = end === undefined ? timeout : AbortSignal.any([timeout, end]);
+    const response = await fetch(url, { ...request, signal });
     return { response, text: await textOf(response, maxBytes) };
   }
 }

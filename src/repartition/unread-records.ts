@@ -8,7 +8,7 @@ import { nameOf } from '../kafka/connection/leader-directory.js';
 import { readPartition } from '../kafka/reading/read-partition.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
-import type { LogRecord, TopicPartition } from '../lib/record.js';
+import { recordBytes, type LogRecord, type TopicPartition } from '../lib/record.js';
 import { UnreadableBatchError } from '../pipeline/errors.js';
 import { hasOpenTransaction } from '../pipeline/left-open.js';
 import { boundsOrRefusal, RepartitionRefusedError, tooFewAnswer } from './before-fencing.js';
@@ -17,7 +17,7 @@ import type { CheckingPorts } from './ports.js';
 
 /** Most records that one check reads, in all partitions. They take about a minute. */
 const MAX_RECORDS = 10_000_000;
-/** Most bytes of keys and values that one check reads. Nothing is kept, so this limits only the time. */
+/** Most bytes of keys, values and headers that one check reads. Nothing is kept, so this limits only the time. */
 const MAX_BYTES = 10 * 1_024 * 1_024 * 1_024;
 
 export interface ReadingLimits {
@@ -120,14 +120,15 @@ async function readAndJudge(
 
 /** @param left is reduced by the record */
 function judge(
-  { key, value, offset }: LogRecord,
+  record: LogRecord,
   log: TopicPartition,
   { to, present }: Required<Growth>,
   left: { records: number; bytes: number },
   limits: ReadingLimits,
 ): void {
+  const { key, offset } = record;
   left.records--;
-  left.bytes -= (key?.length ?? 0) + (value?.length ?? 0);
+  left.bytes -= recordBytes(record);
   if (left.records < 0 || left.bytes < 0)
     throw new RepartitionRefusedError(
       `more than ${limits.records} records or ${limits.bytes} bytes of ${log.topic} are not consumed, and the command reads no ` +

@@ -6,6 +6,7 @@ import { SchemaWithReferences, UnusableSchema } from '../../src/avro/schema.js';
 import { RegistryUnavailableError } from '../../src/decode/schema-source.js';
 import { SchemaRegistry } from '../../src/registry/schema-registry.js';
 import { currentCluster } from '../support/current-cluster.js';
+import { schemaById } from '../../testkit/schema-source.js';
 
 const { registryUrl } = currentCluster();
 const TIMEOUT_MS = 300;
@@ -26,13 +27,13 @@ describe('a real registry', () => {
 
   test('returns a registered schema by id, and the id by subject and schema', async () => {
     const id = await registry.register(subject, first);
-    expect(await registry.schemaById(id)).toEqual(first);
+    expect(await schemaById(registry, id)).toEqual(first);
     expect(await registry.idOf(subject, first)).toBe(id);
     expect(await registry.register(subject, first)).toBe(id);
   });
 
   test('returns nothing for an unknown schema', async () => {
-    expect(await registry.schemaById(987_654_321)).toBeNull();
+    expect(await schemaById(registry, 987_654_321)).toBeNull();
     expect(await registry.idOf(subject, first)).toBeNull();
     await registry.register(subject, first);
     expect(await registry.idOf(subject, withDefault)).toBeNull();
@@ -100,7 +101,7 @@ describe('a schema that uses types of other subjects', () => {
     const references = [{ name: 'shared.Middle', subject: middle, version: 1 }];
     const id = await register(name, record('Outer', 'shared.Middle'), references);
 
-    const schema = await registry.schemaById(id);
+    const schema = await schemaById(registry, id);
     expect(schema).toBeInstanceOf(SchemaWithReferences);
     const reader = new AvroReader({
       ...record('Outer', ''),
@@ -157,7 +158,7 @@ describe('an outage never counts as an answer', () => {
     ['204', answer(204, '')],
   ])('%s', async (_what, listener) => {
     const registry = await answering(listener);
-    await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
+    await expect(schemaById(registry, 1)).rejects.toThrow(RegistryUnavailableError);
   });
 
   test('a refused connection', async () => {
@@ -166,7 +167,7 @@ describe('an outage never counts as an answer', () => {
     await new Promise((resolve) => server?.close(resolve));
     server = undefined;
     const registry = new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials: null });
-    await expect(registry.schemaById(1)).rejects.toThrow(/does not answer.*ECONNREFUSED/);
+    await expect(schemaById(registry, 1)).rejects.toThrow(/does not answer.*ECONNREFUSED/);
     await expect(registry.idOf('s', first)).rejects.toThrow(RegistryUnavailableError);
     await expect(registry.check('s', first)).rejects.toThrow(RegistryUnavailableError);
     await expect(registry.register('s', first)).rejects.toThrow(RegistryUnavailableError);
@@ -174,23 +175,23 @@ describe('an outage never counts as an answer', () => {
 
   test("a schema too large for a registry's record is an answer: it cannot be used", async () => {
     const large = answer(200, `{"schema":"${' '.repeat(5_000_000)}"}`);
-    const schema = await (await answering(large, 10_000)).schemaById(1);
+    const schema = await schemaById(await answering(large, 10_000), 1);
     expect(schema).toEqual(new UnusableSchema(expect.stringMatching(/more than \d+ bytes/) as string));
   });
 
   test('a schema of another kind is an answer: it cannot be used', async () => {
-    const schema = await (await answering(answer(200, '{"schema":"","schemaType":"PROTOBUF"}'))).schemaById(1);
+    const schema = await schemaById(await answering(answer(200, '{"schema":"","schemaType":"PROTOBUF"}')), 1);
     expect(schema).toEqual(new UnusableSchema('the schema is not Avro but "PROTOBUF"'));
   });
 
   test('401 says what to check', async () => {
     const registry = await answering(answer(401, '{"message":"Unauthorized"}'));
-    await expect(registry.schemaById(1)).rejects.toThrow(/401: Unauthorized.*SCHEMA_REGISTRY_PASSWORD/);
+    await expect(schemaById(registry, 1)).rejects.toThrow(/401: Unauthorized.*SCHEMA_REGISTRY_PASSWORD/);
   });
 
   test('only 404 with 40403 denies an id', async () => {
     const registry = await answering(answer(404, '{"error_code":40403,"message":"Schema 1 not found"}'));
-    expect(await registry.schemaById(1)).toBeNull();
+    expect(await schemaById(registry, 1)).toBeNull();
   });
 
   test('registering fails if the registry stops answering', async () => {
@@ -210,7 +211,7 @@ describe('an outage never counts as an answer', () => {
     const { port } = server?.address() as AddressInfo;
     const credentials = { username: 'u', password: 'pä:ss' };
     const registry = new SchemaRegistry({ url: `http://127.0.0.1:${port}`, credentials }, TIMEOUT_MS);
-    await registry.schemaById(7);
+    await schemaById(registry, 7);
     await registry.register('s', first);
     expect(new Set(seen)).toEqual(new Set([`Basic ${Buffer.from('u:pä:ss').toString('base64')}`]));
     expect(seen).toHaveLength(3);

@@ -12,6 +12,7 @@ import { systemClock } from '../../src/lib/system-clock.js';
 import { InstanceClient } from '../../src/ops/instance-client.js';
 import { MemberProofs } from '../../src/ops/member-proof.js';
 import { SchemaRegistry } from '../../src/registry/schema-registry.js';
+import { schemaById } from '../../testkit/schema-source.js';
 
 /** A port of the name `several.test` at which nothing listens. */
 let port = 0;
@@ -38,7 +39,7 @@ afterEach(() => jest.restoreAllMocks());
 
 test('the schema registry', async () => {
   const registry = new SchemaRegistry({ url: `http://several.test:${port}`, credentials: null });
-  await expect(registry.schemaById(1)).rejects.toThrow(
+  await expect(schemaById(registry, 1)).rejects.toThrow(
     `does not answer: connect ECONNREFUSED 127.0.0.2:${port}, connect ECONNREFUSED 127.0.0.3:${port}`,
   );
 });

@@ -8,7 +8,7 @@ import {
   type ProducerRecord,
   type RecordMetadata,
 } from 'kafkajs';
-import type { RecordToWrite } from '../../lib/record.js';
+import { recordBytes, type RecordToWrite } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { reasonOf } from '../../lib/reason-of.js';
@@ -121,7 +121,7 @@ export function mustCover(
 
 function requestOf(records: readonly RecordTo[]): Omit<ProducerRecord, 'topic'> {
   let bytes = 0;
-  for (const { key, value } of records) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+  for (const record of records) bytes += recordBytes(record);
   const compression = bytes > LARGE_BYTES ? CompressionTypes.GZIP : CompressionTypes.None;
   return { messages: records.map(messageOf), acks: -1, compression };
 }

@@ -1,72 +1,83 @@
 /** Decoding for a command while the registry is slow. */
+import { setTimeout } from 'node:timers/promises';
 import { decodeAgain } from '../../../src/command/decode-again.js';
-import type { SyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
-import { DecodingAbortedError } from '../../../src/decode/schema-resolution.js';
+import { createSyncEventDecoder, type SyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
 import type { LogRecord } from '../../../src/lib/record.js';
+import { SteppedClock } from '../../support/clocks.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
+import { recordOf, SCHEMA_ID, syncEventSchema } from '../decode/sync-events.js';
 
 /** A record of the schema. */
 function record(offset: number, schemaId: number): LogRecord {
-  const value = Buffer.alloc(6);
-  value.writeUInt32BE(schemaId, 1);
-  return { offset, timestamp: 0, key: Buffer.from('acme'), value, headers: [] };
+  const { value, ...made } = recordOf({ offset });
+  const framed = Buffer.from(value as Buffer);
+  framed.writeUInt32BE(schemaId, 1);
+  return { ...made, value: framed };
 }
 
-/** Notes the batches. Never answers about a batch with one of the `slow` schemas. */
-class SlowDecoder implements Pick<SyncEventDecoder, 'decodeBatch'> {
-  readonly batches: (readonly LogRecord[])[] = [];
+/** The batches that were begun: the number of records in each. */
+let batches: number[];
+beforeEach(() => {
+  batches = [];
+});
 
-  constructor(private readonly slow: ReadonlySet<number> = new Set()) {}
-
-  async decodeBatch(records: readonly LogRecord[], signal: AbortSignal) {
-    this.batches.push(records);
-    if (records.some(({ value }) => this.slow.has(value?.readUInt32BE(1) ?? 0))) {
-      await new Promise((resolve) => signal.addEventListener('abort', resolve));
-      throw new DecodingAbortedError();
-    }
-    return records.map(({ offset, timestamp }) => ({
-      companyId: 'acme',
-      clientId: 'c',
-      offset,
-      timestamp,
-      repairs: [],
-      payload: { kind: 'deleted' as const },
-    }));
-  }
+/** Its registry never answers about the `slow` schemas, and needs `latencyMs` for each of the others. */
+function decoderWith(slow: ReadonlySet<number> = new Set(), latencyMs = 0): Pick<SyncEventDecoder, 'begin'> {
+  const source = schemaSource(async (id) => {
+    if (slow.has(id)) return new Promise(() => undefined);
+    if (latencyMs > 0) await setTimeout(latencyMs);
+    return syncEventSchema();
+  });
+  const decoder = createSyncEventDecoder(syncEventSchema(), { source, clock: new SteppedClock(), knownId: SCHEMA_ID });
+  return {
+    begin: (records, asker) => {
+      batches.push(records.length);
+      return decoder.begin(records, asker);
+    },
+  };
 }
 
-test('records of many schemas are decoded in portions of at most 100 schemas, so a slow registry is waited for', async () => {
-  const records = Array.from({ length: 1_000 }, (_, i) => record(i, i + 1));
-  const decoder = new SlowDecoder();
-  const events = await decodeAgain(decoder, records, { onTimeout: (why) => why });
+const many = Array.from({ length: 300 }, (_, i) => record(i, i + 1));
+
+test('records of many schemas are decoded in portions of at most 100 schemas', async () => {
+  const events = await decodeAgain(decoderWith(), many, { onTimeout: (why) => why });
   expect(events.map((event) => (typeof event === 'string' ? event : event.offset))).toEqual(
-    records.map(({ offset }) => offset),
+    many.map(({ offset }) => offset),
   );
-  expect(decoder.batches.map(({ length }) => length)).toEqual(Array(10).fill(100));
+  expect(batches).toEqual([100, 100, 100]);
 });
 
 test('records of one schema are decoded 1,000 at a time', async () => {
-  const decoder = new SlowDecoder();
-  await decodeAgain(
-    decoder,
-    Array.from({ length: 2_500 }, (_, i) => record(i, 7)),
-    { onTimeout: (why) => why },
-  );
-  expect(decoder.batches.map(({ length }) => length)).toEqual([1_000, 1_000, 500]);
+  const records = Array.from({ length: 2_500 }, (_, i) => record(i, 7));
+  await decodeAgain(decoderWith(), records, { onTimeout: (why) => why });
+  expect(batches).toEqual([1_000, 1_000, 500]);
 });
 
-test('if the registry takes too long for a portion, its records say so, and the others are decoded', async () => {
-  const records = Array.from({ length: 300 }, (_, i) => record(i, i + 1));
-  const decoder = new SlowDecoder(new Set([150]));
-  const events = await decodeAgain(decoder, records, { timeoutMs: 10, onTimeout: (why) => `${why}: run again` });
+test('each schema has its own time: many slow ones together may take longer than one may', async () => {
+  const latencyMs = 40;
+  // Of the 64 schemas, eight are requested at a time.
+  const events = await decodeAgain(decoderWith(new Set(), latencyMs), many.slice(0, 64), {
+    timeoutMs: 3 * latencyMs,
+    onTimeout: (why) => why,
+  });
+  expect(events.filter((event) => typeof event === 'string')).toEqual([]);
+});
+
+test('if a schema takes too long, the records from there on say which one, and the other portions are decoded', async () => {
+  const options = { timeoutMs: 5, onTimeout: (why: string) => `${why}: run again` };
+  const events = await decodeAgain(decoderWith(new Set([150])), many, options);
   const late = events.flatMap((event, i) => (typeof event === 'string' ? [i] : []));
-  expect([late[0], late.at(-1), late.length]).toEqual([100, 199, 100]);
-  expect(events[100]).toBe('the schema registry did not return the schemas of 100 records within 0.01 s: run again');
+  expect([late[0], late.at(-1), late.length]).toEqual([149, 199, 51]);
+  expect(events[149]).toBe(
+    'schema 150 of offset 149 was not fetched from the schema registry and compiled within 0.5 s, 0.005 s for each ' +
+      'of 100 schemas read together: run again',
+  );
 });
 
 test('a command may end instead', async () => {
   const onTimeout = (why: string): never => {
     throw new Error(`${why}: run the command again`);
   };
-  const decoding = decodeAgain(new SlowDecoder(new Set([7])), [record(0, 7)], { timeoutMs: 10, onTimeout });
-  await expect(decoding).rejects.toThrow('the schema registry did not return the schemas of 1 records');
+  const decoding = decodeAgain(decoderWith(new Set([7])), [record(0, 7)], { timeoutMs: 10, onTimeout });
+  await expect(decoding).rejects.toThrow('schema 7 of offset 0 was not fetched');
 });

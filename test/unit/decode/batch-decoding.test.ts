@@ -6,6 +6,7 @@ import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import { HOUR_MS, MINUTE_MS } from '../../../src/lib/time-units.js';
 import { SteppedClock } from '../../support/clocks.js';
 import { notAborted } from './sync-events.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
 
 const KNOWN_ID = 1;
 const UNKNOWN_ID = 404;
@@ -36,13 +37,11 @@ beforeEach(() => {
   firstUnknown = UNKNOWN_ID;
   failing = new Set([DOWN]);
   schemas = new SchemaResolution({
-    source: {
-      schemaById: (id) => {
-        asked.push(id);
-        if (failing.has(id)) return Promise.reject(new RegistryUnavailableError('down'));
-        return Promise.resolve(id < firstUnknown ? { doc: 'x'.repeat(characters) } : null);
-      },
-    },
+    source: schemaSource((id) => {
+      asked.push(id);
+      if (failing.has(id)) return Promise.reject(new RegistryUnavailableError('down'));
+      return Promise.resolve(id < firstUnknown ? { doc: 'x'.repeat(characters) } : null);
+    }),
     clock,
     compile: () => ++compiled,
     knownId: KNOWN_ID,
@@ -50,7 +49,7 @@ beforeEach(() => {
 });
 
 function begin(ids: readonly number[]): BatchDecoding<number, number, string> {
-  return new BatchDecoding(schemas, ids, byId);
+  return new BatchDecoding(schemas, ids, byId, 'test');
 }
 
 /** @returns the portions, and when each came */

@@ -12,6 +12,7 @@ import {
   type AvroRecord,
 } from './sync-events.js';
 import { SteppedClock } from '../../support/clocks.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
 
 /** Written by fastavro 1.x from schemas/client-settings-value/v1.avsc. */
 const WRITTEN_BY_FASTAVRO = Buffer.from('10636c69656e742d3102', 'hex');
@@ -93,7 +94,7 @@ test('an unreadable setting does not affect others', async () => {
 test('an outage of the registry is an error and makes nothing unreadable', async () => {
   const outage = new RegistryUnavailableError('connection refused');
 
-  await expect(decoderOf({ schemaById: () => Promise.reject(outage) }).decodeBatch([GOOD], notAborted())).rejects.toBe(
+  await expect(decoderOf(schemaSource(() => Promise.reject(outage))).decodeBatch([GOOD], notAborted())).rejects.toBe(
     outage,
   );
 });
@@ -109,12 +110,12 @@ test('a clientId of 1,024 bytes is read; a longer one is reported, and not quote
 
 test('many unknown ids are decided although requests fail now and then, if the same values are decoded again', async () => {
   let requests = 0;
-  const decoder = decoderOf({
-    schemaById: (id) => {
+  const decoder = decoderOf(
+    schemaSource((id) => {
       if (++requests % 50 === 0) return Promise.reject(new RegistryUnavailableError('429', { retryAfterMs: 1 }));
       return Promise.resolve(id === SCHEMA_ID ? clientSettingsSchema() : null);
-    },
-  });
+    }),
+  );
   const values = Array.from({ length: 500 }, (_, i) => framed(1_000 + i, WRITTEN_BY_FASTAVRO));
   for (let attempts = 0; attempts < 100; attempts++) {
     const decoded = await decoder.decodeBatch(values, notAborted()).catch(() => null);
@@ -131,12 +132,12 @@ test('if decoding is tried again, schemas that are too large to be kept together
   const asked: number[] = [];
   let isDown = true;
   const large = { ...clientSettingsSchema(), doc: 'x'.repeat(900_000) };
-  const decoder = decoderOf({
-    schemaById: (id) => {
+  const decoder = decoderOf(
+    schemaSource((id) => {
       asked.push(id);
       return isDown && id === 80 ? Promise.reject(new RegistryUnavailableError('down')) : Promise.resolve(large);
-    },
-  });
+    }),
+  );
   const values = [90, 91, 92, 80].map((id) => framed(id, WRITTEN_BY_FASTAVRO));
   const attempt = () => decoder.decodeBatch(values, notAborted());
   await expect(attempt()).rejects.toThrow(RegistryUnavailableError);

@@ -1,6 +1,7 @@
 /** Anyone may register schemas and write records with them, so few of their readers are kept. */
 import { AvroReader } from '../../../src/avro/avro-reader.js';
 import { MAX_READER_CHARACTERS, ReadersById } from '../../../src/decode/readers-by-id.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
 
 const FIELDS = [{ name: 'a', type: 'string' }];
 /** A schema as long as a quarter of the limit. */
@@ -12,7 +13,13 @@ test('the most recently used readers are kept, up to a number of characters of t
     asked.push(id);
     return Promise.resolve(id > 900 ? null : { type: 'record', name: 'R', doc: `${id} ${doc}`, fields: FIELDS });
   };
-  const readers = new ReadersById({ schemaById }, new AvroReader({ type: 'record', name: 'R', fields: FIELDS }));
+  const readers = new ReadersById(
+    schemaSource(schemaById),
+    new AvroReader({ type: 'record', name: 'R', fields: FIELDS }),
+    {
+      name: 'test',
+    },
+  );
   for (let id = 1; id <= 4; id++)
     expect((await readers.of(id))?.read(Buffer.from([0, 0, 0, 0, id, 2, 0x61]))).toEqual({ a: 'a' });
   for (let id = 1; id <= 4; id++) await readers.of(id);

@@ -14,6 +14,7 @@ import type { LogRecord } from '../../../src/lib/record.js';
 import { framed, notAborted, recordOf, SCHEMA_ID, syncEventSchema } from './sync-events.js';
 import { writtenByFastavro } from '../../support/payloads.js';
 import { SteppedClock } from '../../support/clocks.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
 
 /** The id of our outbound schema. Every registry with our schemas has it, also a wrong one. */
 const OUTBOUND_ID = 1;
@@ -43,12 +44,10 @@ let clock: SteppedClock;
 let brake: RegistryBrake;
 
 function newBrake(isConfirmed = false): RegistryBrake {
-  const source = {
-    schemaById: (id: number) => {
-      if (id === isAwayFor) return Promise.reject(new RegistryUnavailableError('no answer'));
-      return Promise.resolve(ids.has(id) ? syncEventSchema() : null);
-    },
-  };
+  const source = schemaSource((id) => {
+    if (id === isAwayFor) return Promise.reject(new RegistryUnavailableError('no answer'));
+    return Promise.resolve(ids.has(id) ? syncEventSchema() : null);
+  });
   const decoder = createSyncEventDecoder(syncEventSchema(), { source, clock, knownId: OUTBOUND_ID });
   const sampleIds = () => {
     looks++;
@@ -60,7 +59,7 @@ function newBrake(isConfirmed = false): RegistryBrake {
 }
 
 async function decode(records: readonly LogRecord[], signal = notAborted()): Promise<Decoded[]> {
-  const decoding = brake.begin(records);
+  const decoding = brake.begin(records, 'test');
   const decoded: Decoded[] = [];
   while (decoded.length < records.length) decoded.push(...(await decoding.next(signal)));
   return decoded;

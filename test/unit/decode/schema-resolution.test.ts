@@ -6,10 +6,11 @@ import {
   MAX_REMEMBERED_IDS,
   UNKNOWN_AFTER_MS,
 } from '../../../src/decode/schema-denials.js';
-import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
+import { RegistryUnavailableError, type SchemaAsker } from '../../../src/decode/schema-source.js';
 import type { Clock } from '../../../src/lib/clock.js';
 import { notAborted } from './sync-events.js';
 import { SteppedClock } from '../../support/clocks.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
 
 const KNOWN_ID = 1;
 const SCHEMA = { type: 'string' };
@@ -26,6 +27,10 @@ class Registry {
       this.onAsk(id);
       return this.ids.has(id) ? SCHEMA : null;
     });
+  }
+
+  withSchema<T>(id: number, asker: SchemaAsker, use: (schema: object | null) => T | Promise<T>): Promise<T> {
+    return schemaSource((id) => this.schemaById(id)).withSchema(id, asker, use);
   }
 
   timesAsked(id: number): number {
@@ -45,7 +50,7 @@ async function resolve(
   ofRepairs?: ReadonlySet<number>,
 ): Promise<ReadonlySet<number>> {
   const missing = [...ids].filter((id) => schemas.get(id) === undefined);
-  const search = schemas.search(missing, ofRepairs);
+  const search = schemas.search(missing, 'test', ofRepairs);
   await search.advance(
     signal,
     () => false,
@@ -334,6 +339,30 @@ test('schemas that take long to compile take no more than COMPILING_MS_A_SECOND,
   expect(slow.now()).toBeGreaterThan((compiledMs / COMPILING_MS_A_SECOND - 2) * 1_000);
 });
 
+test.each([3_600_000, -3_600_000])(
+  'a machine clock that is set by %d ms while a schema is compiled costs no wait',
+  async (ms) => {
+    let set = 0;
+    const delaysMs: number[] = [];
+    const jumping: Clock = {
+      now: () => clock.now() + set,
+      monotonicMs: () => clock.now(),
+      delay: (delayMs) => {
+        delaysMs.push(delayMs);
+        return clock.delay(delayMs);
+      },
+    };
+    const compile = (schema: object) => {
+      set += ms;
+      return JSON.stringify(schema);
+    };
+    const resolution = new SchemaResolution({ source: registry, clock: jumping, compile, knownId: KNOWN_ID });
+    for (let id = 1; id <= 10; id++) registry.ids.add(id);
+    await resolve(resolution, registry.ids, notAborted());
+    expect(delaysMs).toEqual([]);
+  },
+);
+
 describe('a registry that does not answer every request', () => {
   const many = new Set(Array.from({ length: 10_000 }, (_, i) => 100 + i));
   let failing: (request: number) => RegistryUnavailableError | null;
@@ -350,7 +379,7 @@ describe('a registry that does not answer every request', () => {
 
   /** Calls again after each failure, as a partition does. @returns the number of calls */
   async function decided(ids: ReadonlySet<number>): Promise<number> {
-    const search = schemas.search(ids);
+    const search = schemas.search(ids, 'test');
     for (let calls = 1; calls < 1_000; calls++) {
       try {
         await search.advance(
@@ -399,7 +428,7 @@ describe('a registry that does not answer every request', () => {
 
   test('after an outage, the 10 s of the ids that could not be requested in it begin again', async () => {
     failing = () => (clock.now() >= 5_000 && clock.now() < 9_000 ? new RegistryUnavailableError('down') : null);
-    const search = schemas.search([...many].slice(0, 20));
+    const search = schemas.search([...many].slice(0, 20), 'test');
     const untilOneIsDecided = () =>
       search.advance(
         notAborted(),
@@ -418,7 +447,7 @@ describe('a registry that does not answer every request', () => {
 
   test('the reason says how many ids the registry has denied', async () => {
     failing = () => (clock.now() >= 5_000 ? new RegistryUnavailableError('429', { retryAfterMs: 7 }) : null);
-    const search = schemas.search(many);
+    const search = schemas.search(many, 'test');
     const advanced = search.advance(
       notAborted(),
       () => false,

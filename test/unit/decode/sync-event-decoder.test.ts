@@ -18,6 +18,7 @@ import {
   syncEventSchema,
 } from './sync-events.js';
 import { PAYLOADS, writtenByFastavro } from '../../support/payloads.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
 
 const writer = avro.Type.forSchema(syncEventSchema() as unknown as avro.Schema);
 const status = writtenByFastavro('DatasetStatusChanged');
@@ -181,13 +182,13 @@ describe('repairs', () => {
 
 test('an outage of the registry is an error and makes no record bad', async () => {
   const outage = new RegistryUnavailableError('connection refused');
-  const decoder = decoderOf({ schemaById: () => Promise.reject(outage) });
+  const decoder = decoderOf(schemaSource(() => Promise.reject(outage)));
 
   await expect(decoder.decodeBatch([recordOf()], notAborted())).rejects.toBe(outage);
 });
 
 test('records without a schema id are bad even during an outage of the registry', async () => {
-  const decoder = decoderOf({ schemaById: () => Promise.reject(new RegistryUnavailableError('connection refused')) });
+  const decoder = decoderOf(schemaSource(() => Promise.reject(new RegistryUnavailableError('connection refused'))));
 
   const decoded = await decoder.decodeBatch([recordOf({ key: null }), recordOf({ value: null })], notAborted());
 
@@ -196,12 +197,12 @@ test('records without a schema id are bad even during an outage of the registry'
 
 test('the registry is asked once for a schema, in whatever number of batches it comes', async () => {
   const asked: number[] = [];
-  const decoder = decoderOf({
-    schemaById: (id) => {
+  const decoder = decoderOf(
+    schemaSource((id) => {
       asked.push(id);
       return Promise.resolve(syncEventSchema());
-    },
-  });
+    }),
+  );
 
   await decoder.decodeBatch([recordOf(), recordOf()], notAborted());
   await decoder.decodeBatch([recordOf()], notAborted());

@@ -10,6 +10,7 @@ import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
 import { newestSchema, schemaVersion } from '../../../testkit/schema-file.js';
 import { writtenByFastavro } from '../../support/payloads.js';
 import { SteppedClock } from '../../support/clocks.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
 
 export interface AvroField {
   name: string;
@@ -100,7 +101,7 @@ export const STATUS = {
 };
 
 export function registryOf(schemas: Readonly<Record<number, object>>): SchemaSource {
-  return { schemaById: (id) => Promise.resolve(schemas[id] ?? null) };
+  return schemaSource((id) => Promise.resolve(schemas[id] ?? null));
 }
 
 export function decoderOf(source: SchemaSource, knownId = SCHEMA_ID, reader = syncEventSchema()): SyncEventDecoder {

@@ -13,8 +13,20 @@ test('no more than the allowed number runs at a time, in the order of the calls,
     if (i % 2 === 0) throw new Error(`failure ${i}`);
     return i;
   };
-  const results = await Promise.allSettled(Array.from({ length: 6 }, (_, i) => turns.run(work(i))));
+  const results = await Promise.allSettled(Array.from({ length: 6 }, (_, i) => turns.run('one', work(i))));
   expect(results.map(({ status }) => status === 'fulfilled')).toEqual([false, true, false, true, false, true]);
   expect(order).toEqual([0, 1, 2, 3, 4, 5]);
   expect(most).toBe(2);
+});
+
+test('the askers get their turns in rotation, however much one of them asks for', async () => {
+  const turns = new Turns(1);
+  const order: string[] = [];
+  const ask = (asker: string) =>
+    turns.run(asker, async () => {
+      order.push(asker);
+      await new Promise((resolve) => setImmediate(resolve));
+    });
+  await Promise.all([...Array.from({ length: 5 }, () => ask('a')), ask('b'), ask('b'), ask('c')]);
+  expect(order).toEqual(['a', 'a', 'b', 'c', 'a', 'b', 'a', 'a']);
 });

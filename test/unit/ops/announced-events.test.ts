@@ -9,6 +9,7 @@ import { resentOf } from '../../../src/publish/resent-event.js';
 import { systemClock } from '../../../src/lib/system-clock.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
 import { newestSchema } from '../../../testkit/schema-file.js';
+import { schemaSource } from '../../../testkit/schema-source.js';
 
 const EVENTS = 5_000;
 const schema = newestSchema(SCHEMAS_FOLDER, 'company-synchronized-value') as avro.Schema;
@@ -59,7 +60,7 @@ function searchIn(records: readonly LogRecord[]) {
     schema: schema as object,
     partitionOf: () => outbound.partition,
     sourceOf: () => '/app/sync-events/0',
-    schemas: { schemaById: () => Promise.resolve(schema as object) },
+    schemas: schemaSource(() => Promise.resolve(schema as object)),
   });
   return async (n: number) => {
     const wanted = { companyId: `company-${n}`, partition: 0, offset: 10 * n };

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { UnusableSchema } from '../../../src/avro/schema.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import { SchemaRefusedError, SchemaRegistry } from '../../../src/registry/schema-registry.js';
+import { schemaById } from '../../../testkit/schema-source.js';
 
 const SCHEMA = { type: 'record', name: 'Any', fields: [] };
 
@@ -29,7 +30,7 @@ test('an endless answer is cut off', async () => {
     const send = () => response.write(block, (error) => (error ? undefined : ((sent += block.length), send())));
     send();
   });
-  expect(await registry.schemaById(1)).toMatchObject({ why: 'the schema has more than 4194304 bytes' });
+  expect(await schemaById(registry, 1)).toMatchObject({ why: 'the schema has more than 4194304 bytes' });
   expect(sent).toBeLessThan(20_000_000);
 });
 
@@ -59,13 +60,13 @@ test('an answer that comes byte by byte is given up after the time limit of the 
     const drip = setInterval(() => response.write(' '), 20);
     response.on('close', () => clearInterval(drip));
   }, 300);
-  await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
+  await expect(schemaById(registry, 1)).rejects.toThrow(RegistryUnavailableError);
 });
 
 test('the text of the registry is cut to the length of a message', async () => {
   const body = JSON.stringify({ message: 'x'.repeat(1_000_000) });
   const registry = await registryThat((_request, response) => response.writeHead(500).end(body));
-  const error = await registry.schemaById(1).catch((error: unknown) => error as Error);
+  const error = await schemaById(registry, 1).catch((error: unknown) => error as Error);
   expect((error as Error).message.length).toBeLessThan(3_000);
 });
 
@@ -73,15 +74,37 @@ test('a secret that a registry repeats is hidden, however its JSON is escaped', 
   const registry = await registryThat(({ headers }, response) =>
     response.writeHead(401).end(`{"message":"refused ${(headers.authorization ?? '').replaceAll('Z', '\\u005a')}"}`),
   );
-  const refused = registry.schemaById(1);
+  const refused = schemaById(registry, 1);
   await expect(refused).rejects.toThrow('refused Basic ***');
+});
+
+test.each<[string, (repeated: string) => [number, object]]>([
+  ['a refusal', (message) => [422, { message }]],
+  ['the reasons of a refusal', (reason) => [200, { is_compatible: false, messages: Array(1_000).fill(reason) }]],
+])('%s to a check is cut, and secrets in it are hidden', async (_, answer) => {
+  const registry = await registryThat(({ headers }, response) => {
+    const [status, body] = answer(`refused ${headers.authorization ?? ''} ${'x'.repeat(3_000)}`);
+    response.writeHead(status).end(JSON.stringify(body));
+  });
+  const checked = await registry.check('s', SCHEMA);
+  const reasons = checked.compatible ? [] : checked.reasons;
+  expect(reasons[0]).toMatch(/^refused Basic \*\*\* x+$/);
+  expect(Math.max(...reasons.map(({ length }) => length))).toBeLessThanOrEqual(2_000);
+  expect(reasons.length).toBeLessThanOrEqual(21);
+});
+
+test('the type of a schema that is not Avro is cut', async () => {
+  const answer = JSON.stringify({ schema: '', schemaType: 'x'.repeat(3_000) });
+  const registry = await registryThat((_request, response) => response.end(answer));
+  const { why } = (await schemaById(registry, 1)) as UnusableSchema;
+  expect(why.length).toBeLessThan(2_100);
 });
 
 test('a schema whose metadata exceed the limits of an answer is unusable, so its records do not wait', async () => {
   const properties = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`p${i}`, '']));
   const answer = JSON.stringify({ schema: JSON.stringify(SCHEMA), metadata: { properties } });
   const registry = await registryThat((_request, response) => response.end(answer));
-  expect(await registry.schemaById(1)).toMatchObject({ why: expect.stringContaining('1000 members') as string });
+  expect(await schemaById(registry, 1)).toMatchObject({ why: expect.stringContaining('1000 members') as string });
 });
 
 test('a schema that is nested too deeply is unusable, and so is an answer of such depth', async () => {
@@ -90,18 +113,18 @@ test('a schema that is nested too deeply is unusable, and so is an answer of suc
   const registry = await registryThat(({ url }, response) =>
     response.end(url === '/schemas/ids/1' ? JSON.stringify({ schema }) : `{"x":${schema},"schema":"null"}`),
   );
-  const unusable = await registry.schemaById(1);
+  const unusable = await schemaById(registry, 1);
   expect(unusable).toEqual(
     new UnusableSchema('the text of the schema is not usable: it nests more than 1000 lists and objects'),
   );
-  expect(await registry.schemaById(2)).toMatchObject({
+  expect(await schemaById(registry, 2)).toMatchObject({
     why: expect.stringContaining('nests more than 1000') as string,
   });
 });
 
 test('a page of a proxy, however odd, is an outage', async () => {
   const registry = await registryThat((_request, response) => response.end(`<p>${'a: '.repeat(2_000)}</p>`));
-  await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
+  await expect(schemaById(registry, 1)).rejects.toThrow(RegistryUnavailableError);
 });
 
 test('a schema of very many attributes or of long keys is unusable', async () => {
@@ -111,8 +134,8 @@ test('a schema of very many attributes or of long keys is unusable', async () =>
     response.end(JSON.stringify({ schema }));
   });
   const unusable = (why: string) => new UnusableSchema(`the text of the schema is not usable: ${why}`);
-  expect(await registry.schemaById(1)).toEqual(unusable('an object has more than 1000 members'));
-  expect(await registry.schemaById(2)).toEqual(unusable('a key has more than 1024 characters'));
+  expect(await schemaById(registry, 1)).toEqual(unusable('an object has more than 1000 members'));
+  expect(await schemaById(registry, 2)).toEqual(unusable('a key has more than 1024 characters'));
 });
 
 test('brackets in texts do not count as depth', async () => {
@@ -120,7 +143,7 @@ test('brackets in texts do not count as depth', async () => {
   const registry = await registryThat((_request, response) =>
     response.end(JSON.stringify({ schema: JSON.stringify(schema) })),
   );
-  expect(await registry.schemaById(1)).toEqual(schema);
+  expect(await schemaById(registry, 1)).toEqual(schema);
 });
 
 test.each<[string, RequestListener]>([
@@ -133,12 +156,12 @@ test.each<[string, RequestListener]>([
   ['no HTTP', ({ socket }) => socket.end('no HTTP\r\n')],
 ])('%s is an outage', async (_what, answer) => {
   const registry = await registryThat(answer);
-  await expect(registry.schemaById(1)).rejects.toThrow(RegistryUnavailableError);
+  await expect(schemaById(registry, 1)).rejects.toThrow(RegistryUnavailableError);
 });
 
 test('a fault of this program is not an outage', async () => {
   const registry = new SchemaRegistry({ url: 'this is not a URL', credentials: null });
-  await expect(registry.schemaById(1)).rejects.toMatchObject({ name: 'TypeError' });
+  await expect(schemaById(registry, 1)).rejects.toMatchObject({ name: 'TypeError' });
 });
 
 test('large schemas are looked up one at a time, however many partitions ask; usual ones do not wait for them', async () => {
@@ -159,7 +182,7 @@ test('large schemas are looked up one at a time, however many partitions ask; us
   });
   const order: string[] = [];
   const lookUp = async (id: number, what: string) => {
-    expect(await registry.schemaById(id)).toMatchObject(SCHEMA);
+    expect(await schemaById(registry, id)).toMatchObject(SCHEMA);
     order.push(what);
   };
   await Promise.all([...Array.from({ length: 30 }, (_, i) => lookUp(100 + i, 'large')), lookUp(1, 'usual')]);
@@ -178,5 +201,5 @@ test.each([
     if (after !== undefined) response.setHeader('retry-after', after);
     response.writeHead(status).end();
   });
-  await expect(registry.schemaById(1)).rejects.toMatchObject({ name: 'RegistryUnavailableError', retryAfterMs });
+  await expect(schemaById(registry, 1)).rejects.toMatchObject({ name: 'RegistryUnavailableError', retryAfterMs });
 });

@@ -1,6 +1,6 @@
 /** A stopped deployment in memory, whose process can be killed before or after any call that changes something. */
 import type { CommittedOffset, OpenFrom, LogReader, Logs, TransactionalProducer } from '../../../src/pipeline/ports.js';
-import type { RecordToWrite, TopicPartition } from '../../../src/lib/record.js';
+import type { Header, RecordToWrite, TopicPartition } from '../../../src/lib/record.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { decodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
 import { repartition } from '../../../src/repartition/repartition.js';
@@ -34,6 +34,8 @@ export class FakeDeployment {
   members: string[] = [];
   /** The records of the input that were read, as `partition/offset`. */
   inputRead: string[] = [];
+  /** Of each record of the input. */
+  inputHeaders: readonly Header[] = [];
   /** Input partitions that end with an open transaction of this many records. */
   readonly openInput = new Map<number, number>();
   /** Where input partitions begin, if not at 0. */
@@ -244,7 +246,7 @@ export class FakeDeployment {
       next: () => {
         const offset = position++;
         const key = this.#written.get(partition)?.get(offset);
-        const record = { offset, timestamp: 0, value: null, headers: [] };
+        const record = { offset, timestamp: 0, value: null, headers: this.inputHeaders };
         if (key !== undefined) this.inputRead.push(`${partition}/${offset}`);
         const records = key === undefined ? [] : [{ ...record, key }];
         return Promise.resolve({ records, nextOffset: position, endOffset: end, leaderEpoch: -1 });

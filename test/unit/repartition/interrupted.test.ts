@@ -168,8 +168,10 @@ describe('records that are written after everything was consumed', () => {
     test.each([
       ['more records', { records: 2, bytes: 100 }],
       ['more bytes', { records: 100, bytes: 2 * Buffer.byteLength(companyOf(1, 1)) }],
-    ])('a check reads no %s than its limit', async (_what, limits) => {
+      ['more bytes of headers', { records: 100, bytes: 2 * (Buffer.byteLength(companyOf(1, 1)) + 1_000) }, 1_000],
+    ])('a check reads no %s than its limit', async (_what, limits, headerBytes = 0) => {
       const deployment = await interrupted();
+      if (headerBytes > 0) deployment.inputHeaders = [{ key: 'h', value: Buffer.alloc(headerBytes - 1) }];
       deployment.write(1, stays, stays, stays);
       deployment.inputRead = [];
       const check = mustStay(deployment.ports(), { to: TO }, [5, 5], limits);

@@ -4,12 +4,13 @@ import { SyncEventDecoder } from '../../../src/decode/sync-event-decoder.js';
 import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
 import { RegistryBrake } from '../../../src/decode/registry-brake.js';
 import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
-import { RegistryUnavailableError, type SchemaSource } from '../../../src/decode/schema-source.js';
+import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { SCHEMAS_FOLDER } from '../../command.js';
 import { newestSchema } from '../../schema-file.js';
 import type { SimulatedProcess } from './process.js';
 import { APPLICATION_ID } from './world.js';
+import { schemaSource } from '../../schema-source.js';
 
 export const SCHEMAS = {
   syncEvent: newestSchema(SCHEMAS_FOLDER, 'sync-events-value'),
@@ -45,13 +46,11 @@ export const ANNOUNCEMENTS = new CompanySynchronizedRecords({
 
 /** The decoder of one process, with a registry that answers in simulated time. */
 export function decoderOf({ world, clock }: SimulatedProcess): RegistryBrake {
-  const source: SchemaSource = {
-    schemaById: async (id) => {
-      await clock.delay(world.weather.latencyMs());
-      if (world.weather.registryIsDown) throw new RegistryUnavailableError('the simulated registry is down');
-      return Object.values(SCHEMA_IDS).includes(id) ? SCHEMAS.syncEvent : null;
-    },
-  };
+  const source = schemaSource(async (id) => {
+    await clock.delay(world.weather.latencyMs());
+    if (world.weather.registryIsDown) throw new RegistryUnavailableError('the simulated registry is down');
+    return Object.values(SCHEMA_IDS).includes(id) ? SCHEMAS.syncEvent : null;
+  });
   const options = { source, clock, knownId: SCHEMA_IDS.companySynchronized, compile: () => compiled };
   const decoder = new SyncEventDecoder(new SchemaResolution(options));
   return new RegistryBrake({ isConfirmed: false, decoder, source, clock, sampleIds: () => Promise.resolve(new Map()) });

@@ -116,7 +116,7 @@ export class Instance {
       known: new KnownState(null),
       clock: process.clock,
       observer: this.#observerOf(process),
-      decode: (records) => brake.begin(records),
+      decode: (records, partition) => brake.begin(records, `partition ${partition}`),
       settings: { ready: () => Promise.resolve(), policyOf: this.policyOf },
       encodeAnnouncement: (...announced) => ANNOUNCEMENTS.recordOf(...announced),
       encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
