@@ -265,8 +265,7 @@ export class SchemaSearch<T> {
   }
 
   async #askFor(denial: Denial, signal: AbortSignal, onFound: OnFound<T>): Promise<number | null> {
-    const { id } = denial;
-    const onCompiled = (compiled: T) => this.#found(id, compiled, onFound);
+    const onCompiled = (compiled: T) => this.#found(denial.id, compiled, onFound);
     const characters = await this.shared.ask(denial, { name: this.asker, signal }, onCompiled);
     if (characters === null && denial.isUnknown(steadyMs(this.shared.clock))) this.#isUnknownNow(denial);
     return characters;

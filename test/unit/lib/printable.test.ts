@@ -15,9 +15,10 @@ test('letters, emoji and signs of any language stay as they are', () => {
 
 test('a million characters that are all escaped take no second, wherever they are', () => {
   for (const text of ['\u202e'.repeat(1_000_000), '\u{e0041}a'.repeat(300_000), `${'a'.repeat(1_000_000)}\u009b`]) {
-    const begunAt = performance.now();
+    const before = process.cpuUsage();
     printable(text);
-    expect(performance.now() - begunAt).toBeLessThan(500);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(500);
   }
 });
 
