@@ -4,7 +4,7 @@
  */
 import { auditTopics, type AuditInput } from '../../audit/audit-topics.js';
 import type { TopicContents, TopicRecord } from '../../audit/topic-record.js';
-import type { LogRecord } from '../../../src/lib/record.js';
+import type { SimulatedRecord } from '../../simulated-kafka/index.js';
 import { differencesOf as rowDifferences, REGISTERED } from '../pipeline/check.js';
 import { SCHEMAS } from '../pipeline/codecs.js';
 import type { Instance } from './instance.js';
@@ -94,7 +94,7 @@ function contents(world: World, topic: string, partitions = world.partitions): T
   return { topic, partitions, records };
 }
 
-function asRecord({ offset, timestamp, key, value, headers }: LogRecord, partition: number): TopicRecord {
+function asRecord({ offset, timestamp, key, value, headers }: SimulatedRecord, partition: number): TopicRecord {
   const byKey = new Map<string, (Buffer | null)[]>();
   for (const header of headers) byKey.set(header.key, [...(byKey.get(header.key) ?? []), header.value]);
   return { partition, offset, timestamp, key, value, headers: byKey };

@@ -25,12 +25,12 @@ export class SimulatedSocket extends EventEmitter {
   }
 
   end(): this {
-    this.connection.ended();
+    this.connection.end();
     return this;
   }
 
   destroy(error?: Error): this {
-    this.connection.ended();
+    this.connection.end();
     if (error !== undefined) this.emit('error', error);
     return this;
   }
@@ -48,11 +48,13 @@ export class Connection {
   readonly socket = new SimulatedSocket(this);
   #accepted: AcceptedConnection | null = null;
   #onClose: () => void = () => undefined;
-  /** The process has closed it, or has learnt that it is closed. */
+  /** The process has closed it, or it is broken. */
   #isOver = false;
   /** Nothing arrives at the broker any more, or at the process. */
   #losesRequests = false;
   #losesAnswers = false;
+  /** The process has learnt that it is closed: after that, a socket has no other event. */
+  #isBroken = false;
   readonly #lastArrival = { broker: 0, process: 0 };
 
   constructor(
@@ -64,7 +66,7 @@ export class Connection {
   open(onConnect: () => void, onClose: () => void): void {
     this.#onClose = onClose;
     this.#arrive('broker', () => {
-      if (this.#isOver || this.#isBlocked) return;
+      if (this.#isBlocked) return;
       try {
         this.#accepted = this.world.cluster.accept(
           this.way.address,
@@ -74,7 +76,9 @@ export class Connection {
       } catch (error) {
         return this.#arrive('process', () => this.#closedByPeer(error as Error));
       }
-      this.#arrive('process', () => this.process.enter(onConnect));
+      this.#arrive('process', () => {
+        if (!this.#isBroken) this.process.enter(onConnect);
+      });
     });
   }
 
@@ -99,7 +103,20 @@ export class Connection {
     this.#closeBroker(this.world.network.random.next() * MAX_LINGER_MS);
   }
 
-  /** The process has closed it, or is gone. What it has sent still arrives. */
+  /** The process closes it. What it has sent still arrives. Then the broker closes its end too. */
+  end(): void {
+    if (this.#isOver) return;
+    this.ended();
+    this.#arrive('broker', () =>
+      this.#arrive('process', () => {
+        if (this.#isBroken || this.#isBlocked) return;
+        this.#isBroken = true;
+        this.process.enter(() => this.socket.emit('end'));
+      }),
+    );
+  }
+
+  /** The process is gone. What it has sent still arrives. */
   ended(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -124,6 +141,7 @@ export class Connection {
   #closedByPeer(error: Error | null): void {
     if (this.#isOver || (error === null && this.#isBlocked)) return;
     this.#isOver = true;
+    this.#isBroken = true;
     this.#onClose();
     this.process.enter(() => {
       if (error === null) this.socket.emit('end');
@@ -137,7 +155,7 @@ export class Connection {
 
   #arrive(at: 'broker' | 'process', run: () => void): void {
     const { time, network } = this.world;
-    const arrival = Math.max(time.elapsed() + network.latencyMs(this.way.address), this.#lastArrival[at]);
+    const arrival = Math.max(time.elapsed() + network.latencyMs(this.way), this.#lastArrival[at]);
     this.#lastArrival[at] = arrival;
     time.after(arrival - time.elapsed(), run);
   }

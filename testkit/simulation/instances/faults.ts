@@ -29,9 +29,9 @@ export const KINDS: Readonly<Record<string, Fault>> = {
   'folder damaged': (faults) => faults.one().volume.damage((disks) => faults.random.pick(disks)),
   'process frozen': (faults) => faults.one().process?.freeze(faults.random.integer(100, 30_000)),
   stop: (faults) => faults.stop(),
-  'clock set': (faults) => {
+  'clock set forward': (faults) => {
     const { process } = faults.one();
-    if (process !== null) process.clockAheadMs = faults.random.integer(-10, 10) * MINUTE_MS;
+    if (process !== null) process.clockAheadMs += faults.random.integer(0, 10) * MINUTE_MS;
   },
   'connections reset': (faults) =>
     faults.world.network.cut(faults.one().name, faults.random.pick(['request lost', 'answer lost'])),
@@ -39,15 +39,17 @@ export const KINDS: Readonly<Record<string, Fault>> = {
   'answer to commit lost': ({ world }) => void (world.network.nextCommit = 'answer lost'),
   'way to a broker blocked': (faults) => {
     const { network } = faults.world;
-    const [{ name }, address] = [faults.one(), faults.address(faults.broker())];
-    network.block(name, address);
-    faults.endAfter(30_000, () => network.unblock(name, address));
+    const way = { instance: faults.one().name, address: faults.address(faults.broker()) };
+    network.block(way);
+    faults.endAfter(30_000, () => network.unblock(way));
   },
-  'broker slow': (faults) => {
-    const address = faults.address(faults.broker());
-    faults.world.network.slowDown(address, faults.random.pick([50, 800, 3_000]));
-    faults.endAfter(20_000, () => faults.world.network.speedUp(address));
-  },
+  'broker slow': (faults) =>
+    faults.slowDown(
+      faults.instances.map(({ name }) => name),
+      [faults.address(faults.broker())],
+    ),
+  'instance far from the brokers': (faults) => faults.slowDown([faults.one().name], faults.world.cluster.addresses()),
+  'way to a broker slow': (faults) => faults.slowDown([faults.one().name], [faults.address(faults.broker())]),
   'broker killed': (faults) => {
     const id = faults.broker();
     faults.world.cluster.killBroker(id);
@@ -114,10 +116,11 @@ export class Faults {
     only: string | null,
   ) {
     this.random = world.random;
-    const share = this.random.pick([0.05, 0.1, 0.3]);
-    const drawn = Object.keys(KINDS).filter(() => this.random.chance(share));
+    const drawn = Array.from({ length: this.random.pick([0, 1, 2, 3, 4, 8]) }, () =>
+      this.random.pick(Object.keys(KINDS)),
+    );
     this.#kinds = only === null ? drawn : [only];
-    this.#meanMs = this.random.pick([500, 2_000, 6_000]);
+    this.#meanMs = this.random.pick([200, 1_000, 4_000]);
     world.network.lossRate = this.random.pick([0, 0, 0.001, 0.01]);
     world.trace('faults', `every ${this.#meanMs} ms: ${this.#kinds.join(', ')}`);
   }
@@ -150,10 +153,7 @@ export class Faults {
       instance.brokers = cluster.addresses();
       const { process } = instance;
       if (process === null) instance.start();
-      else {
-        process.clockAheadMs = 0;
-        process.thaw();
-      }
+      else process.thaw();
     }
   }
 
@@ -197,6 +197,16 @@ export class Faults {
     one.volume.swapWith(other.volume);
   }
 
+  slowDown(instances: readonly string[], addresses: readonly string[]): void {
+    const { network } = this.world;
+    const ways = instances.flatMap((instance) => addresses.map((address) => ({ instance, address })));
+    const maxLatencyMs = this.random.pick([50, 800, 3_000]);
+    for (const way of ways) network.slowDown(way, maxLatencyMs);
+    this.endAfter(20_000, () => {
+      for (const way of ways) network.speedUp(way);
+    });
+  }
+
   stop(): void {
     const instance = this.one();
     instance.stop(() => this.#restart(instance));
@@ -215,9 +225,10 @@ export class Faults {
     const others = this.world.cluster.addresses().filter((address) => address !== only);
     instance.brokers = [only, ...others];
     if (this.random.chance(0.5)) return;
-    for (const address of others) network.block(instance.name, address);
+    const ways = others.map((address) => ({ instance: instance.name, address }));
+    for (const way of ways) network.block(way);
     this.endAfter(MAX_CUT_OFF_MS, () => {
-      for (const address of others) network.unblock(instance.name, address);
+      for (const way of ways) network.unblock(way);
     });
   }
 
@@ -241,7 +252,8 @@ export class Faults {
   }
 
   #restart(instance: Instance): void {
-    this.world.time.after(this.random.integer(0, MAX_RESTART_MS), () => {
+    const within = this.random.pick([100, 2_000, MAX_RESTART_MS]);
+    this.world.time.after(this.random.integer(0, within), () => {
       if (instance.process === null) instance.start();
     });
   }

@@ -1,6 +1,6 @@
 /** The network between instances and brokers: latency, lost requests and answers, ways that are blocked. */
 import type { SeededRandom } from '../../seeded-random.js';
-import { Connection, SimulatedSocket } from './connection.js';
+import { Connection, type SimulatedSocket, type Way } from './connection.js';
 import type { SimulatedProcess } from './process.js';
 import type { World } from './world.js';
 
@@ -20,7 +20,7 @@ const API_KEY_AT = 4;
 
 export class Network {
   readonly #connections = new Set<Connection>();
-  /** `<instance>/<address>` */
+  /** By `nameOf`. */
   readonly #blocked = new Set<string>();
   readonly #latencies = new Map<string, number>();
   /** How often a request or its answer is lost. */
@@ -44,12 +44,12 @@ export class Network {
     };
   }
 
-  latencyMs(address: string): number {
-    return this.random.next() * (this.#latencies.get(address) ?? USUAL_LATENCY_MS);
+  latencyMs(way: Way): number {
+    return this.random.next() * (this.#latencies.get(nameOf(way)) ?? USUAL_LATENCY_MS);
   }
 
-  isBlocked({ instance, address }: { readonly instance: string; readonly address: string }): boolean {
-    return this.#blocked.has(`${instance}/${address}`);
+  isBlocked(way: Way): boolean {
+    return this.#blocked.has(nameOf(way));
   }
 
   /** Whether a request gets lost now. */
@@ -63,21 +63,21 @@ export class Network {
     return this.random.pick(['request lost', 'answer lost']);
   }
 
-  /** Nothing passes between an instance and a broker, until `unblock`. */
-  block(instance: string, address: string): void {
-    this.#blocked.add(`${instance}/${address}`);
+  /** Nothing passes, until `unblock`. */
+  block(way: Way): void {
+    this.#blocked.add(nameOf(way));
   }
 
-  unblock(instance: string, address: string): void {
-    this.#blocked.delete(`${instance}/${address}`);
+  unblock(way: Way): void {
+    this.#blocked.delete(nameOf(way));
   }
 
-  slowDown(address: string, maxLatencyMs: number): void {
-    this.#latencies.set(address, maxLatencyMs);
+  slowDown(way: Way, maxLatencyMs: number): void {
+    this.#latencies.set(nameOf(way), maxLatencyMs);
   }
 
-  speedUp(address: string): void {
-    this.#latencies.delete(address);
+  speedUp(way: Way): void {
+    this.#latencies.delete(nameOf(way));
   }
 
   /** Cuts the connections of one instance. */
@@ -96,4 +96,8 @@ export class Network {
   processEnded(process: SimulatedProcess): void {
     for (const connection of [...this.#connections]) if (connection.process === process) connection.ended();
   }
+}
+
+function nameOf({ instance, address }: Way): string {
+  return `${instance}/${address}`;
 }

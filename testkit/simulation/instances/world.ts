@@ -54,7 +54,8 @@ export class World {
     const ofBrokers = new SeededRandom(seed + 1_000_003);
     const { time } = this;
     const random = () => ofBrokers.next();
-    this.cluster = new SimulatedCluster({ time, random, brokers: BROKERS, replication: BROKERS });
+    const session = this.random.pick([2_000, 9_000]);
+    this.cluster = new SimulatedCluster({ time, random, brokers: BROKERS, replication: BROKERS, delays: { session } });
     createTopics(this.cluster, partitions);
     this.network = new Network(this, new SeededRandom(seed + 2_000_003));
     this.registry = new SimulatedRegistry(new SeededRandom(seed + 3_000_017));
