@@ -8,18 +8,19 @@ import type { DecidingSettings } from './deciding-settings.js';
 import { createAssignor } from './kafka/group/assignor.js';
 import type { ClusterView } from './kafka/connection/cluster-view.js';
 import { KafkaGroupMembership } from './kafka/group/group-membership.js';
-import { kafkaConfigOf } from './kafka/connection/kafka-config.js';
 import { MembershipLostError } from './kafka/group/membership-errors.js';
 import type { RememberedMember } from './kafka/group/remembered-member.js';
 import { TrueCoordinator } from './kafka/group/true-coordinator.js';
 import type { Clock } from './lib/clock.js';
 import type { FailureWatch } from './ops/failure-watch.js';
 import type { StatePositions } from './pipeline/state-positions.js';
+import type { Surroundings } from './surroundings.js';
 
 export interface GroupMemberOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly surroundings: Pick<Surroundings, 'kafka'>;
   readonly cluster: ClusterView;
   readonly remembered: RememberedMember;
   readonly decidingSettings: DecidingSettings;
@@ -36,11 +37,12 @@ export interface GroupMemberOptions {
 }
 
 export function createMembership(options: GroupMemberOptions): KafkaGroupMembership {
-  const { config, logger, clock, cluster, remembered, decidingSettings, statePositions, failures, onCrash } = options;
+  const { config, logger, clock, surroundings, cluster, remembered } = options;
+  const { decidingSettings, statePositions, failures, onCrash } = options;
   const { applicationId: groupId, topics, numStandby } = config;
   const topic = topics.syncEvents;
   const membership: KafkaGroupMembership = new KafkaGroupMembership({
-    kafka: kafkaConfigOf(config, logger),
+    kafka: surroundings.kafka,
     clock,
     groupId,
     topic,

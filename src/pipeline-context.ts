@@ -13,7 +13,7 @@ import type { SchemaSource } from './decode/schema-source.js';
 import { createSyncEventDecoder } from './decode/sync-event-decoder.js';
 import { ClientSettings } from './kafka/reading/client-settings.js';
 import type { ClusterView } from './kafka/connection/cluster-view.js';
-import { kafkaCommandsOf, kafkaConfigOf } from './kafka/connection/kafka-config.js';
+import { kafkaCommandsOf } from './kafka/connection/kafka-config.js';
 import { KafkaLogs, type KafkaLogsOptions } from './kafka/reading/kafka-logs.js';
 import type { LargeBatches } from './kafka/reading/large-batches.js';
 import type { CheckedTopics } from './kafka/topics/topics.js';
@@ -36,6 +36,7 @@ import { stalledRecordOf, type CompanySyncStalledOptions } from './publish/compa
 import type { EventWriter } from './publish/event-types.js';
 import { deadLetterOf } from './publish/dead-letter.js';
 import type { StateDirectory } from './store/key-value-store.js';
+import type { Surroundings } from './surroundings.js';
 
 /** Registers a resource. It is closed after the partitions. */
 export type OnClose = (name: string, close: () => Promise<void>) => void;
@@ -55,6 +56,7 @@ export interface KnownRegistry {
 }
 
 interface Settings {
+  readonly surroundings: Pick<Surroundings, 'kafka'>;
   readonly cluster: ClusterView;
   /** Shared by all logs that the process reads. */
   readonly largeBatches: LargeBatches;
@@ -97,7 +99,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
   const shareOf = (bytes: number) => Math.floor(bytes / Math.max(1, parts.size()));
   const { applicationId, eventNamespace } = config;
   const { source, readers, type, schemaId, stalled } = registry;
-  const kafka = kafkaConfigOf(config, logger);
+  const { kafka } = parts.surroundings;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
   const sampled = {
     logs: createLogs(parts, onClose, { maxPartitionBytes: SAMPLE_BYTES }),
@@ -221,7 +223,7 @@ const CHANGELOG_READS: ReadOptions = {
 };
 
 export function createLogs(
-  { cluster, largeBatches, config, logger, clock }: Settings,
+  { surroundings, cluster, largeBatches, config, logger, clock }: Settings,
   onClose: OnClose,
   options: ReadOptions = {},
 ): KafkaLogs {
@@ -231,7 +233,7 @@ export function createLogs(
     cluster,
     largeBatches,
     maxBatchBytes: config.maxBatchBytes,
-    config: kafkaConfigOf(config, logger),
+    config: surroundings.kafka,
     groupId: config.applicationId,
     clock,
     onTrouble: (partition, err) => {

@@ -4,7 +4,6 @@ import type { Registry } from 'prom-client';
 import type { Config } from './config.js';
 import { createMembership } from './group-member.js';
 import type { ClusterView } from './kafka/connection/cluster-view.js';
-import { kafkaConfigOf } from './kafka/connection/kafka-config.js';
 import type { KafkaGroupMembership } from './kafka/group/group-membership.js';
 import { GroupOwners } from './kafka/group/group-owners.js';
 import { existingOf } from './kafka/group/member-messages.js';
@@ -18,7 +17,7 @@ import type { FailureWatch } from './ops/failure-watch.js';
 import { createInspection, type Inspection } from './ops/inspection.js';
 import { InstanceMetrics } from './ops/instance-metrics.js';
 import type { MemberProofs } from './ops/member-proof.js';
-import { memoryBudget, type MemoryBudget } from './ops/memory-budget.js';
+import type { MemoryBudget } from './ops/memory-budget.js';
 import { MetricsObserver } from './ops/metrics-observer.js';
 import { OldestUncommitted } from './ops/oldest-uncommitted.js';
 import type { PartitionFigures } from './ops/partition-figures.js';
@@ -33,15 +32,15 @@ import { StandbySet } from './pipeline/standby-set.js';
 import type { Startup, StartFacts } from './startup.js';
 import { OPEN_DEADLINE_MS, type CallDeadline } from './store/call-deadline.js';
 import { ExclusiveStateDirectory } from './store/exclusive-state-directory.js';
-import { RocksStateDirectory } from './store/rocks-state-directory.js';
-import { stateSize } from './store/state-size.js';
 import { TimedStateDirectory } from './store/timed-state-directory.js';
 import type { AddSettings } from './lib/shell-command.js';
+import type { Surroundings } from './surroundings.js';
 
 export interface RunningInstanceOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly surroundings: Surroundings;
   readonly cluster: ClusterView;
   readonly largeBatches: LargeBatches;
   readonly startup: Pick<Startup, 'mustFitGroup'>;
@@ -96,7 +95,7 @@ export class RunningInstance {
     this.#statePositions = new StatePositions(startFacts.statePositions);
     this.#membership = this.#createMembership();
     this.#logs = createLogs(options, options.onClose);
-    const memory = memoryBudget(options.logger);
+    const memory = options.surroundings.memory();
     this.#folders = this.#createFolders(memory);
     this.state = new TimedStateDirectory(this.#folders, clock);
     this.#metricsObserver = new MetricsObserver(
@@ -166,9 +165,8 @@ export class RunningInstance {
 
   /** The group may assign every partition to this instance, to run or as a standby. Each then has a store. */
   #createFolders(memory: MemoryBudget): ExclusiveStateDirectory {
-    const { config, clock } = this.#options;
     const storeBytes = Math.floor(memory.storesBytes / this.#inputPartitions);
-    return new ExclusiveStateDirectory(new RocksStateDirectory(config.stateDir, clock, storeBytes));
+    return new ExclusiveStateDirectory(this.#options.surroundings.volume.directory(storeBytes));
   }
 
   #followOutbound(): Promise<void> {
@@ -204,9 +202,9 @@ export class RunningInstance {
   }
 
   #createGarbage(): StateGarbage {
-    const { config, clock, chores, onClose } = this.#options;
+    const { config, clock, chores, onClose, surroundings } = this.#options;
     const garbage = new StateGarbage({
-      stateDir: config.stateDir,
+      folders: surroundings.volume,
       retentionMs: config.stateRetentionMs,
       volume: chores,
       state: this.#folders,
@@ -225,7 +223,7 @@ export class RunningInstance {
       this.#options;
     const { schema, source } = this.#options.startFacts.registry;
     const owners = new GroupOwners({
-      kafka: kafkaConfigOf(config, logger),
+      kafka: this.#options.surroundings.kafka,
       cluster,
       groupId: config.applicationId,
       topic: this.#topic,
@@ -251,7 +249,7 @@ export class RunningInstance {
   }
 
   #createMetrics(): InstanceMetrics {
-    const { config, metrics, clock, logger, figures, chores, startFacts } = this.#options;
+    const { surroundings, metrics, clock, logger, figures, chores, startFacts } = this.#options;
     const { changelog } = this.#context.topics;
     return new InstanceMetrics({
       registry: metrics,
@@ -262,7 +260,7 @@ export class RunningInstance {
       inputPartitions: this.#inputPartitions,
       local: this.partitions,
       deadLetterRetentionMs: startFacts.topics.deadLetterRetentionMs,
-      stateSize: () => chores.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => stateSize(config.stateDir)),
+      stateSize: () => chores.within(OPEN_DEADLINE_MS, 'measuring STATE_DIR', () => surroundings.volume.size()),
       changelogBytes: (partition) => this.#logs.bytesOf({ topic: changelog, partition }),
       onLag: (partition, records) => {
         this.#metricsObserver.lag(partition, records);

@@ -1,35 +1,31 @@
 /** One instance of the processor: starts it, shows what it does, and stops it. `RunningInstance` has its parts. */
 import { steadyMs } from './lib/stopwatch.js';
 import type { Logger } from 'pino';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import type { Config } from './config.js';
 import { ClusterView } from './kafka/connection/cluster-view.js';
-import { kafkaConfigOf } from './kafka/connection/kafka-config.js';
 import { LargeBatches } from './kafka/reading/large-batches.js';
 import { RememberedMember } from './kafka/group/remembered-member.js';
-import { askRegistry } from './registry/schema-registry.js';
 import type { Clock } from './lib/clock.js';
 import { settlesWithin } from './lib/long-promise.js';
 import { DependencyWatch } from './ops/dependency-watch.js';
 import { FailureWatch } from './ops/failure-watch.js';
-import { startHttpServer, type HttpServer, type ServiceView, type Starting } from './ops/http-server.js';
+import type { HttpServer, ServiceView, Starting } from './ops/http-server.js';
 import { MemberProofs } from './ops/member-proof.js';
 import { PartitionFigures } from './ops/partition-figures.js';
 import type { PartitionStatus, PipelineObserver } from './pipeline/observer.js';
 import { RunningInstance } from './running-instance.js';
 import { Startup, type StartFacts } from './startup.js';
 import { CallDeadline, callsEnd, OPEN_DEADLINE_MS } from './store/call-deadline.js';
-import { InstanceLock, stateDirExposure } from './store/instance-lock.js';
+import type { InstanceLock } from './store/instance-lock.js';
 import type { AddSettings } from './lib/shell-command.js';
+import type { Surroundings } from './surroundings.js';
 
 export interface ServiceOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** The folder of the Avro schemas, part of the installation. */
-  readonly schemasFolder: string;
-  /** The folder of the status page, part of the installation. */
-  readonly pageFolder: string;
+  readonly surroundings: Surroundings;
   /** Notified in addition to logs and metrics. */
   readonly observers: readonly Partial<PipelineObserver>[];
   /** For commands in the answers about partitions. */
@@ -53,7 +49,7 @@ export class Service {
   readonly #volume: CallDeadline;
   /** Limits occasional calls to STATE_DIR, which may take long. Nothing else waits for them. */
   readonly #chores: CallDeadline;
-  #lock: InstanceLock | null = null;
+  #lock: Pick<InstanceLock, 'release'> | null = null;
   #running: RunningInstance | null = null;
   readonly #figures: PartitionFigures;
   readonly #failures: FailureWatch;
@@ -62,8 +58,8 @@ export class Service {
   readonly #proofs: MemberProofs;
 
   constructor(options: ServiceOptions) {
-    const { config, logger, clock } = options;
-    const cluster = new ClusterView(kafkaConfigOf(config, logger), clock);
+    const { config, logger, clock, surroundings } = options;
+    const cluster = new ClusterView(surroundings.kafka, clock);
     this.#options = { ...options, cluster, largeBatches: new LargeBatches(clock) };
     this.#proofs = new MemberProofs(config.http.tokens, clock);
     this.#volume = new CallDeadline(clock);
@@ -73,7 +69,7 @@ export class Service {
       () => options.clock.now(),
       () => steadyMs(options.clock),
     );
-    const ask = { brokers: () => this.#options.cluster.mustAnswer(), 'schema-registry': askRegistry(config) };
+    const ask = { brokers: () => cluster.mustAnswer(), 'schema-registry': () => surroundings.registry.ask() };
     this.#dependencies = new DependencyWatch({ clock, logger, ask });
   }
 
@@ -88,24 +84,17 @@ export class Service {
    *   then too
    */
   async start(): Promise<void> {
-    const { config, logger, clock } = this.#options;
-    const lock = await InstanceLock.take(config.stateDir, clock, this.#volume);
+    const { config, logger, surroundings } = this.#options;
+    const { volume } = surroundings;
+    const lock = await volume.takeLock(this.#volume);
     this.#lock = lock;
-    const exposure = await this.#volume.within(OPEN_DEADLINE_MS, 'looking at STATE_DIR', () =>
-      stateDirExposure(config.stateDir),
-    );
+    const exposure = await this.#volume.within(OPEN_DEADLINE_MS, 'looking at STATE_DIR', () => volume.exposure());
     if (exposure !== null) logger.warn(exposure);
 
     const metrics = new Registry();
-    collectDefaultMetrics({ register: metrics });
     this.#failures.register(metrics);
     this.#dependencies.register(metrics);
-    const http = await startHttpServer(
-      { ...config.http, proofs: this.#proofs, clock },
-      this.#view(),
-      metrics,
-      this.#options.pageFolder,
-    );
+    const http = await surroundings.startHttp(this.#view(), metrics, this.#proofs);
     this.#http = http;
     this.#onClose('http', () => http.close());
     logger.info({ address: http.address, applicationId: config.applicationId }, 'listening');
@@ -152,11 +141,16 @@ export class Service {
     if (closed !== undefined) await settlesWithin(closed, clock, CLOSE_TIMEOUT_MS);
   }
 
-  async #run(lock: InstanceLock, metrics: Registry, startup: Startup, startFacts: StartFacts): Promise<void> {
-    const { config, logger, clock, cluster } = this.#options;
+  async #run(
+    lock: Pick<InstanceLock, 'word'>,
+    metrics: Registry,
+    startup: Startup,
+    startFacts: StartFacts,
+  ): Promise<void> {
+    const { config, logger, clock, cluster, surroundings } = this.#options;
     const { applicationId } = config;
     const remembered = new RememberedMember({
-      kafka: kafkaConfigOf(config, logger),
+      kafka: surroundings.kafka,
       groupId: applicationId,
       memory: lock.word(`member of ${applicationId}`),
       cluster,

@@ -5,20 +5,16 @@
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { decidingSettingsOf, type DecidingSettings } from './deciding-settings.js';
-import { loadReaderSchemas } from './lib/schema-files.js';
 import { RegistryUnavailableError } from './decode/schema-source.js';
 import type { AskedCluster, ClusterView } from './kafka/connection/cluster-view.js';
-import { kafkaConfigOf } from './kafka/connection/kafka-config.js';
 import type { KafkaLogs } from './kafka/reading/kafka-logs.js';
 import type { LargeBatches } from './kafka/reading/large-batches.js';
 import { versionFaults } from './kafka/connection/required-versions.js';
-import { SchemaRegistry } from './registry/schema-registry.js';
 import { checkTopics, type CheckedTopics } from './kafka/topics/topics.js';
 import { Backoff } from './lib/backoff.js';
 import type { Clock } from './lib/clock.js';
 import { createLogs, type KnownRegistry, type OnClose } from './pipeline-context.js';
 import { BrokerError } from './pipeline/errors.js';
-import { loadEventTypes } from './publish/event-types.js';
 import {
   checkFirstStart,
   checkGroup,
@@ -28,7 +24,7 @@ import {
   type StartFinding,
 } from './start-checks.js';
 import type { CallDeadline } from './store/call-deadline.js';
-import { readStatePositions } from './store/read-state-positions.js';
+import type { InstanceRegistry, Surroundings } from './surroundings.js';
 
 export interface StartupOptions {
   /** Limits the calls to the state volume. */
@@ -38,7 +34,7 @@ export interface StartupOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
-  readonly schemasFolder: string;
+  readonly surroundings: Surroundings;
   /** Aborts when the instance stops. */
   readonly signal: AbortSignal;
   readonly onClose: OnClose;
@@ -73,7 +69,7 @@ export class Startup {
    * @throws StateDirOfOtherError, UnfitTopicsError, MisconfiguredError, StartupError
    */
   async findOut(): Promise<StartFacts | null> {
-    const { config, onClose } = this.#options;
+    const { config, onClose, surroundings, volume } = this.#options;
     const logs = createLogs(this.#options, onClose);
     const asked = this.#registry();
     asked.catch(() => undefined); // awaited below, unless the topics are refused first
@@ -83,7 +79,7 @@ export class Startup {
     const { clusterId } = topics;
     const owner = { clusterId, applicationId: config.applicationId, topic: config.topics.syncEvents };
     const [statePositions] = await Promise.all([
-      readStatePositions(config.stateDir, owner, this.#options.volume),
+      surroundings.volume.positions(owner, volume),
       this.#mustBeConsentedTo(topics, logs),
     ]);
     const registry = await asked;
@@ -115,8 +111,8 @@ export class Startup {
   }
 
   #cluster(): AskedCluster {
-    const { config, logger, cluster: view, clock } = this.#options;
-    return { kafka: kafkaConfigOf(config, logger), view, clock };
+    const { surroundings, cluster: view, clock } = this.#options;
+    return { kafka: surroundings.kafka, view, clock };
   }
 
   async #mustBeConsentedTo(topics: CheckedTopics, logs: KafkaLogs): Promise<void> {
@@ -134,9 +130,9 @@ export class Startup {
 
   /** Waits for the registry, and returns what the instance knows of it from then on. Null if stopped meanwhile. */
   async #registry(): Promise<KnownRegistry | null> {
-    const { config, schemasFolder } = this.#options;
-    const [types, readers] = await Promise.all([loadEventTypes(schemasFolder), loadReaderSchemas(schemasFolder)]);
-    const source = new SchemaRegistry(config.schemaRegistry);
+    const { config, surroundings } = this.#options;
+    const [types, readers] = await Promise.all([surroundings.eventTypes(), surroundings.readerSchemas()]);
+    const source = surroundings.registry;
     const { companySynchronized, companySyncStalled } = config.topics;
     const identify = () => source.idOfFirstVersion(subjectOf(companySynchronized)).then((id) => ({ id }));
     const [schemaId, stalledId, first] = await Promise.all([
@@ -151,7 +147,7 @@ export class Startup {
   }
 
   /** The id of a topic's registered schema; null if the instance is stopped before the registry has answered. */
-  async #schemaId(source: SchemaRegistry, topic: string, schema: object): Promise<number | null> {
+  async #schemaId(source: InstanceRegistry, topic: string, schema: object): Promise<number | null> {
     const subject = subjectOf(topic);
     const ask = () => source.idOf(subject, schema);
     const id = await this.#patiently('waiting for the schema registry', ask, RegistryUnavailableError);

@@ -10,6 +10,7 @@ import type { PipelineObserver } from '../pipeline/observer.js';
 import { exposures } from '../security-settings.js';
 import { Service } from '../service.js';
 import { SETTINGS } from '../settings.js';
+import { surroundingsOf } from '../surroundings.js';
 import { MisconfiguredError } from '../start-checks.js';
 import { StateDirOfOtherError } from '../store/read-state-positions.js';
 import { StateDirInUseError } from '../store/instance-lock.js';
@@ -78,14 +79,14 @@ export async function runProcessor(
   const { applicationId: groupId, topics, shadowOf } = config;
   const traced = { input: topics.syncEvents, synchronized: topics.companySynchronized, groupId };
   const tracing = await startTracing(tracingSettings, traced, logger, systemClock);
+  const pageFolder = join(dirname(schemasFolder), 'page');
   const service = new Service({
     config,
     logger,
     clock: systemClock,
-    schemasFolder,
+    surroundings: surroundingsOf({ config, logger, clock: systemClock, schemasFolder, pageFolder }),
     onCrash,
     addSettings,
-    pageFolder: join(dirname(schemasFolder), 'page'),
     observers: tracing === null ? observers : [...observers, tracing.observer],
   });
   if (shadowOf !== null)

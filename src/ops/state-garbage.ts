@@ -9,11 +9,11 @@ import type { StatePositions } from '../pipeline/state-positions.js';
 import type { PipelineObserver } from '../pipeline/observer.js';
 import type { CallDeadline } from '../store/call-deadline.js';
 import type { ExclusiveStateDirectory } from '../store/exclusive-state-directory.js';
-import { boundInfoLogs } from '../store/info-logs.js';
-import { listStateFolders, markUsed, removeStateFolder, type StateFolder } from '../store/state-folders.js';
+import type { StateFolder } from '../store/state-folders.js';
+import type { StateVolume } from '../store/state-volume.js';
 
 export interface StateGarbageOptions {
-  readonly stateDir: string;
+  readonly folders: Pick<StateVolume, 'boundInfoLogs' | 'listFolders' | 'markUsed' | 'removeFolder'>;
   readonly retentionMs: number;
   readonly state: Pick<ExclusiveStateDirectory, 'ifUnused'>;
   /** Whether this instance runs the partition or keeps a standby of it. */
@@ -51,15 +51,15 @@ export class StateGarbage {
    * @throws StoreUnavailableError while the volume does not answer; what the file system refuses
    */
   async sweep(): Promise<void> {
-    const { stateDir, retentionMs, clock, observer } = this.options;
+    const { folders, retentionMs, clock, observer } = this.options;
     const wallMs = clock.now();
-    await this.#step('looking at the logs', () => boundInfoLogs(stateDir));
+    await this.#step('looking at the logs', () => folders.boundInfoLogs());
     const kept: StateFolder[] = [];
-    for (const folder of await this.#step('measuring', () => listStateFolders(stateDir))) {
+    for (const folder of await this.#step('measuring', () => folders.listFolders())) {
       if (this.#stopping.signal.aborted) return;
       const { path, partition, lastUsedMs } = folder;
       if (partition !== null && this.options.isUsed(partition))
-        await this.#step('marking', () => markUsed(path, wallMs));
+        await this.#step('marking', () => folders.markUsed(path, wallMs));
       else if (wallMs - lastUsedMs > retentionMs && (await this.#step('removing', () => this.#remove(folder)))) {
         observer.stateRemoved(path, wallMs - lastUsedMs, folder.bytes);
         continue;
@@ -74,13 +74,13 @@ export class StateGarbage {
   }
 
   async #remove({ path, partition }: StateFolder): Promise<boolean> {
-    const { state, statePositions } = this.options;
+    const { folders, state, statePositions } = this.options;
     if (partition !== null)
       return state.ifUnused(partition, async () => {
         statePositions.forget(partition);
-        await removeStateFolder(path);
+        await folders.removeFolder(path);
       });
-    await removeStateFolder(path);
+    await folders.removeFolder(path);
     return true;
   }
 

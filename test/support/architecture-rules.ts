@@ -47,6 +47,7 @@ const ROOT_FILES: ReadonlyMap<string, string> = new Map([
   ['start-checks.ts', 'service'],
   ['startup.ts', 'service'],
   ['pipeline-context.ts', 'service'],
+  ['surroundings.ts', 'service'],
   ['main.ts', 'main'],
 ]);
 const FOLDERS = LAYERS.flat().filter((layer) => !['settings', 'service', 'main'].includes(layer));

@@ -5,16 +5,11 @@
 import { BrokerConnection } from './connection.js';
 import { Controller, type NewTopic } from './controller.js';
 import { Broker } from './broker.js';
-import {
-  NO_LEADER,
-  OFFSETS_TOPIC,
-  partitionOfKey,
-  TRANSACTIONS_TOPIC,
-  type Image,
-  type PartitionState,
-} from './image.js';
+import { OFFSETS_TOPIC, partitionOfKey, TRANSACTIONS_TOPIC, type Image, type PartitionState } from './image.js';
 import type { Replica } from './log/replica.js';
+import { plainBatch } from './log/batch.js';
 import { readRecords, type Isolation, type SimulatedRecord } from './log/read-records.js';
+import type { RecordToWrite } from '../../src/lib/record.js';
 import { BROKER_SETTINGS, USUAL_DELAYS, type ClusterOptions, type Delays, type World } from './world.js';
 
 /** The broker's end of a connection. */
@@ -22,6 +17,12 @@ export interface AcceptedConnection {
   receive(bytes: Buffer): void;
   /** The client has closed the connection. */
   closed(): void;
+}
+
+export interface LogEnds {
+  readonly end: number;
+  readonly highWatermark: number;
+  readonly lastStableOffset: number;
 }
 
 const FIRST_PORT = 9001;
@@ -79,8 +80,39 @@ export class SimulatedCluster {
 
   /** All records of a partition, as its leader has them now. */
   read(topic: string, partition: number, isolation: Isolation): SimulatedRecord[] {
+    const replica = this.#leaderReplica(topic, partition);
+    return replica === undefined ? [] : readRecords(replica, isolation);
+  }
+
+  /** Where a partition ends, as its leader has it now; null without a leader. */
+  ends(topic: string, partition: number): LogEnds | null {
+    const replica = this.#leaderReplica(topic, partition);
+    if (replica === undefined) return null;
+    const { log, highWatermark, lastStableOffset } = replica;
+    return { end: log.end, highWatermark, lastStableOffset };
+  }
+
+  /**
+   * Appends a record, as a producer without transactions does.
+   * @returns its offset; null if the partition takes no record now
+   */
+  append(topic: string, partition: number, record: RecordToWrite, timestamp: number): number | null {
     const { leader } = this.partition(topic, partition);
-    return leader === NO_LEADER ? [] : readRecords(this.#replica(leader, topic, partition), isolation);
+    const broker = this.#brokers.get(leader);
+    if (broker === undefined || !broker.isUp || broker.isCutOff) return null;
+    const replica = this.#leaderReplica(topic, partition);
+    if (replica?.isLeader !== true || replica.isUnderLeastInSync) return null;
+    const { baseOffset } = replica.append(plainBatch(record, timestamp));
+    broker.replication.schedule(broker, replica);
+    return baseOffset;
+  }
+
+  /** The offset that a group has committed; null without an offset, or while no broker coordinates the group. */
+  committedOffset(groupId: string, topic: string, partition: number): number | null {
+    const home = this.coordinatorPartition('group', groupId);
+    const { leader } = this.partition(home.topic, home.partition);
+    const found = this.#brokers.get(leader)?.groups.find(groupId);
+    return typeof found !== 'object' ? null : (found.offsets.find(topic, partition)?.offset ?? null);
   }
 
   /** Kills a broker. The controller counts it as up until its session has ended. */
@@ -206,6 +238,12 @@ export class SimulatedCluster {
     const broker = this.#brokers.get(id);
     if (broker === undefined) throw new Error(`the simulated cluster has no broker ${id}`);
     return broker;
+  }
+
+  /** Undefined without a leader, or while the leader does not know the topic yet. */
+  #leaderReplica(topic: string, partition: number): Replica | undefined {
+    const topicId = this.#controller.image.topics.get(topic)?.topicId ?? '';
+    return this.#brokers.get(this.partition(topic, partition).leader)?.replicaOf(topicId, partition);
   }
 
   #replica(id: number, topic: string, partition: number): Replica {

@@ -3,8 +3,18 @@
  * use the simulation's time and its seed.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { gunzipSync, gzipSync, type ZlibOptions } from 'node:zlib';
 import type { SeededRandom } from '../seeded-random.js';
-import type { SimulatedTime } from './time.js';
+
+/** The time that the globals follow. */
+export interface GlobalTime {
+  /** Milliseconds since the epoch. A process may see its clock set. */
+  now(): number;
+  /** Milliseconds since any moment: nobody sets this clock. */
+  elapsed(): number;
+  /** Plans `run`. @returns cancels it */
+  after(ms: number, run: () => void): () => void;
+}
 
 type Run = (...values: unknown[]) => void;
 
@@ -44,8 +54,8 @@ class SimulatedTimer {
 type Replacement = readonly [target: object, name: string, value: unknown];
 
 /** @returns puts the real ones back */
-export function takeOverGlobals(time: SimulatedTime, random: SeededRandom): () => void {
-  const replacements = [...timers(time), ...clocks(time), ...randomness(random)];
+export function takeOverGlobals(time: GlobalTime, random: SeededRandom): () => void {
+  const replacements = [...timers(time), ...clocks(time), ...randomness(random), ...compression()];
   const originals = replacements.map(([target, name]) => Object.getOwnPropertyDescriptor(target, name));
   for (const [target, name, value] of replacements)
     Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: true });
@@ -63,7 +73,7 @@ export function takeOverGlobals(time: SimulatedTime, random: SeededRandom): () =
 /** Not `import`: only the objects that `require` returns can be changed. */
 const required = createRequire(import.meta.url) as (name: string) => object;
 
-function timers(time: SimulatedTime): Replacement[] {
+function timers(time: GlobalTime): Replacement[] {
   const clear = (timer?: SimulatedTimer | null) => void timer?.close();
   const once = (run: Run, ms = 0, ...values: unknown[]) =>
     new SimulatedTimer(() => time.after(Math.max(1, ms), () => run(...values)));
@@ -98,7 +108,7 @@ function timers(time: SimulatedTime): Replacement[] {
   ];
 }
 
-function waited(time: SimulatedTime, ms: number, value: unknown, signal?: AbortSignal): Promise<unknown> {
+function waited(time: GlobalTime, ms: number, value: unknown, signal?: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const cancel = time.after(ms, () => resolve(value));
     const abort = (): void => {
@@ -110,7 +120,7 @@ function waited(time: SimulatedTime, ms: number, value: unknown, signal?: AbortS
   });
 }
 
-function abortedAfter(time: SimulatedTime, ms: number): AbortSignal {
+function abortedAfter(time: GlobalTime, ms: number): AbortSignal {
   const controller = new AbortController();
   time.after(ms, () => controller.abort(new DOMException('The operation timed out', 'TimeoutError')));
   return controller.signal;
@@ -118,9 +128,8 @@ function abortedAfter(time: SimulatedTime, ms: number): AbortSignal {
 
 const NS_PER_MS = 1_000_000;
 
-function clocks(time: SimulatedTime): Replacement[] {
-  const startedAt = time.now();
-  const elapsed = () => time.now() - startedAt;
+function clocks(time: GlobalTime): Replacement[] {
+  const elapsed = () => time.elapsed();
   const now = () => time.now();
   const date = new Proxy(Date, {
     construct: (target, values: [], newTarget) =>
@@ -137,6 +146,27 @@ function clocks(time: SimulatedTime): Replacement[] {
     [globalThis, 'Date', date],
     [performance, 'now', elapsed],
     [process, 'hrtime', hrtime],
+  ];
+}
+
+/** zlib's threads take real time. */
+function compression(): Replacement[] {
+  const atOnce = (compress: (bytes: Buffer, options?: ZlibOptions) => Buffer) => {
+    return (bytes: Buffer, ...rest: [...([ZlibOptions] | []), (error: Error | null, result?: Buffer) => void]) => {
+      const done = rest.at(-1) as (error: Error | null, result?: Buffer) => void;
+      let result: Buffer;
+      try {
+        result = compress(bytes, rest.length > 1 ? (rest[0] as ZlibOptions) : {});
+      } catch (error) {
+        return done(error as Error);
+      }
+      done(null, result);
+    };
+  };
+  const zlib = required('node:zlib');
+  return [
+    [zlib, 'gzip', atOnce(gzipSync)],
+    [zlib, 'gunzip', atOnce(gunzipSync)],
   ];
 }
 

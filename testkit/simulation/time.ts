@@ -18,17 +18,24 @@ export class SimulatedTime {
   /** A binary heap: the next event is first. */
   readonly #heap: Planned[] = [];
   #now: number;
+  readonly #startMs: number;
   #turns = 0;
   #steps = 0;
 
   /** @param startMs milliseconds since the epoch */
   constructor(startMs: number) {
     this.#now = startMs;
+    this.#startMs = startMs;
   }
 
   /** Milliseconds since the epoch. */
   now(): number {
     return this.#now;
+  }
+
+  /** Milliseconds since the start. Unlike a process's clock, nobody sets it. */
+  elapsed(): number {
+    return this.#now - this.#startMs;
   }
 
   /** The number of events that have run. */

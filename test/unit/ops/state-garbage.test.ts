@@ -7,6 +7,7 @@ import type { FolderUse } from '../../../src/pipeline/observer.js';
 import { CallDeadline } from '../../../src/store/call-deadline.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { stateVolumeAt } from '../../../src/store/state-volume.js';
 import { ManualClock, passTime } from '../../support/manual-clock.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
@@ -34,7 +35,7 @@ class Instance {
   async sweepAfter(ms: number): Promise<void> {
     this.now += ms;
     const garbage = new StateGarbage({
-      stateDir: this.stateDir,
+      folders: stateVolumeAt(this.stateDir, { now: () => this.now }),
       retentionMs: RETENTION_MS,
       state: this.state,
       isUsed: (partition) => this.used.has(partition),
@@ -126,7 +127,7 @@ test('a volume that hangs is reported at each sweep, and counts as a call in pro
   let removes: () => void = () => undefined;
   const removing = new Promise<void>((resolve) => (removes = resolve));
   const garbage = new StateGarbage({
-    stateDir: instance.stateDir,
+    folders: stateVolumeAt(instance.stateDir, clock),
     retentionMs: -Infinity,
     volume,
     clock,

@@ -1,6 +1,7 @@
 /** A record batch as a log stores it, and the batches that the brokers write themselves. */
 import { crc32c } from '@node-rs/crc32';
 import { cutBatch, encodeBatch } from '../../../src/kafka/protocol/record-batch-encoder.js';
+import type { RecordToWrite } from '../../../src/lib/record.js';
 
 const LENGTH_AT = 8;
 const LEADER_EPOCH_AT = 12;
@@ -94,8 +95,14 @@ export function placed(batch: Batch, baseOffset: number, leaderEpoch: number): S
 /** A record of an internal topic. With a producer, it belongs to that producer's transaction. */
 export function stateBatch(payload: unknown, timestamp: number, producer: BatchProducer | null): Batch {
   const value = Buffer.from(JSON.stringify(payload));
-  const bytes = singleRecord(null, value, timestamp, producer, producer === null ? 0 : TRANSACTIONAL);
+  const record = { key: null, value, headers: [] };
+  const bytes = singleRecord(record, timestamp, producer, producer === null ? 0 : TRANSACTIONAL);
   return { ...parse(bytes, null), payload };
+}
+
+/** A batch with one record, from a producer without transactions. */
+export function plainBatch(record: RecordToWrite, timestamp: number): Batch {
+  return parse(singleRecord(record, timestamp, null, 0), null);
 }
 
 export function markerBatch(marker: Marker, producer: BatchProducer, timestamp: number): Batch {
@@ -103,17 +110,16 @@ export function markerBatch(marker: Marker, producer: BatchProducer, timestamp: 
   key.writeInt16BE(marker.isCommit ? 1 : 0, 2);
   const value = Buffer.alloc(6);
   value.writeInt32BE(marker.coordinatorEpoch, 2);
-  return parse(singleRecord(key, value, timestamp, producer, TRANSACTIONAL | CONTROL), marker);
+  return parse(singleRecord({ key, value, headers: [] }, timestamp, producer, TRANSACTIONAL | CONTROL), marker);
 }
 
 function singleRecord(
-  key: Buffer | null,
-  value: Buffer,
+  record: RecordToWrite,
   timestamp: number,
   producer: BatchProducer | null,
   attributes: number,
 ): Buffer {
-  const records = [{ key, value, headers: [] }];
+  const records = [record];
   const cut = cutBatch(records, 0, Infinity, 1);
   const { producerId, producerEpoch } = producer ?? { producerId: NO_PRODUCER_ID, producerEpoch: NO_PRODUCER_EPOCH };
   const bytes = Buffer.alloc(cut.bytes);

@@ -35,7 +35,7 @@ export function anomaliesOf(world: World, choices: ReadonlyMap<string, string>):
   );
 }
 
-const REGISTERED = new Map([
+export const REGISTERED = new Map([
   [SCHEMA_IDS.syncEvent, SCHEMAS.syncEvent],
   [SCHEMA_IDS.companySynchronized, SCHEMAS.companySynchronized],
   [SCHEMA_IDS.clientSettings, SCHEMAS.clientSettings],
@@ -55,9 +55,12 @@ function asRecord({ offset, timestamp, key, value, headers }: Omit<LogEntry, 'st
 const SHARED_KEYS = 'CIDHPO';
 
 /** Whether the disk has the rows that the changelog gives. @returns one line for each row that differs */
-export function differencesOf(world: World, disk: MemoryDisk): string[] {
+export function differencesOf(
+  changelog: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[],
+  disk: MemoryDisk,
+): string[] {
   const expected = new Map<string, Buffer>();
-  for (const { key, value } of world.log(TOPICS.changelog).committed()) {
+  for (const { key, value } of changelog) {
     const name = key?.toString('latin1') ?? '';
     if (value === null) expected.delete(name);
     else expected.set(name, value);

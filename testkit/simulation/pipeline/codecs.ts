@@ -36,6 +36,14 @@ export function framed(kind: keyof typeof TYPES, value: object): Buffer {
 
 const compiled = new SyncEventSchema(SCHEMAS.syncEvent).compile(SCHEMAS.syncEvent);
 
+/** As `loadEventTypes`. */
+export const EVENT_TYPES = {
+  companySynchronized: TYPES.companySynchronized,
+  companySyncStalled: TYPES.companySyncStalled,
+  companySynchronizedSchema: SCHEMAS.companySynchronized,
+  companySyncStalledSchema: SCHEMAS.companySyncStalled,
+};
+
 export const STALLED = { type: TYPES.companySyncStalled, schemaId: SCHEMA_IDS.companySyncStalled };
 export const ANNOUNCEMENTS = new CompanySynchronizedRecords({
   type: TYPES.companySynchronized,

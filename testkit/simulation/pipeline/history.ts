@@ -7,7 +7,7 @@ import type { Policy } from '../../../src/domain/policy.js';
 import type { SeededRandom } from '../../seeded-random.js';
 import { framed } from './codecs.js';
 import type { NewEntry } from './model-log.js';
-import { ALL_DATASETS_FROM, PARTITION } from './world.js';
+import { ALL_DATASETS_FROM } from './world.js';
 
 /** A record of the future. A repair names offsets, so it is made when it is written. */
 export interface Draft {
@@ -29,10 +29,13 @@ export function choicesOf(random: SeededRandom): ReadonlyMap<string, Policy> {
   return choices;
 }
 
-/** The records of all companies, mixed; those of one company stay in their order. */
-export function historyOf(random: SeededRandom): Draft[] {
-  const count = random.integer(2, 8);
-  const queues = Array.from({ length: count }, (_, i) => new CompanyHistory(random, `company-${i}`).drafts());
+/**
+ * The records of all companies of a partition, mixed; those of one company stay in their order.
+ * @param first the number of the first company
+ */
+export function historyOf(random: SeededRandom, partition: number, first = 0, count = random.integer(2, 8)): Draft[] {
+  const company = (i: number) => new CompanyHistory(random, `company-${first + i}`, partition);
+  const queues = Array.from({ length: count }, (_, i) => company(i).drafts());
   const mixed: Draft[] = [];
   for (let left = queues; left.length > 0; left = left.filter((queue) => queue.length > 0))
     mixed.push(random.pick(left).shift() as Draft);
@@ -49,6 +52,7 @@ class CompanyHistory {
   constructor(
     private readonly random: SeededRandom,
     private readonly companyId: string,
+    private readonly partition: number,
   ) {
     this.#isOld = random.chance(0.25);
     this.#clientId = random.pick(CLIENTS);
@@ -128,7 +132,7 @@ class CompanyHistory {
       ...repaired,
       make: (now: number) => {
         const made = repaired.make(now);
-        const named = this.#bad.splice(0, random.integer(1, 2)).map((offset) => repairsHeader(offset));
+        const named = this.#bad.splice(0, random.integer(1, 2)).map((offset) => repairsHeader(this.partition, offset));
         return { ...made, headers: [...made.headers, ...named] };
       },
     };
@@ -163,6 +167,6 @@ class CompanyHistory {
   }
 }
 
-function repairsHeader(offset: number): Header {
-  return { key: 'repairs', value: Buffer.from(`${PARTITION}/${offset}`) };
+function repairsHeader(partition: number, offset: number): Header {
+  return { key: 'repairs', value: Buffer.from(`${partition}/${offset}`) };
 }

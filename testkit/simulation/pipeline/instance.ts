@@ -111,7 +111,7 @@ export class Instance {
         partitionFor: () => PARTITION,
         targets: () => ({ partitions: [PARTITION], isExclusive: true }),
       },
-      state: new ExclusiveStateDirectory(new MemoryStateDirectory(process, this.disk)),
+      state: new ExclusiveStateDirectory(new MemoryStateDirectory(process, () => this.disk)),
       statePositions: new StatePositions(),
       known: new KnownState(null),
       clock: process.clock,

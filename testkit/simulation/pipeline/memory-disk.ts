@@ -8,7 +8,7 @@ import {
   type StateDirectory,
   type StoreSnapshot,
 } from '../../../src/store/key-value-store.js';
-import type { SimulatedProcess } from './process.js';
+import type { SeededRandom } from '../../seeded-random.js';
 
 /** Key in latin1 -> value: latin1 text sorts like the bytes. */
 type Rows = Map<string, Buffer>;
@@ -51,6 +51,14 @@ export class MemoryDisk {
     this.sync();
   }
 
+  /** Another disk with the same content. */
+  copy(): MemoryDisk {
+    const disk = new MemoryDisk();
+    disk.rows = new Map(this.rows);
+    disk.sync();
+    return disk;
+  }
+
   backUp(): void {
     this.#copy = new Map(this.rows);
   }
@@ -87,32 +95,41 @@ function valuesOf(rows: Rows, keys: readonly Buffer[]): (Buffer | null)[] {
   return keys.map((key) => rows.get(key.toString('latin1')) ?? null);
 }
 
+/** The process that uses a disk. */
+export interface DiskUser {
+  readonly world: { readonly random: SeededRandom };
+  /** A call of a process that is killed before `effect` has no effect. */
+  callDisk<T>(name: string, effect: () => T): Promise<T>;
+}
+
 /** STATE_DIR of one process. Its calls take simulated time, and end with the process. */
 export class MemoryStateDirectory implements StateDirectory {
   constructor(
-    private readonly process: SimulatedProcess,
-    private readonly disk: MemoryDisk,
+    private readonly process: DiskUser,
+    private readonly diskOf: (partition: number) => MemoryDisk,
   ) {}
 
-  open(): Promise<KeyValueStore> {
+  open(partition: number): Promise<KeyValueStore> {
     return this.process.callDisk('open', () => {
-      if (this.disk.isDamaged) throw new CorruptStoreError('the simulated folder is damaged');
-      if (this.disk.isFull) throw new StoreUnavailableError('the simulated disk is full');
-      return new MemoryStore(this.process, this.disk);
+      const disk = this.diskOf(partition);
+      if (disk.isDamaged) throw new CorruptStoreError('the simulated folder is damaged');
+      if (disk.isFull) throw new StoreUnavailableError('the simulated disk is full');
+      return new MemoryStore(this.process, disk);
     });
   }
 
-  setAside(): Promise<void> {
+  setAside(partition: number): Promise<void> {
     return this.process.callDisk('set aside', () => {
-      this.disk.setAside++;
-      this.disk.erase();
+      const disk = this.diskOf(partition);
+      disk.setAside++;
+      disk.erase();
     });
   }
 }
 
 class MemoryStore implements KeyValueStore {
   constructor(
-    private readonly process: SimulatedProcess,
+    private readonly process: DiskUser,
     private readonly disk: MemoryDisk,
   ) {}
 

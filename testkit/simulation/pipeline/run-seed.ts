@@ -3,7 +3,7 @@ import { anomaliesOf, differencesOf } from './check.js';
 import { Faults } from './faults.js';
 import { choicesOf, historyOf } from './history.js';
 import { Instance } from './instance.js';
-import { World } from './world.js';
+import { PARTITION, TOPICS, World } from './world.js';
 
 export interface RunResult {
   readonly seed: number;
@@ -33,7 +33,7 @@ export async function runSeed(seed: number, { isTraced = false } = {}): Promise<
     { length: count },
     (_, i) => new Instance(world, `instance-${i}`, random.chance(0.5), (client) => choices.get(client)),
   );
-  const history = historyOf(random);
+  const history = historyOf(random, PARTITION);
   const faults = new Faults(world, instances);
   const anomalies: string[] = [];
 
@@ -69,7 +69,7 @@ export async function runSeed(seed: number, { isTraced = false } = {}): Promise<
   if (anomalies.length === 0) {
     anomalies.push(...anomaliesOf(world, choices));
     const { owner } = world.group;
-    if (owner !== null) anomalies.push(...differencesOf(world, owner.disk));
+    if (owner !== null) anomalies.push(...differencesOf(world.log(TOPICS.changelog).committed(), owner.disk));
   }
   const announced = world.log('company-synchronized').committed().length;
   return { seed, anomalies, steps: time.steps, records: world.input.end, announced, trace: world.lines };

@@ -1,0 +1,109 @@
+/** One run: a seed decides the history, the instances, the faults, and the order of everything. */
+import { SeededRandom } from '../../seeded-random.js';
+import { takeOverGlobals } from '../globals.js';
+import { choicesOf } from '../pipeline/history.js';
+import type { RunResult } from '../pipeline/run-seed.js';
+import { anomaliesOf, countAnnounced, isAtRest, stuck } from './check.js';
+import { Faults } from './faults.js';
+import { Instance } from './instance.js';
+import { Platform } from './platform.js';
+import { globalTimeOf } from './process.js';
+import { TOPICS } from './topics.js';
+import { World } from './world.js';
+
+export interface InstancesRunResult extends RunResult {
+  /** Of all bytes that were sent, with their times. */
+  readonly checksum: string;
+  readonly simulatedMs: number;
+}
+
+export interface RunOptions {
+  readonly isTraced?: boolean;
+  /** The one kind of fault that the run has; null if the run draws its kinds. */
+  readonly fault?: string | null;
+}
+
+/** Longer than the longest wait of a partition that waits for an operator. */
+const MAX_SETTLING_MS = 1_800_000;
+/** After this time without records, every disk is up to date. */
+const IDLE_MS = 5_000;
+/** A reader that was interrupted counts as failing for as long as this. */
+const MAX_TROUBLE_MS = 120_000;
+const STOP_MS = 10_000;
+/** A request that was given up may wait this long for its answer. */
+const LAST_TIMER_MS = 60_000;
+
+export async function runSeed(
+  seed: number,
+  { isTraced = false, fault = null }: RunOptions = {},
+): Promise<InstancesRunResult> {
+  const world = new World(seed, new SeededRandom(seed + 4_000_037).integer(1, 3), isTraced);
+  const release = takeOverGlobals(globalTimeOf(world), new SeededRandom(seed + 5_000_011));
+  const onRejection = (error: unknown): void => world.time.current?.crash(error);
+  process.on('unhandledRejection', onRejection);
+  const anomalies: string[] = [];
+  try {
+    anomalies.push(...(await run(world, fault)));
+  } catch (error) {
+    anomalies.push((error as Error).stack ?? String(error));
+  } finally {
+    process.off('unhandledRejection', onRejection);
+    release();
+  }
+  const records = Array.from(
+    { length: world.partitions },
+    (_, partition) => world.cluster.ends(TOPICS.syncEvents, partition)?.end ?? 0,
+  );
+  return {
+    seed,
+    anomalies: [...anomalies, ...world.violations],
+    steps: world.time.steps,
+    records: records.reduce((sum, end) => sum + end, 0),
+    announced: countAnnounced(world),
+    checksum: world.checksum,
+    simulatedMs: world.time.elapsed(),
+    trace: world.lines,
+  };
+}
+
+async function run(world: World, fault: string | null): Promise<string[]> {
+  const { random } = world;
+  const choices = choicesOf(random);
+  const numStandby = random.pick(['0', '0', '1']);
+  const retention = random.pick(['24h', '24h', '1m']);
+  const settings = { NUM_STANDBY: numStandby, STATE_RETENTION: retention };
+  const count = random.integer(1, 3);
+  const instances = Array.from({ length: count }, (_, i) => new Instance(world, `instance-${i}`, settings));
+  const platform = new Platform(world);
+  const faults = new Faults(world, instances, fault);
+
+  await world.pass(1_000);
+  platform.writeChoices(choices);
+  for (const instance of instances) instance.start();
+  const writingMs = random.pick([3_000, 15_000, 50_000]);
+  platform.begin(writingMs);
+  faults.begin();
+  await world.pass(random.integer(writingMs / 3, writingMs));
+  faults.end();
+  const hasSettled = await world.pass(MAX_SETTLING_MS, () => platform.hasWrittenAll && isAtRest(world, instances));
+  if (world.violations.length > 0) return [];
+  if (!hasSettled) return [stuck(world, instances)];
+  await world.pass(IDLE_MS);
+  const isStillAtRest = await world.pass(MAX_TROUBLE_MS, () => isAtRest(world, instances));
+  if (!isStillAtRest) return [`no longer at rest: ${stuck(world, instances)}`];
+  return [...anomaliesOf(world, choices, instances), ...(await stopAll(world, instances))];
+}
+
+/** After a stop, a process has no timer left. */
+async function stopAll(world: World, instances: readonly Instance[]): Promise<string[]> {
+  let stopped = 0;
+  const processes = instances.flatMap(({ process }) => process ?? []);
+  for (const instance of instances) instance.stopAndStay(() => stopped++);
+  if (!(await world.pass(STOP_MS, () => stopped === instances.length))) return ['a stop takes longer than it may'];
+  await world.pass(LAST_TIMER_MS);
+  const left = processes
+    .filter(({ timers }) => timers > 0)
+    .map(({ name, timers }) => `${name} has ${timers} timers left`);
+  for (const process of processes) process.kill();
+  return left;
+}
