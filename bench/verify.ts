@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import type { Cluster } from '../testkit/cluster/cluster.js';
 import { createPlatformEncoder } from '../testkit/platform-events.js';
 import { SeededRandom } from '../testkit/seeded-random.js';
+import { describeProfile } from './lib/cpu-profile.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
 import { mebibytes, thousands } from './lib/figures.js';
 import { connectProducer, fill } from './lib/input.js';
@@ -25,6 +26,7 @@ topics. The verification must find nothing.
   --datasets N     of each company, with four statuses each (24)
   --in-flight N    companies whose records are mixed (10000)
   --rounds N       verifications (2)
+  --cpu-prof DIR   profile the verification (which slows it) and print where it spent its time
   --short          20,000 records, once: check that it works, not how fast
   --help           print this`;
 
@@ -35,6 +37,7 @@ const { values } = parseArgs({
     datasets: { type: 'string', default: '24' },
     'in-flight': { type: 'string', default: '10000' },
     rounds: { type: 'string', default: '2' },
+    'cpu-prof': { type: 'string' },
     short: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -44,6 +47,9 @@ const PARTITIONS = Number(values.partitions);
 const SEED = 1;
 const LOOK_MS = 100;
 const KIB = 1024;
+/** As in `measured-processor.ts`: Linux counts CPU time in hundredths of a second. */
+const CLOCK_TICK_US = 10_000;
+const UTIME_FIELD = 11;
 
 async function bench(cluster: Cluster): Promise<void> {
   const deployment = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
@@ -86,14 +92,18 @@ async function writeInput(cluster: Cluster, { topics }: Deployment): Promise<num
 async function measure(deployment: Deployment, records: number): Promise<void> {
   const scratch = mkdtempSync(join(tmpdir(), 'company-sync-bench-'));
   const startedAt = Date.now();
-  const words = [join(OWN_BUILD, 'main.js'), 'verify', `--scratch=${scratch}`];
+  const profile = values['cpu-prof'];
+  const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
+  const words = [...flags, join(OWN_BUILD, 'main.js'), 'verify', `--scratch=${scratch}`];
   const child = spawn(process.execPath, words, { env: deployment.env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   let memory = 0;
   let disk = 0;
+  let cpuUs = 0;
   const watch = setInterval(() => {
     memory = Math.max(memory, peakMemory(child.pid));
+    cpuUs = Math.max(cpuUs, cpuTimeUs(child.pid));
     disk = Math.max(disk, bytesIn(scratch));
   }, LOOK_MS);
   const exitCode = await new Promise((resolve) => child.once('close', resolve));
@@ -102,9 +112,19 @@ async function measure(deployment: Deployment, records: number): Promise<void> {
   if (exitCode !== 0) throw new Error(`verify ended with ${String(exitCode)}:\n${output}`);
   const seconds = (Date.now() - startedAt) / 1_000;
   console.log(
-    `verify: ${thousands(records / seconds)} records/s (${seconds.toFixed(1)} s with the start), ` +
-      `${mebibytes(memory)} of memory at most, ${mebibytes(disk)} of disk at most`,
+    `verify: ${thousands(records / seconds)} records/s (${seconds.toFixed(1)} s with the start), CPU ` +
+      `${(cpuUs / records).toFixed(2)} us a record, ${mebibytes(memory)} of memory at most, ${mebibytes(disk)} of disk at most`,
   );
+  if (profile !== undefined) console.log(describeProfile(profile));
+}
+
+/** CPU time of all threads since the start; 0 if the process has ended. */
+function cpuTimeUs(pid: number | undefined): number {
+  const file = `/proc/${pid}/stat`;
+  if (!existsSync(file)) return 0;
+  const stat = readFileSync(file, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[UTIME_FIELD]) + Number(fields[UTIME_FIELD + 1])) * CLOCK_TICK_US;
 }
 
 /** The highest resident memory of a process; 0 if it has ended. */

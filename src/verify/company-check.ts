@@ -30,7 +30,7 @@ interface Completed {
 }
 
 /** A company has one announcement. Of more than these, only the number is kept. */
-const MAX_CLAIMS = 10;
+const MAX_CLAIMS = 5;
 const EARLIEST_DATE = Date.parse('2015-01-01T00:00:00Z');
 
 export class CompanyCheck {

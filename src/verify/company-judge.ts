@@ -43,6 +43,8 @@ export class CompanyJudge {
   hasLaterWord = false;
 
   readonly #size = new CompanySize();
+  /** The links of each connection that have not ended. */
+  readonly #notEnded = new Map<string, Link[]>();
   #named = 0;
   #early = 0;
   #unsealed = 0;
@@ -150,9 +152,12 @@ export class CompanyJudge {
     this.connections.set(connectionId, sourceType);
     let link = this.links.get(linkId);
     if (link === undefined) {
-      link = { connectionId, isSealed: false, endedAt: null, unfinished: 0 };
+      link = { isSealed: false, endedAt: null, unfinished: 0 };
       this.links.set(linkId, link);
       this.#unsealed++;
+      const others = this.#notEnded.get(connectionId);
+      if (others === undefined) this.#notEnded.set(connectionId, [link]);
+      else others.push(link);
     }
     if (isFinal) {
       if (isOpen(link)) this.#unsealed--;
@@ -171,12 +176,12 @@ export class CompanyJudge {
   }
 
   #unlink(connectionId: string, offset: number): void {
-    for (const link of this.links.values()) {
-      if (link.connectionId !== connectionId || link.endedAt !== null) continue;
+    for (const link of this.#notEnded.get(connectionId) ?? []) {
       if (!link.isSealed) this.#unsealed--;
       link.endedAt = offset;
       this.#unfinished -= link.unfinished; // [3]
     }
+    this.#notEnded.delete(connectionId);
   }
 
   #takeStatus(change: StatusChange, { offset, repairs }: JudgedEvent, policyInForce: () => Policy): LimitCode | null {

@@ -1,7 +1,6 @@
 /** The parts of a company, as the verifier's judge remembers them. */
 
 export interface Link {
-  readonly connectionId: string;
   isSealed: boolean;
   /** Offset of the first unlinking of its connection after its first manifest. [2] */
   endedAt: number | null;

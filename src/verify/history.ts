@@ -14,12 +14,20 @@ interface Told {
   readonly read: ReadInput;
 }
 
+/** Whether the line of a record is much smaller than the record. Then the line is kept, and not the record. */
+function isLarge(read: ReadInput): boolean {
+  if (read.kind === 'bad') return false;
+  const { repairs, payload } = read;
+  return repairs.length > MAX_IDS || (payload.type === 'LinkSyncQueued' && payload.datasets.length > MAX_IDS);
+}
+
 export class History {
-  #records: Told[] = [];
+  #records: (Told | string)[] = [];
   #dropped = 0;
 
   add({ offset, timestamp }: LogRecord, read: ReadInput, partition: number): void {
-    this.#records.push({ partition, offset, timestamp, read });
+    const told = { partition, offset, timestamp, read };
+    this.#records.push(isLarge(read) ? lineOf(told) : told);
     if (this.#records.length < 2 * MAX_LINES) return;
     this.#records = this.#records.slice(-MAX_LINES);
     this.#dropped += MAX_LINES;
@@ -28,7 +36,10 @@ export class History {
   lines(): string[] {
     const shown = this.#records.slice(-MAX_LINES);
     const left = this.#dropped + this.#records.length - shown.length;
-    return [...(left > 0 ? [`(${left} earlier records)`] : []), ...shown.map(lineOf)];
+    return [
+      ...(left > 0 ? [`(${left} earlier records)`] : []),
+      ...shown.map((told) => (typeof told === 'string' ? told : lineOf(told))),
+    ];
   }
 }
 

@@ -12,7 +12,7 @@ import { SCHEMA_IDS, SCHEMAS } from '../../../testkit/simulation/pipeline/codecs
 import { runSeed } from '../../../testkit/simulation/pipeline/run-seed.js';
 import { verifyInMemory } from './verify-in-memory.js';
 
-const PARAMETERS = { numRuns: Number(process.env['FC_RUNS'] ?? 60), interruptAfterTimeLimit: 90_000 };
+const PARAMETERS = { numRuns: Number(process.env['FC_RUNS'] ?? 40), interruptAfterTimeLimit: 60_000 };
 const seeds = fc.integer({ min: 1, max: 1_000_000 });
 const TYPE = avro.Type.forSchema(SCHEMAS.companySynchronized as avro.Schema);
 
