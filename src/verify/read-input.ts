@@ -6,7 +6,8 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { AvroReader, type ValueReader, WriterSchema } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
-import type { ValueShapes } from '../avro/record-shape.js';
+import { parseSchema } from '../avro/parse-schema.js';
+import { checkShapes, type ValueShapes } from '../avro/record-shape.js';
 import type { LogRecord } from '../lib/record.js';
 import type { BadCode, InputPayload, LimitCode, Manifest, ReadInput, StatusChange } from './input-event.js';
 import { SchemasById, type SchemaById } from './schemas-by-id.js';
@@ -81,8 +82,9 @@ interface Readers {
 export class InputReader {
   readonly #readers: SchemasById<Readers>;
 
-  /** @param schema schemas/sync-events-value */
+  /** @param schema schemas/sync-events-value. @throws SchemaError if it has a payload that the verifier does not know */
   constructor(schema: object, schemaById: SchemaById) {
+    checkShapes(parseSchema(schema), SHAPES.records);
     const events = new AvroReader<Event>(schema, SHAPES);
     const ids = new AvroReader<{ companyId: Buffer }>({ ...schema, fields: [{ name: 'companyId', type: 'bytes' }] });
     this.#readers = new SchemasById(schemaById, (registered) => {
