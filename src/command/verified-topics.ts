@@ -92,12 +92,13 @@ export class VerifiedTopics {
     };
   }
 
-  async ports(): Promise<Pick<VerifyPorts, 'records' | 'input' | 'announcements' | 'choices'>> {
+  async ports(): Promise<Pick<VerifyPorts, 'startOf' | 'records' | 'input' | 'announcements' | 'choices'>> {
     const { schemasFolder } = this.context;
     const registry = new SchemaRegistry(this.#config.schemaRegistry);
     const schemaById = (id: number) => registry.schemaById(id);
     const schemaOf = (subject: string) => newestSchema(schemasFolder, subject);
     return {
+      startOf: async (log) => (await this.#logs.bounds(log)).start,
       records: (log, range) => this.#records(log, range),
       input: new InputReader(await schemaOf('sync-events-value'), schemaById),
       announcements: new TopicValues<Announcement>(await schemaOf('company-synchronized-value'), schemaById),

@@ -27,7 +27,8 @@ export interface CheckContext {
   /** Announcements written before this time may be gone; -Infinity if the topic has all. Likewise dead letters. */
   readonly announcementsSince: number;
   readonly deadLettersSince: number;
-  readonly onFinding: (finding: Finding) => void;
+  /** @param history makes the last lines of the company's history, if they are wanted */
+  readonly onFinding: (finding: Omit<Finding, 'history'>, history: () => readonly string[]) => void;
 }
 
 /** What the checks have found about one company. */

@@ -2,7 +2,7 @@
 import type { LogRecord } from '../lib/record.js';
 import type { Announcement } from './announcement.js';
 import { placeNamedBy, shownRecord, type NamedPlace } from './check-dead-letter.js';
-import type { Finding, FindingKind } from './finding.js';
+import type { FindingKind } from './finding.js';
 import { lastText } from './header-texts.js';
 import { companyOf } from './read-input.js';
 import type { InputRange, VerifyPlan } from './plan.js';
@@ -85,15 +85,13 @@ export class ClaimSorter {
   }
 
   #find(kind: FindingKind, record: LogRecord, partition: number, why: string): void {
-    const finding: Finding = {
+    this.report.add({
       kind,
       companyId: companyOf(record.key),
       partition,
       what: `the ${kind === 'wrong-content' ? 'announcement' : 'dead letter'} at ${partition}/${record.offset}: ${why}`,
       came: shownRecord(record),
       shouldHaveCome: null,
-      history: [],
-    };
-    this.report.add(finding);
+    });
   }
 }

@@ -258,9 +258,9 @@ export class CompanyCheck {
 
   #find(kind: FindingKind, what: string, came: unknown, shouldHaveCome: unknown): void {
     this.#isWrong = true;
-    const history = this.#history.lines();
-    const { partition } = this.#context;
-    this.#context.onFinding({ kind, companyId: this.#companyId, partition, what, came, shouldHaveCome, history });
+    const { partition, onFinding } = this.#context;
+    const finding = { kind, companyId: this.#companyId, partition, what, came, shouldHaveCome };
+    onFinding(finding, () => this.#history.lines());
   }
 }
 

@@ -52,6 +52,8 @@ export interface ScratchStore extends Scratch {
 }
 
 export interface VerifyPorts {
+  /** The first offset that retention has left now. */
+  startOf(log: TopicPartition): Promise<number>;
   /** Records of a range, some at a time. They are valid only until the next ones are asked for. */
   records(log: TopicPartition, range: LogRange): AsyncIterable<readonly LogRecord[]>;
   openScratch(name: string): Promise<ScratchStore>;

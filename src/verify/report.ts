@@ -40,13 +40,13 @@ export class ReportBuilder {
   /** @param maxFindings the number of findings that are kept */
   constructor(private readonly maxFindings: number) {}
 
-  /** Keeps a finding, and does not count it. */
-  keep(finding: Finding): void {
-    if (this.#findings.length < this.maxFindings) this.#findings.push(finding);
+  /** Keeps a finding, and does not count it. @param history is called only if the finding is kept */
+  keep(finding: Omit<Finding, 'history'>, history: () => readonly string[] = () => []): void {
+    if (this.#findings.length < this.maxFindings) this.#findings.push({ ...finding, history: history() });
   }
 
   /** Keeps and counts a finding that belongs to no tally. */
-  add(finding: Finding): void {
+  add(finding: Omit<Finding, 'history'>): void {
     this.keep(finding);
     this.#count(finding.kind, 1);
   }
@@ -84,7 +84,6 @@ export class ReportBuilder {
       what: `it was announced ${announced} times, and its records are in the partitions ${partitions.join(', ')}`,
       came: null,
       shouldHaveCome: null,
-      history: [],
     });
   }
 

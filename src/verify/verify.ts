@@ -13,7 +13,7 @@ import type { CheckContext } from './check-context.js';
 import { CompanyCheck } from './company-check.js';
 import { companies, TallyWriter } from './company-tally.js';
 import { ClaimSorter } from './claim-sorter.js';
-import type { Finding, FindingKind } from './finding.js';
+import type { FindingKind } from './finding.js';
 import type { LogRange, ScratchStore, VerifyPlan, VerifyPorts, WrittenRange } from './plan.js';
 import { contentOf } from './read-announcements.js';
 import { companyOf } from './read-input.js';
@@ -63,9 +63,10 @@ class Verification {
     const rowOf = { announcements: sorter.announcement, deadLetters: sorter.deadLetter };
     const sort = async (role: keyof typeof rowOf, ranges: readonly WrittenRange[]): Promise<number> => {
       let since = -Infinity;
-      for (const range of ranges) {
+      for (const planned of ranges) {
+        const range = await this.#whatIsLeft(topics[role], planned);
         const first = await this.#spill(topics[role], range, this.common, rowOf[role]);
-        if (range.isTruncated) since = Math.max(since, first ?? Infinity);
+        if (planned.isTruncated || range.from > planned.from) since = Math.max(since, first ?? Infinity);
       }
       return since;
     };
@@ -75,9 +76,16 @@ class Verification {
     };
   }
 
-  async #verifyPartition(range: LogRange, since: { announcements: number; deadLetters: number }): Promise<void> {
+  /** Retention may remove records while others are read. */
+  async #whatIsLeft(topic: string, { partition, from, to }: LogRange): Promise<LogRange> {
+    const start = await this.ports.startOf({ topic, partition });
+    return { partition, from: Math.min(to, Math.max(from, start)), to };
+  }
+
+  async #verifyPartition(planned: LogRange, since: { announcements: number; deadLetters: number }): Promise<void> {
     const { topics, companyId } = this.plan;
-    const { partition } = range;
+    const { partition } = planned;
+    const range = await this.#whatIsLeft(topics.input, planned);
     const scratch = await this.ports.openScratch(`partition-${partition}`);
     try {
       await copy(this.common, scratch, partitionPrefix(partition));
@@ -201,9 +209,9 @@ class OneCompany {
     shared: Omit<CheckContext, 'onFinding'>,
     private readonly report: ReportBuilder,
   ) {
-    const onFinding = (finding: Finding): void => {
+    const onFinding: CheckContext['onFinding'] = (finding, history) => {
       this.#findings.set(finding.kind, (this.#findings.get(finding.kind) ?? 0) + 1);
-      report.keep(finding);
+      report.keep(finding, history);
     };
     this.#check = new CompanyCheck(companyId, { ...shared, onFinding });
   }

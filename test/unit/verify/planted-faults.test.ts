@@ -321,6 +321,12 @@ describe('what cannot be judged is said, and is not a finding', () => {
     expect(await fatesOf(deployment, { from: 4 })).toEqual({ 'input-gone': 1 });
   });
 
+  test('a company whose first records were removed after the command had begun', async () => {
+    const deployment = new DeploymentInMemory();
+    deployment.announce('company-1', twoDatasets(deployment), { content: { datasets: BOTH, succeeded: 2 } });
+    expect(await fatesOf(deployment, { left: 1 })).toEqual({ 'input-gone-event-checked': 1 });
+  });
+
   test('a company whose input is complete after a part was lost counts as proved', async () => {
     const deployment = new DeploymentInMemory();
     deployment.manifest('company-0', ['d1']);

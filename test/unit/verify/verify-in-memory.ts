@@ -15,6 +15,8 @@ import type { TopicContents, TopicRecord } from '../../../testkit/audit/topic-re
 export interface Options {
   /** The first offset of each partition of the input that is left. */
   readonly from?: number;
+  /** The first offset that retention has left when the partition is read; `from` if it has removed nothing meanwhile. */
+  readonly left?: number;
   /** The offset after the last one that was processed. */
   readonly to?: number;
   readonly companyId?: string;
@@ -43,6 +45,7 @@ export async function verifyInMemory(input: AuditInput, options: Options = {}): 
   };
   const contents = new Map([events, synchronized, deadLetters].map((topic) => [topic.topic, topic]));
   const ports: VerifyPorts = {
+    startOf: ({ topic }) => Promise.resolve(topic === events.topic ? (options.left ?? from) : 0),
     async *records({ topic, partition }, range) {
       const records = contents.get(topic)?.records ?? [];
       const wanted = records.filter((one) => one.partition === partition);
