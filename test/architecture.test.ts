@@ -123,6 +123,8 @@ describe('an import against the direction is a violation', () => {
     'kafka/topics/a.ts': '',
     'kafka/reading/a.ts': '',
     'ops/a.ts': '',
+    'pipeline/a.ts': '',
+    'verify/a.ts': '',
     'service.ts': '',
     'config.ts': '',
   };
@@ -137,6 +139,10 @@ describe('an import against the direction is a violation', () => {
     ['ops/x.ts', `const a = require('../kafka/topics/a.js')`, 'ops must not know kafka/topics'],
     ['kafka/group/x.ts', `const a = require('../../ops/a.js')`, 'kafka/group must not know ops'],
     ['kafka/protocol/x.ts', `import '../../service.js'`, 'kafka/protocol must not know service'],
+    ['verify/x.ts', `import { a } from '../domain/a.js'`, 'verify must not know domain'],
+    ['verify/x.ts', `import type { A } from '../pipeline/a.js'`, 'verify must not know pipeline'],
+    ['verify/x.ts', `import { a } from '../store/a.js'`, 'verify must not know store'],
+    ['pipeline/x.ts', `import { a } from '../verify/a.js'`, 'pipeline must not know verify'],
     ['kafka/connection/x.ts', `import '../reading/a.js'`, 'kafka/connection must not know kafka/reading'],
   ])('%s: %s', (path, text, violation) => {
     expect(violationsOf({ ...others, [path]: text })).toEqual([expect.stringContaining(violation)]);

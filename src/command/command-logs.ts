@@ -17,7 +17,7 @@ export const LOGS_READ = ['applicationId', 'kafka', 'maxBatchBytes'] as const;
 export function commandLogs(
   command: string,
   { config, logger, printError }: Pick<CommandContext<(typeof LOGS_READ)[number]>, 'config' | 'logger' | 'printError'>,
-  options: Pick<KafkaLogsOptions, 'topics' | 'cluster'> = {},
+  options: Pick<KafkaLogsOptions, 'topics' | 'cluster' | 'reuseMemory'> = {},
 ): KafkaLogs {
   return new KafkaLogs({
     ...options,

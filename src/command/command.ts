@@ -69,8 +69,8 @@ interface CommandDescription<F extends CommandFlags, Part extends ConfigPart> {
   readonly writesInput?: true;
   /** More text for `--help` of the command. */
   readonly moreHelp?: string;
-  /** The meaning of the exit codes 0 and 1, and of 2 if it means more than a wrong flag or setting. */
-  readonly exit: readonly [zero: string, one: string, two?: string];
+  /** The meaning of the exit codes 0 and 1, of 2 if it means more than a wrong flag or setting, and of 3 if it is used. */
+  readonly exit: readonly [zero: string, one: string, two?: string, three?: string];
 }
 
 export interface Command extends CommandDescription<CommandFlags, ConfigPart> {
@@ -177,6 +177,19 @@ export function timeFlag(meaning: string): Flag<number | null> {
   });
 }
 
+/** A place in logs: one offset, or the first record at a time or later. */
+export type LogPlace = { readonly offset: number } | { readonly timeMs: number };
+
+/** A time, or an offset. Null if it is not typed. */
+export function placeFlag(meaning: string): Flag<LogPlace | null> {
+  const expected = 'a time such as 2026-01-31T12:00:00Z, or an offset such as 12000';
+  return parsedFlag<LogPlace>('<time|offset>', expected, meaning, (text) => {
+    if (/^\d{1,15}$/.test(text)) return { offset: Number(text) };
+    const timeMs = Date.parse(text);
+    return Number.isNaN(timeMs) ? undefined : { timeMs };
+  });
+}
+
 function parsedFlag<T>(
   value: string,
   expected: string,
@@ -197,10 +210,10 @@ function parsedFlag<T>(
   };
 }
 
-/** The meanings of the exit codes 0, 1 and 2. */
-export function exitCodesOf({ exit }: Command): readonly [zero: string, one: string, two: string] {
-  const [zero, one, two = MISCONFIGURED] = exit;
-  return [zero, one, two];
+/** The meanings of the exit codes 0, 1 and 2, and of 3 if the command uses it. */
+export function exitCodesOf({ exit }: Command): readonly string[] {
+  const [zero, one, two = MISCONFIGURED, three] = exit;
+  return three === undefined ? [zero, one, two] : [zero, one, two, three];
 }
 
 export const MISCONFIGURED = 'the command line or a setting is wrong';

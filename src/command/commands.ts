@@ -16,6 +16,7 @@ export const COMMANDS = {
   'dead-letters show': async () => (await import('./dead-letters.js')).showCommand,
   'dead-letters repair': async () => (await import('./dead-letters.js')).repairCommand,
   'dead-letters release': async () => (await import('./dead-letters.js')).releaseCommand,
+  verify: async () => (await import('./verify.js')).verifyCommand,
   doctor: async () => (await import('./doctor.js')).doctorCommand,
   'positions show': async () => (await import('./positions.js')).showCommand,
   'positions set': async () => (await import('./positions.js')).setCommand,

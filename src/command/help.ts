@@ -43,7 +43,7 @@ For the flags, settings and exit codes of one command: company-sync ${names[0]} 
 
 export function helpOf(name: CommandName, command: Command): string {
   const { summary, flags, reads, moreHelp } = command;
-  const [zero, one, two] = exitCodesOf(command);
+  const codes = exitCodesOf(command).map((meaning, code) => `${code} ${meaning}`);
   const flagLines = Object.entries(flags).map(
     ([flag, { value, meaning }]) => `  --${flag}${value === null ? '' : ` ${value}`}\n      ${meaning}\n`,
   );
@@ -52,7 +52,7 @@ export function helpOf(name: CommandName, command: Command): string {
 
 Usage: ${usageOf(name, command)}
 ${flagLines.length === 0 ? '' : `\nFlags:\n${flagLines.join('')}`}${moreHelp === undefined ? '' : `\n${moreHelp}`}
-Exit codes: 0 ${zero}; 1 ${one}; 2 ${two}.
+Exit codes: ${codes.join('; ')}.
 
 Settings that the command reads, ${EITHER}
 ${describeSettings(({ parts }) => parts.some((part) => read.has(part)))}`;

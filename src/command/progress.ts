@@ -12,3 +12,33 @@ export function progressTo(print: (line: string) => void, clock: SteadyClock): (
     print(text());
   };
 }
+
+/** Reports how much of a known amount of work is done, how fast, and how long the rest takes. */
+export class Speed {
+  readonly #progress: (text: () => string) => void;
+  readonly #begunAt: number;
+
+  constructor(
+    print: (line: string) => void,
+    private readonly clock: Pick<Clock, 'now'>,
+    private readonly total: number,
+  ) {
+    this.#progress = progressTo(print, clock);
+    this.#begunAt = clock.now();
+  }
+
+  report(done: number, doing: string): void {
+    this.#progress(() => {
+      const seconds = (this.clock.now() - this.#begunAt) / 1_000;
+      const rate = done / seconds;
+      const percent = Math.floor((100 * done) / Math.max(1, this.total));
+      const left = rate > 0 ? `, ${durationOf((this.total - done) / rate)} left` : '';
+      return `${percent} %: ${doing}, ${Math.round(rate)} records/s${left}`;
+    });
+  }
+}
+
+function durationOf(seconds: number): string {
+  const whole = Math.max(0, Math.ceil(seconds));
+  return whole < 90 ? `${whole} s` : `${Math.ceil(whole / 60)} min`;
+}

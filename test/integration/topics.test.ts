@@ -19,12 +19,17 @@ import { plainClient } from '../support/topics.js';
 const { bootstrap } = currentCluster();
 const config = { brokers: bootstrap.split(','), logLevel: logLevel.NOTHING };
 const admin = plainClient(bootstrap).admin();
+const logs = new KafkaLogs({
+  config,
+  kind: 'compacted',
+  groupId: 'topics-test',
+  clock: systemClock,
+  onTrouble: () => undefined,
+});
 let names: TopicNames;
-let logs: KafkaLogs;
 
 beforeAll(() => admin.connect());
-afterAll(() => admin.disconnect());
-afterEach(() => logs.close());
+afterAll(() => Promise.all([admin.disconnect(), logs.close()]));
 
 beforeEach(() => {
   const id = randomUUID();
@@ -36,13 +41,6 @@ beforeEach(() => {
     clientSettings: `settings-${id}`,
     companySyncStalled: `stalled-${id}`,
   };
-  logs = new KafkaLogs({
-    config,
-    topics: names,
-    groupId: 'topics-test',
-    clock: systemClock,
-    onTrouble: () => undefined,
-  });
 });
 
 async function create(options: Omit<CreateTopicsOptions, 'names'> = {}): Promise<TopicOutcome[]> {

@@ -16,6 +16,7 @@ const WRITES_INPUT: Record<CommandName, boolean> = {
   'dead-letters show': false,
   'dead-letters repair': true,
   'dead-letters release': true,
+  verify: false,
   doctor: false,
   'positions show': false,
   'positions set': false,

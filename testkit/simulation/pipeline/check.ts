@@ -9,8 +9,8 @@ import type { MemoryDisk } from './memory-disk.js';
 import type { LogEntry } from './model-log.js';
 import { ALL_DATASETS_FROM, APPLICATION_ID, PARTITION, TOPICS, type World } from './world.js';
 
-/** @param choices each client's own choice. @returns one line for each anomaly */
-export function anomaliesOf(world: World, choices: ReadonlyMap<string, string>): string[] {
+/** The topics of a run, as the audit reads them. @param choices each client's own choice */
+export function topicsOf(world: World, choices: ReadonlyMap<string, string>): AuditInput {
   const settings = [...choices].map(([clientId, synchronizedTrigger], offset) => ({
     offset,
     timestamp: 0,
@@ -18,7 +18,7 @@ export function anomaliesOf(world: World, choices: ReadonlyMap<string, string>):
     value: framed('clientSettings', { clientId, synchronizedTrigger }),
     headers: [],
   }));
-  const input: AuditInput = {
+  return {
     events: contents(TOPICS.input, world.input.committed()),
     synchronized: contents(TOPICS.synchronized, world.log(TOPICS.synchronized).committed()),
     deadLetters: contents(TOPICS.deadLetter, world.log(TOPICS.deadLetter).committed()),
@@ -30,7 +30,11 @@ export function anomaliesOf(world: World, choices: ReadonlyMap<string, string>):
     allDatasetsFrom: ALL_DATASETS_FROM,
     settingsInPlaceBefore: settings.length,
   };
-  return auditTopics(input).anomalies.map(({ kind, companyId, what, history }) =>
+}
+
+/** @returns one line for each anomaly */
+export function anomaliesOf(topics: AuditInput): string[] {
+  return auditTopics(topics).anomalies.map(({ kind, companyId, what, history }) =>
     [`${kind}: ${companyId ?? 'no company'}: ${what}`, ...history.map((line) => `    ${line}`)].join('\n'),
   );
 }

@@ -1,5 +1,6 @@
 /** One run: a seed decides the history, the instances, the faults, and the order of everything. */
-import { anomaliesOf, differencesOf } from './check.js';
+import type { AuditInput } from '../../audit/audit-topics.js';
+import { anomaliesOf, differencesOf, topicsOf } from './check.js';
 import { Faults } from './faults.js';
 import { choicesOf, historyOf } from './history.js';
 import { Instance } from './instance.js';
@@ -12,6 +13,8 @@ export interface RunResult {
   readonly steps: number;
   readonly records: number;
   readonly announced: number;
+  /** What the topics have at the end. */
+  readonly topics: AuditInput;
   /** Null unless asked for. */
   readonly trace: readonly string[] | null;
 }
@@ -66,13 +69,14 @@ export async function runSeed(seed: number, { isTraced = false } = {}): Promise<
     anomalies.push(`${(error as Error).message}: ${stuck(world, instances)}`);
   }
   anomalies.push(...world.violations);
+  const topics = topicsOf(world, choices);
   if (anomalies.length === 0) {
-    anomalies.push(...anomaliesOf(world, choices));
+    anomalies.push(...anomaliesOf(topics));
     const { owner } = world.group;
     if (owner !== null) anomalies.push(...differencesOf(world.log(TOPICS.changelog).committed(), owner.disk));
   }
   const announced = world.log('company-synchronized').committed().length;
-  return { seed, anomalies, steps: time.steps, records: world.input.end, announced, trace: world.lines };
+  return { seed, anomalies, steps: time.steps, records: world.input.end, announced, topics, trace: world.lines };
 }
 
 function isOwnerRunning({ group }: World): boolean {

@@ -1,0 +1,91 @@
+/** A verification's report for a terminal. */
+import { FATES, FINDING_KINDS, NOT_JUDGED, type Fate, type Finding, type FindingKind } from '../verify/finding.js';
+import type { VerifyPlan } from '../verify/plan.js';
+import type { VerifyReport } from '../verify/report.js';
+import type { Colour } from './print.js';
+
+interface Line {
+  readonly line: string;
+  readonly colour?: Colour;
+}
+
+const IN_WORDS: Readonly<Record<FindingKind, string>> = {
+  missing: 'not announced',
+  duplicate: 'announced twice',
+  early: 'announced early',
+  late: 'announced late',
+  'wrong-content': 'wrong content',
+  'wrong-envelope': 'wrong key, partition or headers',
+  unreadable: 'announcement cannot be read',
+  'dead-letter-lost': 'dead letter missing',
+  'dead-letter-duplicate': 'dead letter twice',
+  'dead-letter-altered': 'dead letter wrong',
+  'dead-letter-unexplained': 'dead letter without a reason',
+};
+
+/** The most characters of the contents that a line shows. --json shows all. */
+const MAX_CONTENT_CHARACTERS = 2_000;
+
+export function verifyText(report: VerifyReport, plan: VerifyPlan): Line[] {
+  return [
+    ...report.findings.flatMap((finding) => findingLines(finding, plan.companyId !== null)),
+    ...moreLines(report),
+    ...totals(report, plan),
+    verdict(report),
+  ];
+}
+
+function findingLines({ kind, companyId, what, came, shouldHaveCome, history }: Finding, withHistory: boolean): Line[] {
+  const contents = [
+    ...(came === null ? [] : [`  came:             ${shortened(JSON.stringify(came))}`]),
+    ...(shouldHaveCome === null ? [] : [`  should have come: ${shortened(JSON.stringify(shouldHaveCome))}`]),
+  ];
+  const shown = withHistory ? history.map((line) => `    ${line}`) : [];
+  const head = `${kind}: ${companyId === null ? 'no company' : `company ${JSON.stringify(companyId)}`}: ${what}`;
+  return [{ line: head, colour: 'red' }, ...[...shown, ...contents].map((line) => ({ line }))];
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_CONTENT_CHARACTERS ? text : `${text.slice(0, MAX_CONTENT_CHARACTERS)} ...`;
+}
+
+function moreLines({ anomalies, findings }: VerifyReport): Line[] {
+  const more = anomalies - findings.length;
+  if (findings.length === 0) return [];
+  const lines: Line[] = more > 0 ? [{ line: `and ${more} more: print them with --findings <number>` }] : [];
+  const company = findings.find(({ companyId }) => companyId !== null)?.companyId;
+  if (company != null) lines.push({ line: `for the records of a company: company-sync verify --company <companyId>` });
+  return lines;
+}
+
+function totals(
+  { topic, partitions, records, companies, fates, announcements, deadLetters, leftOut }: VerifyReport,
+  plan: VerifyPlan,
+): Line[] {
+  const lines = [
+    `${records} records of ${topic} in ${partitions.length} partitions, ${companies} companies, ` +
+      `${announcements} announcements, ${deadLetters} dead letters`,
+  ];
+  for (const [fate, meaning] of Object.entries(FATES) as [Fate, string][]) {
+    const count = fates[fate];
+    if (count !== undefined)
+      lines.push(`${String(count).padStart(10)}  ${NOT_JUDGED.has(fate) ? 'not judged: ' : ''}${meaning}`);
+  }
+  if (leftOut.ofOthers > 0)
+    lines.push(`left out: ${leftOut.ofOthers} announcements and dead letters of other deployments`);
+  if (leftOut.afterEnd > 0) lines.push(`left out: ${leftOut.afterEnd} announcements and dead letters of later records`);
+  for (const { partition, from, to, logEnd } of plan.input)
+    if (to <= from && logEnd > from)
+      lines.push(
+        `partition ${partition}: nothing between ${from} and ${logEnd} was processed by ${plan.applicationId}`,
+      );
+  return lines.map((line) => ({ line }));
+}
+
+function verdict({ anomalies, counts, fates }: VerifyReport): Line {
+  const notJudged = [...NOT_JUDGED].reduce((sum, fate) => sum + (fates[fate] ?? 0), 0);
+  const unjudged = notJudged === 0 ? '' : `; ${notJudged} companies could not be judged in full`;
+  if (anomalies === 0) return { line: `no anomaly${unjudged}`, colour: notJudged === 0 ? 'green' : 'yellow' };
+  const found = FINDING_KINDS.filter((kind) => counts[kind] > 0).map((kind) => `${IN_WORDS[kind]} ${counts[kind]}`);
+  return { line: `${anomalies} anomalies: ${found.join(', ')}${unjudged}`, colour: 'red' };
+}

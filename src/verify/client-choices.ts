@@ -1,0 +1,59 @@
+/**
+ * Which settings of a client may have been in force when a record was judged.
+ *
+ * `client-settings` has no order with `sync-events`: no topic shows when the processor took over a change. So a choice
+ * counts from a while before its time until a while after the next one. Where several choices may have been in force,
+ * the verifier accepts what each of them allows.
+ */
+import type { Policy } from './input-event.js';
+
+const HOUR_MS = 3_600_000;
+/** The processor follows the topic within seconds. The rest is for clocks that differ, and for an outage. */
+const SETTLING_MS = HOUR_MS;
+const THE_DEFAULT: Policy = 'FIRST_DATASET';
+const EVERY: ReadonlySet<Policy> = new Set<Policy>(['FIRST_DATASET', 'ALL_DATASETS']);
+const ONLY: Readonly<Record<Policy, ReadonlySet<Policy>>> = {
+  FIRST_DATASET: new Set<Policy>(['FIRST_DATASET']),
+  ALL_DATASETS: new Set<Policy>(['ALL_DATASETS']),
+};
+
+/** The settings that may have been in force for a client, from one time until another. */
+export type PossibleChoices = (clientId: string, fromMs: number, untilMs: number) => ReadonlySet<Policy>;
+
+/** Beyond these, the verifier remembers less, and so accepts more. */
+const MAX_CLIENTS = 1_000_000;
+const MAX_CHOICES_OF_A_CLIENT = 100;
+
+interface Choice {
+  readonly policy: Policy;
+  readonly sinceMs: number;
+}
+
+export class ClientChoices {
+  readonly #choices = new Map<string, Choice[]>();
+  #isFull = false;
+
+  /** Adds a record of `client-settings`, in the order of the log. @param policy null for a tombstone */
+  add(clientId: string, policy: Policy | null, timestampMs: number): void {
+    const choice = { policy: policy ?? THE_DEFAULT, sinceMs: timestampMs };
+    const known = this.#choices.get(clientId);
+    if (known === undefined) {
+      if (this.#choices.size < MAX_CLIENTS) this.#choices.set(clientId, [choice]);
+      else this.#isFull = true;
+      return;
+    }
+    if (known.at(-1)?.policy === choice.policy) return;
+    known.push(choice);
+    if (known.length > MAX_CHOICES_OF_A_CLIENT) known.shift();
+  }
+
+  readonly possible: PossibleChoices = (clientId, fromMs, untilMs) => {
+    const choices = this.#choices.get(clientId);
+    if (choices === undefined) return this.#isFull ? EVERY : ONLY[THE_DEFAULT];
+    // Compaction may have removed older choices, so before the first one that is left, any may have been in force.
+    const last = choices.findLastIndex(({ sinceMs }) => sinceMs + SETTLING_MS <= fromMs);
+    if (last === -1) return EVERY;
+    const inForce = choices.slice(last).filter(({ sinceMs }, i) => i === 0 || sinceMs - SETTLING_MS <= untilMs);
+    return inForce.every(({ policy }) => policy === inForce[0]?.policy) ? ONLY[(inForce[0] as Choice).policy] : EVERY;
+  };
+}
