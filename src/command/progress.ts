@@ -20,16 +20,16 @@ export class Speed {
 
   constructor(
     print: (line: string) => void,
-    private readonly clock: Pick<Clock, 'now'>,
+    private readonly clock: SteadyClock,
     private readonly total: number,
   ) {
     this.#progress = progressTo(print, clock);
-    this.#begunAt = clock.now();
+    this.#begunAt = steadyMs(clock);
   }
 
   report(done: number, doing: string): void {
     this.#progress(() => {
-      const seconds = (this.clock.now() - this.#begunAt) / 1_000;
+      const seconds = (steadyMs(this.clock) - this.#begunAt) / 1_000;
       const rate = done / seconds;
       const percent = Math.floor((100 * done) / Math.max(1, this.total));
       const left = rate > 0 ? `, ${durationOf((this.total - done) / rate)} left` : '';

@@ -95,7 +95,7 @@ export class VerifiedTopics {
   async ports(): Promise<Pick<VerifyPorts, 'startOf' | 'records' | 'input' | 'announcements' | 'choices'>> {
     const { schemasFolder } = this.context;
     const registry = new SchemaRegistry(this.#config.schemaRegistry);
-    const schemaById = (id: number) => registry.schemaById(id);
+    const schemaById = (id: number) => registry.withSchema(id, { name: 'verify' }, (schema) => schema);
     const schemaOf = (subject: string) => newestSchema(schemasFolder, subject);
     return {
       startOf: async (log) => (await this.#logs.bounds(log)).start,

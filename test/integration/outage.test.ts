@@ -125,7 +125,7 @@ test('an idle instance shows that the brokers are unreachable', async () => {
     Array(PARTITIONS).fill({ lag: null, stale: true }),
   );
   const allFail = async () => {
-    const parts = (await inspected(processor)).failing?.map(({ part }) => part) ?? [];
+    const parts: readonly string[] = (await inspected(processor)).failing?.map(({ part }) => part) ?? [];
     return ['group', 'client-settings', 'partition'].every((part) => parts.includes(part));
   };
   await processor.poll(allFail, 'each part without progress for a minute is listed', OUTAGE_MS);

@@ -19,17 +19,12 @@ import { plainClient } from '../support/topics.js';
 const { bootstrap } = currentCluster();
 const config = { brokers: bootstrap.split(','), logLevel: logLevel.NOTHING };
 const admin = plainClient(bootstrap).admin();
-const logs = new KafkaLogs({
-  config,
-  kind: 'compacted',
-  groupId: 'topics-test',
-  clock: systemClock,
-  onTrouble: () => undefined,
-});
 let names: TopicNames;
+let logs: KafkaLogs;
 
 beforeAll(() => admin.connect());
-afterAll(() => Promise.all([admin.disconnect(), logs.close()]));
+afterAll(() => admin.disconnect());
+afterEach(() => logs.close());
 
 beforeEach(() => {
   const id = randomUUID();
@@ -41,6 +36,13 @@ beforeEach(() => {
     clientSettings: `settings-${id}`,
     companySyncStalled: `stalled-${id}`,
   };
+  logs = new KafkaLogs({
+    config,
+    topics: names,
+    groupId: 'topics-test',
+    clock: systemClock,
+    onTrouble: () => undefined,
+  });
 });
 
 async function create(options: Omit<CreateTopicsOptions, 'names'> = {}): Promise<TopicOutcome[]> {

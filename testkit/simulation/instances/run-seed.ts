@@ -11,7 +11,7 @@ import { globalTimeOf } from './process.js';
 import { TOPICS } from './topics.js';
 import { World } from './world.js';
 
-export interface InstancesRunResult extends RunResult {
+export interface InstancesRunResult extends Omit<RunResult, 'topics'> {
   /** Of all bytes that were sent, with their times. */
   readonly checksum: string;
   readonly simulatedMs: number;
