@@ -162,6 +162,7 @@ test('requests that do not wait for answers, on connections that are reset, take
     socket.resetAndDestroy();
     await closed;
   }
+  answer = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.perAddress * 0.75) };
   expect((await ask(LIST, HOSTILE[0])).status).toBe(200);
 });
 
