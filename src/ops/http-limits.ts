@@ -42,27 +42,28 @@ export const SAFE_HEADERS = {
 /** No route has a schema of fastify. So the compilers of such schemas are not loaded: they cost 60 ms of each start. */
 const NO_SCHEMA_COMPILERS = { buildValidator: refuseSchema, buildSerializer: refuseSchema };
 
-/** Connections with a request that is not answered yet. */
-const answering = new WeakSet<Socket>();
+/**
+ * Answers of one connection that its client has not read. Browsers, Prometheus and instances wait for each answer. A
+ * client that does not wait could cause 1,500 answers with 64 KiB of requests, and they stay in memory until the client
+ * reads them. It must be 1: Node emits no `close` for an answer that waits behind another one when the connection ends.
+ */
+const MAX_UNANSWERED = 1;
+const unanswered = new WeakMap<Socket, number>();
 
 /**
- * The answer to a request. A connection has at most one: if another request arrives before its client has read the
- * answer, the connection is closed. Browsers, Prometheus and instances wait for each answer. A client that does not wait
- * could cause 1,500 answers with 64 KiB of requests, and they stay in memory until the client reads them. Also, Node emits
- * no `close` for an answer that waits behind another one when the connection ends.
+ * The answer to a request. It closes the connection if the client has not read the answers before it.
  *
  * Node makes this object before it looks at the request. So requests that Node itself refuses count too, for example
  * those without a Host header.
  */
-class OnlyAnswer<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
+class CountedAnswer<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
   constructor(...args: ConstructorParameters<typeof ServerResponse<R>>) {
     super(...args);
     const { socket } = this.req;
-    if (answering.has(socket)) socket.destroy();
-    else {
-      answering.add(socket);
-      this.once('close', () => answering.delete(socket));
-    }
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    unanswered.set(socket, count);
+    this.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    if (count > MAX_UNANSWERED) socket.destroy();
   }
 }
 
@@ -73,7 +74,7 @@ export const LIMITED_SERVER = {
   requestTimeout: REQUEST_TIMEOUT_MS,
   keepAliveTimeout: KEEP_ALIVE_MS,
   http: {
-    ServerResponse: OnlyAnswer,
+    ServerResponse: CountedAnswer,
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -128,7 +129,7 @@ export function limitConnections(server: Server): void {
 }
 
 /**
- * Drops requests whose connection is closed already, such as the second request of `OnlyAnswer`. This runs before the
+ * Drops requests whose connection is closed already, such as by `CountedAnswer`. This runs before the
  * framework, so a dropped request costs nothing.
  */
 function dropRefused(server: Server): void {

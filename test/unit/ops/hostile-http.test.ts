@@ -5,9 +5,12 @@ import { connect, type Socket } from 'node:net';
 import { EventEmitter, once } from 'node:events';
 import { request, type Server } from 'node:http';
 import { join } from 'node:path';
+import rateLimit from '@fastify/rate-limit';
+import { fastify } from 'fastify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
+import { INSPECTION_LIMIT } from '../../../src/ops/company-routes.js';
 import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
 import { FailureWatch } from '../../../src/ops/failure-watch.js';
 import { limitConnections, MAX_CONNECTIONS_PER_ADDRESS } from '../../../src/ops/http-limits.js';
@@ -121,6 +124,18 @@ describe('with a token', () => {
     expect(refused('2001:db8:1:2:a:b:c:d')).toBe(true);
     expect(refused('2001:db8:1:3::1')).toBe(false);
     expect(refused('::ffff:10.0.0.7')).toBe(false);
+  });
+
+  test('the rate of requests is limited for all addresses of an IPv6 network together', async () => {
+    const limited = fastify({ trustProxy: true });
+    await limited.register(rateLimit, { global: false });
+    limited.get('/', { config: { rateLimit: INSPECTION_LIMIT } }, () => 'answer');
+    const address = await limited.listen({ host: '127.0.0.1', port: 0 });
+    const statusFor = async (ip: string) => (await fetch(address, { headers: { 'x-forwarded-for': ip } })).status;
+    for (let i = 0; i < INSPECTION_LIMIT.max; i++) expect(await statusFor(`2001:db8:1:2::${i}`)).toBe(200);
+    expect(await statusFor('2001:db8:1:2:a:b:c:d')).toBe(429);
+    expect(await statusFor('2001:db8:1:3::1')).toBe(200);
+    await limited.close();
   });
 
   test('a client that sends requests without waiting gets at most one answer, and others are served', async () => {
