@@ -22,8 +22,7 @@ const CONTROL_KEY_BYTES = 4;
 export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
 
 /**
- * A batch whose decompression moves or fills more bytes than this counts as large too. 2 MiB of zstd need half of it, and
- * take 5 ms.
+ * A batch whose decompression moves or fills more bytes than this counts as large too. 2 MiB of zstd need half of it.
  */
 export const LARGE_WORK_BYTES = 64 * 1024 * 1024;
 /** Moving or filling this many bytes counts as reading one byte, so a read of many small batches has a bound. */
