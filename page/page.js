@@ -49,11 +49,20 @@ const lastShown = new Map();
 const limits = { held: LISTED, stalled: LISTED, pending: LISTED };
 let explained = null;
 
+/** Characters that nobody sees or that change the order of others, such as bidi controls. As in `printable` of the commands. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** Makes the characters of a text visible. Ids and names come from others. Anything else stays as it is. */
+function seen(child) {
+  if (typeof child !== 'string') return child;
+  return child.replace(UNSEEN, (character) => `\\u{${character.codePointAt(0).toString(16)}}`);
+}
+
 /** Makes an element with a class and children. Text stays text, whatever an id contains. */
 function make(tag, looks, ...children) {
   const element = document.createElement(tag);
   if (looks) element.className = looks;
-  element.append(...children);
+  element.append(...children.map(seen));
   return element;
 }
 
@@ -64,7 +73,7 @@ function show(id, data, nodesOf) {
   lastShown.set(id, said);
   const element = byId(id);
   const focused = element.contains(document.activeElement) ? document.activeElement.dataset.company : undefined;
-  element.replaceChildren(...nodesOf(data));
+  element.replaceChildren(...nodesOf(data).map(seen));
   if (focused !== undefined)
     [...element.querySelectorAll('button')].find((button) => button.dataset.company === focused)?.focus();
 }

@@ -2,7 +2,7 @@ import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, t
 import { AnnouncementReader } from './announcement-reader.js';
 import { DeliveredIds } from './delivered-ids.js';
 import { failedBecauseOf, pauseAfter, tryToDeliver, type Outcome } from './try.js';
-import { PAYLOADS, signedHeaders, type CompanySynchronized, type PayloadName } from './webhook.js';
+import { PAYLOADS, signedHeaders, traceHeaders, type CompanySynchronized, type PayloadName } from './webhook.js';
 
 export interface Options {
   readonly url: string;
@@ -124,8 +124,8 @@ export class Dispatcher {
       if (this.#delivered.has(eventId)) return { kind: 'delivered', status: 200 };
       const body = JSON.stringify(PAYLOADS[payload](event, textOf(headers?.['ce_time'])));
       const signed = signedHeaders(eventId, Date.now(), body, keys);
-      const traceparent = textOf(headers?.['traceparent']);
-      const outcome = await tryToDeliver(url, traceparent === '' ? signed : { ...signed, traceparent }, body);
+      const trace = traceHeaders(textOf(headers?.['traceparent']));
+      const outcome = await tryToDeliver(url, { ...signed, ...trace }, body);
       if (outcome.kind === 'delivered') {
         this.#delivered.add(eventId);
         this.#say(`delivered ${eventId} of company ${companyId}: ${outcome.status}`);

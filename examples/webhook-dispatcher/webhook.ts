@@ -57,3 +57,13 @@ export function signedHeaders(id: string, sentAt: number, body: string, keys: re
     'webhook-signature': keys.map(sign).join(' '),
   };
 }
+
+/** The bytes that an HTTP header can carry everywhere: printable ASCII. */
+const HTTP_TEXT = /^[!-~]+$/;
+
+/**
+ * The header that continues a trace; none if HTTP cannot carry its text. A trace is never a reason to deliver nothing.
+ */
+export function traceHeaders(traceparent: string): { readonly traceparent?: string } {
+  return HTTP_TEXT.test(traceparent) ? { traceparent } : {};
+}

@@ -91,29 +91,26 @@ export class CheckedTap {
     this.#depth--;
   }
 
-  /** The number of items in the next block of an array or a map; 0 at its end. */
+  /** The number of items in the next block of an array or a map; 0 at its end. The items are kept. */
   readItemCount(): number {
+    const count = this.skipItemCount();
+    this.#itemsLeft -= count;
+    if (this.#itemsLeft < 0) throw new MalformedValueError(`it has more than ${MAX_KEPT_ITEMS} items`);
+    return count;
+  }
+
+  /**
+   * As `readItemCount`, for items that are skipped. A block may state its size in bytes. That size is not used: if it is
+   * wrong, a value would have other contents for a reader that skips the block than for one that reads it.
+   */
+  skipItemCount(): number {
     let count = this.#readVarint();
     if (count < 0) {
       count = -count;
       this.skipLong(); // the block's size in bytes
     }
     this.#charge(count);
-    this.#itemsLeft -= count;
-    if (this.#itemsLeft < 0) throw new MalformedValueError(`it has more than ${MAX_KEPT_ITEMS} items`);
     return count;
-  }
-
-  /** As `readItemCount`, but skips blocks that give their size in bytes. */
-  skipBlocks(): number {
-    for (;;) {
-      const count = this.#readVarint();
-      if (count >= 0) {
-        this.#charge(count);
-        return count;
-      }
-      this.#take(this.#readVarint());
-    }
   }
 
   /** The index of a branch or a symbol; there are `count` of them. */

@@ -46,7 +46,7 @@ export class Skips {
 
   #items(skipItem: Skip): Skip {
     return (tap) => {
-      for (let count = tap.skipBlocks(); count > 0; count = tap.skipBlocks())
+      for (let count = tap.skipItemCount(); count > 0; count = tap.skipItemCount())
         for (let i = 0; i < count; i++) skipItem(tap);
     };
   }

@@ -2,9 +2,10 @@
 import { companyToHold } from '../decode/sync-event-decoder.js';
 import { recordBytes, type LogRecord } from '../lib/record.js';
 import { copyOf, idOf, readDeadLetter, type DeadLetter } from '../publish/dead-letter.js';
+import { DeadLetterDigests, DIGEST_BYTES, type BadRecords } from './original-record.js';
 import { RepairAttempts, type RecordId } from './repair-attempts.js';
 
-/** Most dead letters that one command reads. It keeps only the id, the company and the repair attempts of each. */
+/** Most dead letters that one command reads. It keeps only the id, the company, a digest and the repair attempts of each. */
 const MAX_DEAD_LETTERS = 1_000_000;
 /** Most bytes of keys, headers and messages that one command keeps: each may be as long as a record. */
 export const MAX_DEAD_LETTERS_BYTES = 256 * 1_024 * 1_024;
@@ -15,6 +16,8 @@ export interface ReadDeadLetters {
   readonly deadLetters: readonly DeadLetter[];
   /** The dead letters that were read, each with the company that its key names; null if the key names no company. */
   readonly companies: ReadonlyMap<RecordId, string | null>;
+  /** The records that they name. */
+  readonly badRecords: BadRecords;
   /** The timestamps of their records, milliseconds since the epoch. If dead letters of one record differ, the lowest. */
   readonly timestamps: ReadonlyMap<RecordId, number>;
   /** Dead letters that are not about the company that their key names. */
@@ -45,6 +48,7 @@ export class DeadLetterCollector {
   readonly #deadLetters: DeadLetter[] = [];
   readonly #kept = new Set<RecordId>();
   readonly #companies = new Map<RecordId, string | null>();
+  readonly #badRecords = new DeadLetterDigests();
   readonly #timestamps = new Map<RecordId, number>();
   readonly #mismatched = new Set<RecordId>();
   readonly #attempts: RepairAttempts;
@@ -80,8 +84,9 @@ export class DeadLetterCollector {
   result(): ReadDeadLetters {
     const deadLetters = inOrder(this.#deadLetters);
     const incomplete = incompleteBecause(this.#leftOut, this.#attempts.leftOut);
-    const [companies, timestamps, mismatched] = [this.#companies, this.#timestamps, this.#mismatched];
-    return { deadLetters, companies, timestamps, mismatched, attempts: this.#attempts, incomplete };
+    const [companies, badRecords, timestamps] = [this.#companies, this.#badRecords, this.#timestamps];
+    const [mismatched, attempts] = [this.#mismatched, this.#attempts];
+    return { deadLetters, companies, badRecords, timestamps, mismatched, attempts, incomplete };
   }
 
   #note(id: RecordId, deadLetter: DeadLetter): void {
@@ -92,6 +97,8 @@ export class DeadLetterCollector {
       this.#timestamps.set(id, Math.min(timestamp, deadLetter.timestamp));
       // Dead letters of one record contradict each other: the claim that its key is wrong does not count.
       if (this.#companies.get(id) !== company || !isMismatched) this.#mismatched.delete(id);
+      // Without room, the record counts as good, so a repair is rather refused.
+      if (!this.#isBeyondLimits(DIGEST_BYTES)) this.#bytes += this.#badRecords.add(id, deadLetter);
       return;
     }
     const bytes = company === null ? 0 : company.length;
@@ -104,6 +111,7 @@ export class DeadLetterCollector {
     if (isMismatched) this.#mismatched.add(id);
     if (this.#companies.size > this.limits.deadLetters)
       throw new Error(`there are more than ${this.limits.deadLetters} dead letters to read: pass a later --since`);
+    this.#badRecords.add(id, deadLetter);
     this.#add(bytes);
   }
 

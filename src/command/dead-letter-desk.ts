@@ -12,7 +12,8 @@ import { SchemaRegistry } from '../registry/schema-registry.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { DeadLetterReader, READER_READS, type ReadDeadLetter, type Watched } from './dead-letter-reader.js';
 import { decodeAgain } from './decode-again.js';
-import type { InputAfterwards, Place, RecordIds } from './input-afterwards.js';
+import type { InputAfterwards, Place } from './input-afterwards.js';
+import type { BadRecords } from './original-record.js';
 import { mustBeReadable } from './input-file.js';
 import type { RepairAllInput, RepairAllRun } from './repair-all-input.js';
 import type { RecordId } from './repair-attempts.js';
@@ -52,7 +53,7 @@ export class DeadLetterDesk {
   }
 
   /** As `DeadLetterReader.afterwards`, for repairs only. */
-  afterwards(deadLetters: readonly DeadLetter[], badRecords: RecordIds): Promise<InputAfterwards> {
+  afterwards(deadLetters: readonly DeadLetter[], badRecords: BadRecords): Promise<InputAfterwards> {
     return this.#reader.afterwards(deadLetters, badRecords);
   }
 
@@ -65,7 +66,7 @@ export class DeadLetterDesk {
    * @param first the record that the event would stand for
    * @param home the partition of the event's company
    */
-  async refusalOf(event: InputEvent, first: Place, home: number, badRecords: RecordIds): Promise<string | null> {
+  async refusalOf(event: InputEvent, first: Place, home: number, badRecords: BadRecords): Promise<string | null> {
     const watched: Watched = {
       companies: new Set([event.companyId]),
       decode: (records) => this.#decode(records),

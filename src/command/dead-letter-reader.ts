@@ -9,9 +9,9 @@ import { systemClock } from '../lib/system-clock.js';
 import { copyOf, idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { LOGS_READ, troublePrinter } from './command-logs.js';
 import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
-import { InputAfterwards, type Decode, type Place, type RecordIds } from './input-afterwards.js';
+import { InputAfterwards, type Decode, type Place } from './input-afterwards.js';
 import { mayContinueElsewhere, repairsSinceMs, startsAfter, startsAfterOne, startsSince } from './later-records.js';
-import { originalOf, recordAt, type Original } from './original-record.js';
+import { originalOf, recordAt, type BadRecords, type Original } from './original-record.js';
 import { readPartitions } from './read-partitions.js';
 import { RepairAllInput, type RepairAllRun } from './repair-all-input.js';
 import type { RecordId } from './repair-attempts.js';
@@ -126,7 +126,7 @@ export class DeadLetterReader {
    * be in any of them: a dead letter has no key or the key of another company, or the input has got more partitions
    * since.
    */
-  async afterwards(deadLetters: readonly DeadLetter[], badRecords: RecordIds): Promise<InputAfterwards> {
+  async afterwards(deadLetters: readonly DeadLetter[], badRecords: BadRecords): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
     const partitions = await this.#countPartitions(topic);
     const starts = await startsAfter(this.#logs, topic, partitions, deadLetters, NOTHING_WATCHED.companies);
@@ -145,7 +145,12 @@ export class DeadLetterReader {
    * @param first the record that a repair stands for
    * @param home the partition of the company now
    */
-  async afterwardsOfOne(first: Place, home: number, badRecords: RecordIds, watched: Watched): Promise<InputAfterwards> {
+  async afterwardsOfOne(
+    first: Place,
+    home: number,
+    badRecords: BadRecords,
+    watched: Watched,
+  ): Promise<InputAfterwards> {
     const { syncEvents: topic } = this.config.topics;
     const starts = await startsAfterOne(this.#logs, topic, await this.#countPartitions(topic), first, home);
     return this.#readInput(starts, badRecords, watched);
@@ -176,7 +181,7 @@ export class DeadLetterReader {
 
   async #readInput(
     from: ReadonlyMap<number, number>,
-    badRecords: RecordIds,
+    badRecords: BadRecords,
     { companies, decode }: Watched,
   ): Promise<InputAfterwards> {
     const afterwards = new InputAfterwards(badRecords, companies, decode);

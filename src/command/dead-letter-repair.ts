@@ -81,7 +81,7 @@ export async function repairOne(
   const record = fixed?.record ?? originalRecord(deadLetter, force);
   if (judgedByTime(event, force)) {
     const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
-    refuseIf(await desk.refusalOf(event, firstFailureOf(deadLetter, read), partition, read.companies));
+    refuseIf(await desk.refusalOf(event, firstFailureOf(deadLetter, read), partition, read.badRecords));
   }
   const repair = repairOf(deadLetter, event, record, read, force);
   if (flags['dry-run']) print(wouldSend(repair));

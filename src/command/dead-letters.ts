@@ -234,7 +234,7 @@ async function list(
   const wanted = (deadLetter: DeadLetter) =>
     code === null || deadLetter.code === code ? withoutBytes(deadLetter) : null;
   const read = await reader.readAll(since, wanted);
-  const afterwards = await reader.afterwards(read.deadLetters, read.companies);
+  const afterwards = await reader.afterwards(read.deadLetters, read.badRecords);
   const open = read.deadLetters.filter((deadLetter) => afterwards.repairOf(idOf(deadLetter)) === null);
   const listed = onlyOpen ? open : read.deadLetters;
   if (json) {
@@ -251,7 +251,7 @@ async function list(
 async function show(desk: DeadLetterDesk, print: Print, id: RecordId, json: boolean): Promise<number> {
   const read = await desk.readOne(id);
   const { deadLetter, original } = read;
-  const afterwards = await desk.afterwards([deadLetter], read.companies);
+  const afterwards = await desk.afterwards([deadLetter], read.badRecords);
   const [now] = await desk.readAgain([deadLetter]);
   const event = typeof now === 'string' ? null : now;
   if (json) {

@@ -4,6 +4,7 @@ import { repairsOf } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Header, LogRecord } from '../lib/record.js';
 import { idOf } from '../publish/dead-letter.js';
+import type { BadRecords } from './original-record.js';
 import type { RecordId } from './repair-attempts.js';
 
 /** Decodes records to events. If a record is not an event, gives the reason as text. */
@@ -87,11 +88,11 @@ export class InputAfterwards {
   readonly #repairedNow: RecordIds;
 
   /**
-   * @param badRecords ids of bad records: they have lifted no hold and changed nothing
+   * @param badRecords they have lifted no hold and changed nothing
    * @param watched the companies whose statuses and manifests matter
    */
   constructor(
-    private readonly badRecords: RecordIds,
+    private readonly badRecords: BadRecords,
     private readonly watched: ReadonlySet<string>,
     private readonly decode: Decode,
     { maxBytes = MAX_AFTERWARDS_BYTES, repairedNow = new Set() }: Options = {},
@@ -102,7 +103,10 @@ export class InputAfterwards {
 
   /** Takes records of one partition, in the order of their offsets. */
   async take(partition: number, records: readonly LogRecord[]): Promise<void> {
-    const read = records.filter(({ offset }) => !this.badRecords.has(idOf({ partition, offset })));
+    const read = records.filter((record) => {
+      const id = idOf({ partition, offset: record.offset });
+      return !this.badRecords.has(id) || !this.badRecords.hasCopyOf(id, record);
+    });
     for (const { headers, offset } of read)
       if (headers.length > 0)
         for (const id of repairsOf(headers))

@@ -13,6 +13,14 @@ import type { RecordId } from './repair-attempts.js';
 /** `gone`: retention has deleted the record, or the input never had it. */
 export type Original = 'same' | 'differs' | 'gone';
 
+/** Of one digest in memory, with its object. */
+export const DIGEST_BYTES = 100;
+/**
+ * Different dead letters of one record that are kept. The processor writes one, or equal ones. Later ones count as
+ * written by another client, so their record counts as good.
+ */
+const MAX_DIFFERENT_DEAD_LETTERS = 1_000;
+
 type Bytes = Pick<LogRecord, 'key' | 'value' | 'headers'>;
 
 /** Compares the dead letter with its record: key, value and `repairs` headers. Other headers change no company. */
@@ -36,6 +44,38 @@ export function refusalOfOriginal(original: Original, deadLetter: DeadLetter): s
       return `the dead letter is not a copy of record ${id} of ${deadLetter.topic}, so another client may have written it: ${pass}`;
     case 'gone':
       return `${deadLetter.topic} does not have record ${id} now, so nobody can check that the dead letter is a copy of it: ${pass}`;
+  }
+}
+
+/** Which input records are bad. */
+export interface BadRecords {
+  /** Whether a dead letter names the record. */
+  has(id: RecordId): boolean;
+  /** Whether a dead letter that names the record is a copy of it. A good record may have a dead letter of another client. */
+  hasCopyOf(id: RecordId, record: Bytes): boolean;
+}
+
+/** Keeps a digest of each dead letter. */
+export class DeadLetterDigests implements BadRecords {
+  readonly #digests = new Map<RecordId, string[]>();
+
+  has(id: RecordId): boolean {
+    return this.#digests.has(id);
+  }
+
+  hasCopyOf(id: RecordId, record: Bytes): boolean {
+    return this.#digests.get(id)?.includes(digestOf(record)) ?? false;
+  }
+
+  /** Returns how many bytes this takes: none if the same dead letter is known. */
+  add(id: RecordId, deadLetter: Bytes): number {
+    const digest = digestOf(deadLetter);
+    const known = this.#digests.get(id);
+    if (known === undefined) this.#digests.set(id, [digest]);
+    else if (known.includes(digest)) return 0;
+    else if (known.length < MAX_DIFFERENT_DEAD_LETTERS) known.push(digest);
+    else return 0;
+    return DIGEST_BYTES;
   }
 }
 

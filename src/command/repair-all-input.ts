@@ -98,7 +98,7 @@ export class RepairAllInput {
   #reading(starts: Starts, watched: ReadonlySet<string>, deadLetters: readonly DeadLetter[]): Reading {
     const { read, repairedNow } = this.run;
     const options = { maxBytes: this.maxBytes, repairedNow };
-    const afterwards = new InputAfterwards(read.companies, watched, this.ports.decode, options);
+    const afterwards = new InputAfterwards(read.badRecords, watched, this.ports.decode, options);
     return new Reading(this.ports, starts, watched, afterwards, new Originals(new Set(deadLetters.map(idOf))));
   }
 

@@ -1,5 +1,6 @@
 /** Turns values of the client-settings topic into the clients' choices. */
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
+import { PLAIN_SHAPES, type ValueShapes } from '../avro/record-shape.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
@@ -32,6 +33,17 @@ interface RawSetting {
 /** Stands for a choice that a newer portal may offer. The enum of the contract has no default. */
 const UNKNOWN_TRIGGER = 'UNKNOWN_TRIGGER';
 
+const SETTING_SHAPES: ValueShapes = {
+  ...PLAIN_SHAPES,
+  records: {
+    ClientSettings: {
+      used: ['clientId', 'synchronizedTrigger'],
+      ids: ['clientId'],
+      make: (clientId: string, synchronizedTrigger: string): RawSetting => ({ clientId, synchronizedTrigger }),
+    },
+  },
+};
+
 /** Reads values of one registered schema. */
 export type ClientSettingsReader = ValueReader<RawSetting>;
 
@@ -41,7 +53,7 @@ export class ClientSettingsSchema {
 
   /** @param schema schemas/client-settings-value */
   constructor(schema: object) {
-    this.#settings = new AvroReader(withUnknownTrigger(schema as RecordSchema));
+    this.#settings = new AvroReader(withUnknownTrigger(schema as RecordSchema), SETTING_SHAPES);
   }
 
   /** Prepares reading values of a registered schema. */

@@ -3,13 +3,15 @@ import { isUtf8 } from 'node:buffer';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import type { DeadLetterCode } from '../domain/events.js';
 import { MAX_REPAIRS, MAX_TEXT_BYTES, type LimitExceeded } from '../domain/limits.js';
+import { isOwnFault } from '../lib/own-fault.js';
+import { reasonOf } from '../lib/reason-of.js';
 import type { Header, LogRecord } from '../lib/record.js';
 import { BatchDecoding, type ValueDecoder } from './batch-decoding.js';
 import { payloadOf } from './payload.js';
 import { MAX_REASON_CHARACTERS, type BadRecord, type Decoded } from './bad-record.js';
 import { SchemaResolution, type SchemaResolutionOptions } from './schema-resolution.js';
 import { exceedsRecordLimits } from './payload.js';
-import { SyncEventSchema, type SyncEventReader, type SyncEventValue } from './sync-event-reader.js';
+import { SyncEventSchema, type SyncEventReader } from './sync-event-reader.js';
 
 /**
  * The header that names the bad records that a record replaces: `<partition>/<offset>` in each header with this key.
@@ -79,27 +81,32 @@ export class SyncEventDecoder implements ValueDecoder<LogRecord, SyncEventReader
       return badRecord(record, 'bad-framing', framingFault(value) ?? 'the value is null');
     if (schema === undefined) return badRecord(record, 'unknown-schema', `the schema registry has no schema ${id}`);
 
-    const keyText = key.toString(undefined, 0, key.length);
-    let event: SyncEventValue;
     try {
-      event = schema.read(value, key, keyText);
+      return decodeValue(record, key, value, schema);
     } catch (error) {
-      // Any error in reading these bytes is caused by these bytes: this record must not stop the others.
-      return undecodable(record, id, (error as Error).message);
+      // Any error in reading these bytes is caused by these bytes: this record must not stop the others. A fault of this
+      // program is one too: the record holds its company, and the message of its dead letter names the fault.
+      return undecodable(record, id, error);
     }
-    const { companyId, clientId } = event;
-
-    if (keyText !== companyId) return badRecord(record, 'key-mismatch', 'the key is not the companyId of the value');
-    if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.companyIdBytes(value).equals(key)))
-      return badRecord(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
-
-    const exceeded = exceedsRecordLimits(event) ?? exceedsRepairs(record.headers);
-    if (exceeded !== null) return badRecord(record, exceeded.code, exceeded.why);
-
-    const repairs = record.headers.length === 0 ? NO_REPAIRS : repairsOf(record.headers);
-    const payload = payloadOf(event.payload);
-    return { companyId, clientId, offset: record.offset, timestamp: record.timestamp, repairs, payload };
   }
+}
+
+/** Everything that depends on the bytes of the value. @throws Error if they cannot be read */
+function decodeValue(record: LogRecord, key: Buffer, value: Buffer, schema: SyncEventReader): Decoded {
+  const keyText = key.toString(undefined, 0, key.length);
+  const event = schema.read(value, key, keyText);
+  const { companyId, clientId } = event;
+
+  if (keyText !== companyId) return badRecord(record, 'key-mismatch', 'the key is not the companyId of the value');
+  if (keyText.includes(REPLACEMENT) && !(isUtf8(key) && schema.companyIdBytes(value).equals(key)))
+    return badRecord(record, 'key-mismatch', 'the key is not, byte by byte, the companyId of the value, in UTF-8');
+
+  const exceeded = exceedsRecordLimits(event) ?? exceedsRepairs(record.headers);
+  if (exceeded !== null) return badRecord(record, exceeded.code, exceeded.why);
+
+  const repairs = record.headers.length === 0 ? NO_REPAIRS : repairsOf(record.headers);
+  const payload = payloadOf(event.payload);
+  return { companyId, clientId, offset: record.offset, timestamp: record.timestamp, repairs, payload };
 }
 
 /** @param schema schemas/sync-events-value; the schema of every writer is resolved to it */
@@ -113,7 +120,8 @@ export function createSyncEventDecoder(
   );
 }
 
-function undecodable(record: LogRecord, schemaId: number, why: string): BadRecord {
+function undecodable(record: LogRecord, schemaId: number, error: unknown): BadRecord {
+  const why = isOwnFault(error) ? `a fault of company-sync: ${reasonOf(error)}` : reasonOf(error);
   return badRecord(
     record,
     'undecodable',

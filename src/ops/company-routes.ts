@@ -16,7 +16,7 @@ import { LIST_STATES, MAX_LIST, type ListState } from './pending-lists.js';
 import { withShortTexts } from './short-texts.js';
 import { networkOf } from './wrong-tokens.js';
 
-/** Requests that one client may make to one route. */
+/** Requests that one address, or one IPv6 network, may make to one route. */
 export const INSPECTION_LIMIT = { max: 50, timeWindow: 1_000 } as const;
 /**
  * Requests whose answers are not made yet, of all these routes. A request may wait 10 s for other instances, with an

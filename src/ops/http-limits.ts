@@ -1,7 +1,7 @@
 /**
  * Limits what a client of the HTTP port may cost (time, connections, bytes), and answers clients that exceed a limit.
  */
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import { ServerResponse, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { networkOf } from './wrong-tokens.js';
@@ -29,13 +29,6 @@ const IDLE_SOCKET_MS = 30_000;
 const MAX_CONNECTIONS = 512;
 /** So one address, or one IPv6 network, cannot use all connections and leave none for probes. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 128;
-/**
- * Requests of one connection that wait for their answers. Browsers, Prometheus and instances wait for each answer
- * before the next request. With 64 KiB of requests, a client that does not wait could cause 1,500 answers at once,
- * which stay in memory until it reads them.
- */
-export const MAX_UNANSWERED = 4;
-
 const ANSWERED_METHODS: readonly string[] = ['GET', 'HEAD'];
 
 /** Headers of every answer. The page additionally allows its own files (status-page.ts). */
@@ -49,6 +42,31 @@ export const SAFE_HEADERS = {
 /** No route has a schema of fastify. So the compilers of such schemas are not loaded: they cost 60 ms of each start. */
 const NO_SCHEMA_COMPILERS = { buildValidator: refuseSchema, buildSerializer: refuseSchema };
 
+/**
+ * Answers of one connection that its client has not read. Browsers, Prometheus and instances wait for each answer. A
+ * client that does not wait could cause 1,500 answers with 64 KiB of requests, and they stay in memory until the client
+ * reads them. It must be 1: Node emits no `close` for an answer that waits behind another one when the connection ends.
+ */
+const MAX_UNANSWERED = 1;
+const unanswered = new WeakMap<Socket, number>();
+
+/**
+ * The answer to a request. It closes the connection if the client has not read the answers before it.
+ *
+ * Node makes this object before it looks at the request. So requests that Node itself refuses count too, for example
+ * those without a Host header.
+ */
+class CountedAnswer<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
+  constructor(...args: ConstructorParameters<typeof ServerResponse<R>>) {
+    super(...args);
+    const { socket } = this.req;
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    unanswered.set(socket, count);
+    this.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    if (count > MAX_UNANSWERED) socket.destroy();
+  }
+}
+
 /** Options of fastify. */
 export const LIMITED_SERVER = {
   schemaController: { compilersFactory: NO_SCHEMA_COMPILERS },
@@ -56,6 +74,7 @@ export const LIMITED_SERVER = {
   requestTimeout: REQUEST_TIMEOUT_MS,
   keepAliveTimeout: KEEP_ALIVE_MS,
   http: {
+    ServerResponse: CountedAnswer,
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -102,28 +121,22 @@ export function limitConnections(server: Server): void {
     });
     if (count > MAX_CONNECTIONS_PER_ADDRESS) socket.destroy();
   });
-  limitUnanswered(server);
-  // Without this, Node asks for the body of a request that is refused because it has one.
-  server.on('checkContinue', (request, response) => server.emit('request', request, response));
+  dropRefused(server);
+  // Without these, Node asks for the body of a request that is refused because it has one, and answers unknown
+  // expectations without the headers of this server. A server may ignore expectations.
+  for (const expectation of ['checkContinue', 'checkExpectation'])
+    server.on(expectation, (request, response) => server.emit('request', request, response));
 }
 
 /**
- * Closes a connection that keeps asking without reading the answers. This runs before the framework, so a refused
- * request costs nothing.
+ * Drops requests whose connection is closed already, such as by `CountedAnswer`. This runs before the
+ * framework, so a dropped request costs nothing.
  */
-function limitUnanswered(server: Server): void {
-  const unanswered = new WeakMap<Socket, number>();
+function dropRefused(server: Server): void {
   const answerers = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request');
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request;
-    const count = (unanswered.get(socket) ?? 0) + 1;
-    if (count > MAX_UNANSWERED) {
-      socket.destroy();
-      return;
-    }
-    unanswered.set(socket, count);
-    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    if (request.socket.destroyed) return;
     for (const answer of answerers) answer(request, response);
   });
 }

@@ -46,6 +46,8 @@ export function limitUnsentAnswers(server: FastifyInstance): void {
     const answers = answersLike(request);
     if (!answers.hasRoomFor(bytes, address)) return JSON.stringify(refuse(reply, bytes));
     answers.take(bytes, address);
+    // Node emits `close` also if the connection ends first, because each connection has at most one answer
+    // (MAX_UNANSWERED).
     reply.raw.once('close', () => answers.give(bytes, address));
     return payload;
   });

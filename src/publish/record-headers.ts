@@ -9,8 +9,11 @@ export function textHeader(key: string, text: string): Header {
 export const TRACEPARENT = 'traceparent';
 
 const IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}';
-/** Version 00 ends with its flags; a later version may continue. Version ff is not allowed. */
-const VALID = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-.*)?)$`);
+/**
+ * Version 00 ends with its flags; a later version may continue. Version ff is not allowed. Consumers pass it on as an HTTP
+ * header, which cannot carry all bytes: only printable ASCII without spaces is accepted.
+ */
+const VALID = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-[!-~]*)?)$`);
 
 /** Far more than version 00 takes. The header is copied to the announcement, whose size is limited. */
 const MAX_TRACEPARENT_BYTES = 512;

@@ -80,7 +80,7 @@ function partitionFor(key: string, inputPartition: number, envelope: Envelope): 
 
 /** W3C trace context: version 00 ends with its flags, a later version may go on. */
 const TRACE_IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}';
-const TRACEPARENT = new RegExp(`^(00-${TRACE_IDS}|(?!00|ff)[0-9a-f]{2}-${TRACE_IDS}(-.*)?)$`);
+const TRACEPARENT = new RegExp(`^(00-${TRACE_IDS}|(?!00|ff)[0-9a-f]{2}-${TRACE_IDS}(-[!-~]*)?)$`);
 const MAX_TRACEPARENT_BYTES = 512;
 
 function expectedHeaders(

@@ -5,7 +5,7 @@ import { gunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
 import { TooManyBytesError } from './decompressed-bytes.js';
 import { decompressLz4Frame } from './lz4-frame.js';
 import { decompressSnappy } from './snappy-blocks.js';
-import { decompressZstd, decompressZstdNatively } from './zstd-frames.js';
+import { decompressZstd, decompressZstdNatively, zstdWork } from './zstd-frames.js';
 import { reasonOf } from '../../lib/reason-of.js';
 
 export { TooManyBytesError };
@@ -82,6 +82,20 @@ export async function decompressAside(codec: number, bytes: Buffer, maxBytes: nu
     }
   } catch (cause) {
     throw explained(cause, known, bytes, maxBytes);
+  }
+}
+
+/**
+ * The bytes that `decompress` moves or fills, besides those that go in and come out. Only zstd without Node's own decoder
+ * needs any.
+ * @throws as `decompress`
+ */
+export function workOf(codec: number, bytes: Buffer, maxBytes: number): number {
+  if (codec !== ZSTD) return 0;
+  try {
+    return zstdWork(bytes, maxBytes);
+  } catch (cause) {
+    throw explained(cause, codecOf(codec), bytes, maxBytes);
   }
 }
 

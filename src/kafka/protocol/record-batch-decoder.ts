@@ -6,7 +6,7 @@
  * uses any field.
  */
 import type { LogRecord } from '../../lib/record.js';
-import { decompress, decompressAside, TooManyBytesError } from './compression.js';
+import { decompress, decompressAside, TooManyBytesError, workOf } from './compression.js';
 import type { AbortedTransaction } from './fetch-shared.js';
 import { BrokenBatchError, extentOf, headerAt, type BatchHeader } from './record-batch-header.js';
 import { RecordBytes } from './record-bytes.js';
@@ -20,6 +20,13 @@ const CONTROL_KEY_BYTES = 4;
  * and few large batches are open at a time. By default, brokers accept batches of 1 MiB.
  */
 export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
+
+/**
+ * A batch whose decompression moves or fills more bytes than this counts as large too. 2 MiB of zstd need half of it.
+ */
+export const LARGE_WORK_BYTES = 64 * 1024 * 1024;
+/** Moving or filling this many bytes counts as reading one byte, so a read of many small batches has a bound. */
+const WORK_PER_BYTE_READ = LARGE_WORK_BYTES / LARGE_BATCH_BYTES;
 
 /** The default of MAX_BATCH_BYTES, far above the batches of any sensible producer. */
 export const USUAL_MAX_BATCH_BYTES = 256 * 1024 * 1024;
@@ -57,6 +64,8 @@ export class FetchedRecords {
   /** Where the next record begins in the batch, for when it is opened again. */
   #resumeAt = 0;
   #isLarge = false;
+  /** Bytes that opening batches counts as, until a read has counted them. */
+  #openingBytes = 0;
 
   /**
    * @param bytes record batches. They are kept, and the records share their memory
@@ -111,7 +120,8 @@ export class FetchedRecords {
    * Appends records to `into` until a limit is reached, a large batch must be opened, or everything was read. Moves
    * `position`.
    * @param maxRecords the most records that the list may have
-   * @param maxBytes limits the bytes read, plus the memory of the headers. At least one record is read
+   * @param maxBytes limits the bytes read, plus the memory of the headers, plus the work of opening batches. At least one
+   *   record is read
    * @returns how many bytes, counted in this way, were read
    * @throws BrokenBatchError; the records before the broken one are in `into`
    */
@@ -120,6 +130,8 @@ export class FetchedRecords {
     while (into.length < maxRecords && (bytes === 0 || bytes < maxBytes) && !this.exhausted) {
       const batch = this.#batch ?? this.#nextBatch();
       if (batch === null) continue;
+      bytes += this.#openingBytes;
+      this.#openingBytes = 0;
       try {
         if (this.needsLarge) return bytes;
         bytes += this.#readRecords(batch, into, maxRecords, Math.max(0, maxBytes - bytes));
@@ -179,8 +191,13 @@ export class FetchedRecords {
   /** The records of a batch; null if it is large. */
   #open(batch: BatchHeader): RecordBytes | null {
     if (batch.codec === 0) return new RecordBytes(this.bytes, batch.recordsAt, batch.end);
+    const compressed = this.#compressed(batch);
+    const maxBytes = Math.min(LARGE_BATCH_BYTES, this.maxBatchBytes);
     try {
-      const bytes = decompress(batch.codec, this.#compressed(batch), Math.min(LARGE_BATCH_BYTES, this.maxBatchBytes));
+      const work = workOf(batch.codec, compressed, this.maxBatchBytes);
+      if (work > LARGE_WORK_BYTES) throw new TooManyBytesError(`opening it moves ${work} bytes`);
+      this.#openingBytes += Math.ceil(work / WORK_PER_BYTE_READ);
+      const bytes = decompress(batch.codec, compressed, maxBytes);
       return new RecordBytes(bytes, 0, bytes.length);
     } catch (error) {
       if (!(error instanceof TooManyBytesError) || this.maxBatchBytes <= LARGE_BATCH_BYTES) throw error;

@@ -25,10 +25,17 @@ const RLE_BLOCK = 1;
 const COMPRESSED_BLOCK = 2;
 const RESERVED_BLOCK = 3;
 /**
- * The most bytes that fzstd may move with its windows: a few seconds of work. A batch of 256 MiB with the windows of
- * levels up to 19 needs half of this. Without a limit, hostile blocks of a few bytes could need any amount.
+ * The most bytes that fzstd may move or fill for each byte that may come out. 2 MiB at levels 1 to 22 need 17 bytes for
+ * each, 256 MiB at levels up to 19 need 64. Without a limit, hostile blocks of a few bytes could need any amount. At this
+ * limit, 256 MiB take a few seconds of work.
  */
-const MAX_MOVED_BYTES = 32 * 2 ** 30;
+const MAX_WORK_PER_BYTE = 128;
+/** Allowed in any case, so that a small limit of bytes is not one of work. */
+const LEAST_MAX_WORK_BYTES = 64 * 1024 * 1024;
+/** Making the tables of a compressed block takes as long as filling this many bytes. */
+const TABLE_BYTES = 128 * 1024;
+/** Beginning a frame or a block takes as long as filling this many bytes. */
+const BEGIN_BYTES = 8 * 1024;
 
 interface Frame {
   readonly start: number;
@@ -37,6 +44,8 @@ interface Frame {
   readonly blockEnds: readonly number[];
   /** The most bytes that the frame can decompress to. */
   readonly mostBytes: number;
+  /** The bytes that fzstd moves or fills, besides those that come out. */
+  readonly workBytes: number;
   /** How many bytes matches may reach back. */
   readonly windowBytes: number;
   readonly hasWindowDescriptor: boolean;
@@ -49,6 +58,16 @@ interface NativeZstd {
 
 /** Node's own decoder, which is missing in the types of Node 20. */
 const native = zlib as NativeZstd;
+
+/**
+ * The bytes that decompressing moves or fills, besides those that come out. 0 if Node itself decompresses: its work depends
+ * only on the bytes that go in and come out.
+ * @throws as `decompressZstd`
+ */
+export function zstdWork(bytes: Buffer, maxBytes: number): number {
+  if (native.zstdDecompressSync !== undefined) return 0;
+  return framesOf(bytes, maxBytes).reduce((sum, { workBytes }) => sum + workBytes, 0);
+}
 
 /**
  * Decompresses frames. Stops after each block, so that a long frame does not block the event loop.
@@ -100,7 +119,8 @@ function nativeOptions(frames: readonly Frame[], maxBytes: number): zlib.ZlibOpt
 
 function framesOf(bytes: Buffer, maxBytes: number): Frame[] {
   const frames: Frame[] = [];
-  let moved = 0;
+  const maxWork = native.zstdDecompressSync === undefined ? maxWorkFor(maxBytes) : Infinity;
+  let work = 0;
   for (let at = 0; at < bytes.length;) {
     const magic = bytes.readUInt32LE(at);
     if ((magic & SKIPPABLE_MASK) >>> 0 === SKIPPABLE_MAGIC) {
@@ -109,12 +129,16 @@ function framesOf(bytes: Buffer, maxBytes: number): Frame[] {
     }
     if (magic !== MAGIC) throw new RangeError('not a zstd frame');
     const frame = frameAt(bytes, at, maxBytes);
-    moved += frame.blockEnds.length * frame.windowBytes;
-    if (moved > MAX_MOVED_BYTES) throw new RangeError(`a zstd window that is too large for its small blocks`);
+    work += frame.workBytes;
+    if (work > maxWork) throw new RangeError(`a zstd window that is too large for its small blocks`);
     frames.push(frame);
     at = frame.end;
   }
   return frames;
+}
+
+function maxWorkFor(maxBytes: number): number {
+  return Math.max(LEAST_MAX_WORK_BYTES, maxBytes * MAX_WORK_PER_BYTE);
 }
 
 function frameAt(bytes: Buffer, start: number, maxBytes: number): Frame {
@@ -131,7 +155,7 @@ function frameAt(bytes: Buffer, start: number, maxBytes: number): Frame {
   at += sizeBytes;
   const window = isSingle ? contentBytes! : windowOf(bytes.readUInt8(start + WINDOW_DESCRIPTOR_AT));
   if (!isSingle && window > MAX_WINDOW_BYTES) throw new RangeError(`a zstd frame with a window of ${window} bytes`);
-  const { blockEnds, most } = walkBlocks(bytes, at, Math.min(MAX_BLOCK_BYTES, window));
+  const { blockEnds, most, tables } = walkBlocks(bytes, at, Math.min(MAX_BLOCK_BYTES, window));
   if (contentBytes !== null && contentBytes > most)
     throw new RangeError(
       `a zstd frame that claims to hold ${contentBytes} bytes, and whose blocks hold ${most} at most`,
@@ -139,13 +163,16 @@ function frameAt(bytes: Buffer, start: number, maxBytes: number): Frame {
   if (contentBytes !== null && contentBytes > maxBytes)
     throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
   const mostBytes = contentBytes ?? most;
+  const windowBytes = Math.min(window, mostBytes, maxBytes);
   return {
     start,
     blockEnds,
     mostBytes,
     hasWindowDescriptor: !isSingle,
     end: blockEnds[blockEnds.length - 1]! + ((descriptor & FLAG_CHECKSUM) !== 0 ? CHECKSUM_BYTES : 0),
-    windowBytes: Math.min(window, mostBytes, maxBytes),
+    windowBytes,
+    // The window is filled once, and moved for each block.
+    workBytes: (1 + blockEnds.length) * (windowBytes + BEGIN_BYTES) + tables * TABLE_BYTES,
   };
 }
 
@@ -154,9 +181,16 @@ function contentSize(bytes: Buffer, at: number, sizeBytes: number): number {
   return bytes.readUIntLE(at, sizeBytes) + (sizeBytes === 2 ? 256 : 0);
 }
 
-function walkBlocks(bytes: Buffer, start: number, maxBlockBytes: number): { blockEnds: number[]; most: number } {
+interface Blocks {
+  readonly blockEnds: readonly number[];
+  readonly most: number;
+  /** The number of blocks that may have tables of their own. */
+  readonly tables: number;
+}
+
+function walkBlocks(bytes: Buffer, start: number, maxBlockBytes: number): Blocks {
   const blockEnds: number[] = [];
-  let most = 0;
+  let [most, tables] = [0, 0];
   for (let at = start; ;) {
     const header = bytes.readUIntLE(at, BLOCK_HEADER_BYTES);
     at += BLOCK_HEADER_BYTES;
@@ -165,10 +199,11 @@ function walkBlocks(bytes: Buffer, start: number, maxBlockBytes: number): { bloc
     if (kind === RESERVED_BLOCK || size > MAX_BLOCK_BYTES)
       throw new RangeError('a zstd block of a reserved type, or too large');
     most += kind === COMPRESSED_BLOCK ? maxBlockBytes : size;
+    if (kind === COMPRESSED_BLOCK) tables++;
     at += kind === RLE_BLOCK ? 1 : size;
     if (at > bytes.length) throw new RangeError('a zstd frame that is cut off');
     blockEnds.push(at);
-    if ((header & 1) !== 0) return { blockEnds, most };
+    if ((header & 1) !== 0) return { blockEnds, most, tables };
   }
 }
 

@@ -6,6 +6,7 @@
  * MAX_CHOICES_BYTES. If the choices need more memory, or if a batch cannot be read, the choices in force stay, and the
  * topic is read again each minute. An instance that is starting waits.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Logger } from 'pino';
 import type { OpenIds } from '../../decode/schema-search.js';
 import { RegistryUnavailableError } from '../../decode/schema-source.js';
@@ -151,7 +152,8 @@ export class ClientSettings implements ClientPolicies {
     const settings = decoded.values();
     for (const { key, value, offset } of records) {
       // The key decides which client a record is about, because compaction and tombstones use the key.
-      const clientId = key?.toString();
+      // Different bytes that are not UTF-8 become the same text, so such a key names no client.
+      const clientId = key !== null && isUtf8(key) ? key.toString() : undefined;
       if (value === null) {
         if (clientId !== undefined) policies.delete(clientId);
         continue;

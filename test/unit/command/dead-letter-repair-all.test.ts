@@ -1,4 +1,5 @@
 /** `dead-letters repair --all` over more dead letters than memory may hold. */
+import { DeadLetterDigests } from '../../../src/command/original-record.js';
 import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
 import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { portionsOf } from '../../../src/command/dead-letter-portions.js';
@@ -43,6 +44,12 @@ function attemptsOf(deadLetters: readonly DeadLetter[]): RepairAttempts {
   return attempts;
 }
 
+function digestsOf(deadLetters: readonly DeadLetter[]): DeadLetterDigests {
+  const digests = new DeadLetterDigests();
+  for (const deadLetter of deadLetters) digests.add(idOf(deadLetter), deadLetter);
+  return digests;
+}
+
 function portions(
   deadLetters: readonly DeadLetter[],
   limits: { bytes: number; count: number },
@@ -52,6 +59,7 @@ function portions(
   const read: ReadDeadLetters = {
     deadLetters,
     companies: new Map(),
+    badRecords: digestsOf([]),
     timestamps: new Map(),
     mismatched: new Set(),
     attempts: attemptsOf(deadLetters),
@@ -136,6 +144,7 @@ class CountingDesk {
     await afterEach();
     return {
       deadLetters,
+      badRecords: digestsOf(this.stored),
       companies: new Map(this.stored.map((deadLetter) => [idOf(deadLetter), 'acme'])),
       timestamps: new Map(this.stored.map((deadLetter) => [idOf(deadLetter), deadLetter.timestamp])),
       mismatched: new Set(),

@@ -1,4 +1,5 @@
 /** Which companies the repair of a dead letter releases. Any producer can write a `repairs` header. */
+import { DeadLetterDigests } from '../../../src/command/original-record.js';
 import type { DeadLetterDesk } from '../../../src/command/dead-letter-desk.js';
 import type { ReadDeadLetters } from '../../../src/command/dead-letter-collector.js';
 import { RefusedError, repairOf, repairOne, send, type Repairs } from '../../../src/command/dead-letter-repair.js';
@@ -37,6 +38,7 @@ function deadLettersOf(...described: readonly string[]): ReadDeadLetters {
   return {
     deadLetters,
     attempts,
+    badRecords: new DeadLetterDigests(),
     companies: new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), String(deadLetter.key)])),
     timestamps: new Map(deadLetters.map((deadLetter) => [idOf(deadLetter), deadLetter.timestamp])),
     mismatched: new Set(deadLetters.filter(({ code }) => code === 'key-mismatch').map(idOf)),

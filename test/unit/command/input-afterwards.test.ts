@@ -1,5 +1,6 @@
 /** The records after a dead letter: which of them count as repairs, and which a repair must not undo. */
 import { InputAfterwards } from '../../../src/command/input-afterwards.js';
+import { DeadLetterDigests } from '../../../src/command/original-record.js';
 import type { DatasetStatusChanged, InputEvent, LinkSyncQueued, Payload } from '../../../src/domain/events.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 import type { DeadLetter } from '../../../src/publish/dead-letter.js';
@@ -61,8 +62,18 @@ function eventOf(payload: Payload): InputEvent {
   return { companyId: 'acme', clientId: 'c', offset: 0, timestamp: 0, repairs: [], payload };
 }
 
+function deadLettersOf(records: Readonly<Record<string, LogRecord>>): DeadLetterDigests {
+  const digests = new DeadLetterDigests();
+  for (const [id, copied] of Object.entries(records)) digests.add(id, copied);
+  return digests;
+}
+
+const BAD = deadLettersOf({ '1/10': record(10), '1/20': record(20) });
+BAD.add('1/20', record(20, repairs('1/10')));
+BAD.add('1/20', record(20, { value: Buffer.from('L2/c1:invoices,bills') }));
+
 async function after(partition: number, ...records: readonly LogRecord[]): Promise<InputAfterwards> {
-  const afterwards = new InputAfterwards(new Set(['1/10', '1/20']), new Set(['acme']), decode);
+  const afterwards = new InputAfterwards(BAD, new Set(['acme']), decode);
   await afterwards.take(partition, records);
   return afterwards;
 }
@@ -171,9 +182,22 @@ describe('if records are in two partitions, each partition is judged by itself, 
   });
 });
 
+test('a record whose dead letter is not a copy of it is not a bad record: another client wrote that dead letter', async () => {
+  const forged = deadLettersOf({ '1/10': record(10), '1/11': record(11, { value: Buffer.from('x') }) });
+  forged.add('1/12', record(12));
+  const afterwards = new InputAfterwards(forged, new Set(['acme']), decode);
+  await afterwards.take(1, [record(11), record(12, repairs('1/10'))]);
+  expect(afterwards.refusalOf(eventOf(status('invoices')), LETTER)).toContain('has a later status (1/12)');
+  expect(afterwards.repairOf('1/10')).toBe('1/12');
+
+  const real = new InputAfterwards(deadLettersOf({ '1/11': record(11) }), new Set(['acme']), decode);
+  await real.take(1, [record(11)]);
+  expect(real.refusalOf(eventOf(status('invoices')), LETTER)).toBeNull();
+});
+
 test('a repair that this command has sent itself is not a later status, and still counts as a repair', async () => {
   const records = [record(11, repairs('1/10')), record(12, repairs('1/9'))];
-  const badRecords = new Set(['1/9', '1/10', '1/20']);
+  const badRecords = deadLettersOf({ '1/9': record(9), '1/10': record(10), '1/20': record(20) });
   const refusals = ['1/10', '1/9'].map(async (repaired) => {
     const options = { repairedNow: new Set([repaired]) };
     const afterwards = new InputAfterwards(badRecords, new Set(['acme']), decode, options);
@@ -238,7 +262,7 @@ test.each<[string, number, LogRecord[], string | null]>([
 });
 
 test('more data than the memory limit is refused; repeated data takes no more memory', async () => {
-  const afterwards = new InputAfterwards(new Set(), new Set(['acme']), decode, { maxBytes: 3_000 });
+  const afterwards = new InputAfterwards(new DeadLetterDigests(), new Set(['acme']), decode, { maxBytes: 3_000 });
   const datasets = (name: string, count: number) =>
     Array.from({ length: count }, (_, i) => record(20 + i, { value: Buffer.from(`${name}${i % 10}`) }));
   await afterwards.take(1, datasets('a', 1_000));

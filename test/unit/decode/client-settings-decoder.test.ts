@@ -48,6 +48,16 @@ test.each([
   expect(await decode(value)).toEqual({ kind: 'unreadable', why: expect.any(String) as string });
 });
 
+test('a clientId that is not UTF-8 is reported: it would become the text of another client', async () => {
+  const setting = { clientId: 'ab\uFFFD', synchronizedTrigger: 'ALL_DATASETS' };
+  const value = written(clientSettingsSchema(), setting);
+  expect(await decode(value, { 8: clientSettingsSchema() })).toMatchObject({ kind: 'setting', clientId: 'ab\uFFFD' });
+  const at = value.indexOf('ab');
+  value[at - 1] = 3 * 2;
+  const notUtf8 = Buffer.concat([value.subarray(0, at + 2), Buffer.of(0xff), value.subarray(at + 5)]);
+  expect(await decode(notUtf8, { 8: clientSettingsSchema() })).toMatchObject({ kind: 'unreadable' });
+});
+
 test('a schema that does not resolve is reported', async () => {
   expect(await decode(framed(8, WRITTEN_BY_FASTAVRO), { 8: { type: 'string' } })).toMatchObject({ kind: 'unreadable' });
 });

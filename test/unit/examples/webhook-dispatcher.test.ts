@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { DeliveredIds } from '../../../examples/webhook-dispatcher/delivered-ids.js';
 import { printable } from '../../../examples/webhook-dispatcher/printable.js';
-import { pauseAfter, retryAfterOf } from '../../../examples/webhook-dispatcher/try.js';
-import { keyOf, signedHeaders } from '../../../examples/webhook-dispatcher/webhook.js';
+import { pauseAfter, retryAfterOf, tryToDeliver } from '../../../examples/webhook-dispatcher/try.js';
+import { keyOf, signedHeaders, traceHeaders } from '../../../examples/webhook-dispatcher/webhook.js';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
 
@@ -31,6 +34,26 @@ test('while a secret is replaced, a receiver that knows either of both accepts t
   const headers = signedHeaders('some-id', Date.now(), '{"a":"ü"}', keys);
   for (const secret of secrets) expect(new Webhook(secret).verify('{"a":"ü"}', headers)).toEqual({ a: 'ü' });
   expect(() => new Webhook(secrets[0] as string).verify('{"a":"u"}', headers)).toThrow();
+});
+
+test('a webhook is delivered without a traceparent that HTTP cannot carry', async () => {
+  const received: unknown[] = [];
+  const receiver = createServer((request, response) => {
+    received.push(request.headers['traceparent']);
+    response.end();
+  }).listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  const url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+  for (const traceparent of ['01-a', '01-\u0000', '01-\u0007', '01-€', '01-a\r\nx: y', '']) {
+    const outcome = await tryToDeliver(
+      url,
+      { ...signedHeaders('id', NOW, '{}', []), ...traceHeaders(traceparent) },
+      '{}',
+    );
+    expect(outcome).toEqual({ kind: 'delivered', status: 200 });
+  }
+  expect(received).toEqual(['01-a', undefined, undefined, undefined, undefined, undefined]);
+  receiver.close();
 });
 
 test.each(['', 'whsec_', `whsec_${'A'.repeat(20)}`, randomBytes(32).toString('base64'), 'whsec_!'.padEnd(50, 'A')])(

@@ -5,12 +5,15 @@ import { connect, type Socket } from 'node:net';
 import { EventEmitter, once } from 'node:events';
 import { request, type Server } from 'node:http';
 import { join } from 'node:path';
+import rateLimit from '@fastify/rate-limit';
+import { fastify } from 'fastify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../../src/lib/system-clock.js';
+import { INSPECTION_LIMIT } from '../../../src/ops/company-routes.js';
 import { DependencyWatch } from '../../../src/ops/dependency-watch.js';
 import { FailureWatch } from '../../../src/ops/failure-watch.js';
-import { limitConnections, MAX_CONNECTIONS_PER_ADDRESS, MAX_UNANSWERED } from '../../../src/ops/http-limits.js';
+import { limitConnections, MAX_CONNECTIONS_PER_ADDRESS } from '../../../src/ops/http-limits.js';
 import { startHttpServer, type HttpServer } from '../../../src/ops/http-server.js';
 import { MEMBER_SCHEME, MemberProofs } from '../../../src/ops/member-proof.js';
 import { PartitionFigures } from '../../../src/ops/partition-figures.js';
@@ -123,14 +126,33 @@ describe('with a token', () => {
     expect(refused('::ffff:10.0.0.7')).toBe(false);
   });
 
-  test('a client that sends requests without waiting gets a few answers, and others are served', async () => {
+  test('the rate of requests is limited for all addresses of an IPv6 network together', async () => {
+    const limited = fastify({ trustProxy: true });
+    await limited.register(rateLimit, { global: false });
+    limited.get('/', { config: { rateLimit: INSPECTION_LIMIT } }, () => 'answer');
+    const address = await limited.listen({ host: '127.0.0.1', port: 0 });
+    const statusFor = async (ip: string) => (await fetch(address, { headers: { 'x-forwarded-for': ip } })).status;
+    for (let i = 0; i < INSPECTION_LIMIT.max; i++) expect(await statusFor(`2001:db8:1:2::${i}`)).toBe(200);
+    expect(await statusFor('2001:db8:1:2:a:b:c:d')).toBe(429);
+    expect(await statusFor('2001:db8:1:3::1')).toBe(200);
+    await limited.close();
+  });
+
+  test('a client that sends requests without waiting gets at most one answer, and others are served', async () => {
     const one = 'GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n';
     const sockets = Array.from({ length: 20 }, () => open());
     const closed = sockets.map(untilClosed);
     for (const socket of sockets) socket.write(one.repeat(1_500));
     expect((await ask('/livez', { from: NEIGHBOUR })).status).toBe(200);
     for (const answers of await Promise.all(closed))
-      expect(answers.split('HTTP/1.1 200').length - 1).toBeLessThanOrEqual(MAX_UNANSWERED);
+      expect(answers.split('HTTP/1.1 ').length - 1).toBeLessThanOrEqual(1);
+  });
+
+  test('an expectation is ignored, whatever it is', async () => {
+    for (const expect_ of ['100-continue', 'x']) {
+      const { status, headers } = await ask('/livez', { headers: { expect: expect_ } });
+      expect([status, headers['x-content-type-options']]).toEqual([200, 'nosniff']);
+    }
   });
 
   test('the text of the metrics is built once for many requests at the same time', async () => {

@@ -24,6 +24,15 @@ test.each([
   expect(wordsIn(table)).toEqual([...words].sort());
 });
 
+test('characters of an id that nobody sees, or that change the order of others, are shown as escapes', () => {
+  const from = PAGE.indexOf('const UNSEEN');
+  const makeElement = PAGE.slice(from, PAGE.indexOf('/** Replaces the content', from));
+  const appended: unknown[] = [];
+  const document = { createElement: () => ({ append: (...children: unknown[]) => appended.push(...children) }) };
+  runInNewContext(`${makeElement}; make('p', '', 'ac\\u202eme\\u200b\\u0007 é', node);`, { document, node: appended });
+  expect(appended).toEqual(['ac\\u{202e}me\\u{200b}\\u{7} é', appended]);
+});
+
 describe('a page whose instance gives no answer', () => {
   /** As much of an element as page.js uses. */
   class FakeElement {

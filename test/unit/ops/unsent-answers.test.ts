@@ -22,6 +22,7 @@ const HOSTILE = ['127.0.0.2', '127.0.0.3', '127.0.0.4'] as const;
 
 let server: HttpServer;
 let made = 0;
+let answer: object = ANSWER;
 /** An answer is built once this has resolved. */
 let answering: Promise<unknown> = Promise.resolve();
 let registry: Registry;
@@ -29,10 +30,11 @@ const sockets: Socket[] = [];
 
 beforeEach(async () => {
   made = 0;
+  answer = ANSWER;
   answering = Promise.resolve();
   const listHere = () => {
     made++;
-    return answering.then(() => ANSWER);
+    return answering.then(() => answer);
   };
   const inspection = { deployment: { listHere, listEverywhere: listHere } } as unknown as Inspection;
   const view = {
@@ -103,8 +105,8 @@ test('all addresses together have a limit too, and read or aborted answers make 
 
 test('a client that has gone before its answer is built takes no room from later ones', async () => {
   for (let i = 0; i < 3; i++) {
-    let answer: (nothing?: unknown) => void = () => undefined;
-    answering = new Promise((resolve) => (answer = resolve));
+    let build: (nothing?: unknown) => void = () => undefined;
+    answering = new Promise((resolve) => (build = resolve));
     const before = made;
     const socket = connect(Number(new URL(server.address).port), '127.0.0.1');
     socket.on('error', () => undefined).write(`GET ${LIST} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
@@ -112,7 +114,7 @@ test('a client that has gone before its answer is built takes no room from later
     socket.resetAndDestroy();
     await once(socket, 'close');
     for (let turn = 0; turn < 3; turn++) await ask('/livez', HOSTILE[0]); // the server has seen it by then
-    answer();
+    build();
     expect((await ask(LIST)).status).toBe(200);
   }
 });
@@ -125,6 +127,43 @@ test('unread metrics do not keep others from getting metrics', async () => {
   expect(await Promise.all(others)).toContain('HTTP/1.1 503');
   expect((await ask('/metrics')).status).toBe(200);
   expect((await ask('/livez', HOSTILE[0])).status).toBe(200);
+});
+
+/** A request that Node or the framework answers. */
+const REQUESTS: Readonly<Record<string, string>> = {
+  'usual requests': 'GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n',
+  'unknown expectations': 'GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: x\r\n\r\n',
+  'requests without a Host header': 'GET /livez HTTP/1.1\r\n\r\n',
+  upgrades: 'GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
+};
+
+test.each(Object.keys(REQUESTS))('%s behind an unread answer close the connection', async (kind) => {
+  await askAndRest(LIST, HOSTILE[0]);
+  const [socket] = sockets as [Socket];
+  const closed = once(socket, 'close');
+  let received = '';
+  socket.write(REQUESTS[kind]!.repeat(1_000));
+  for (let turn = 0; turn < 5; turn++) await ask('/livez'); // the server has seen the requests by then
+  socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1'))).resume();
+  await closed;
+  expect(received.length).toBeLessThan(JSON.stringify(ANSWER).length);
+  expect(received).not.toContain('HTTP/1.1 ');
+});
+
+test('requests that do not wait for answers, on connections that are reset, take no room from later ones', async () => {
+  const { hostname, port } = new URL(server.address);
+  // If four were queued, Node would emit `close` only for the first two.
+  answer = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.perAddress / 4 - 1_000) };
+  for (let i = 0; i < 3; i++) {
+    const socket = connect({ host: hostname, port: Number(port), localAddress: HOSTILE[0] });
+    const closed = once(socket, 'close');
+    socket.on('error', () => undefined).write(`GET ${LIST} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`.repeat(4));
+    for (let turn = 0; turn < 20; turn++) await ask('/livez'); // the server has answered by then
+    socket.resetAndDestroy();
+    await closed;
+  }
+  answer = { companies: [], note: 'x'.repeat(INSPECTION_UNSENT.perAddress * 0.75) };
+  expect((await ask(LIST, HOSTILE[0])).status).toBe(200);
 });
 
 test('an answer that alone exceeds the limit is refused, also if it is the first', async () => {

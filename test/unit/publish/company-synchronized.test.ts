@@ -158,6 +158,13 @@ describe('the trace of the completing record', () => {
   ])('is left out if it is %s', (_what, ...traceparents) => {
     expect(traceOf(...(traceparents as (Buffer | string | null)[]))).toBeUndefined();
   });
+
+  test.each(['\u0000', '\u0007', ' ', '\u007f', 'é', '€'])(
+    'is left out if a later version continues with %j',
+    (byte) => {
+      expect(traceOf(`01${TRACEPARENT.slice(2)}-more${byte}`)).toBeUndefined();
+    },
+  );
 });
 
 test('a missing schemas folder is named', async () => {

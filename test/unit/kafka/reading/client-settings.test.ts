@@ -25,9 +25,9 @@ class MemoryLogs implements Logs {
   /** The end of the log according to a broker that is cut off; null while most brokers answer. */
   staleEnd: number | null = null;
 
-  append(key: string | null, value: string | null): void {
+  append(key: string | Buffer | null, value: string | null): void {
     const log = this.records;
-    const bytes = (text: string | null) => (text === null ? null : Buffer.from(text));
+    const bytes = (text: string | Buffer | null) => (text === null ? null : Buffer.from(text as string));
     log.push({ offset: log.length, timestamp: 0, key: bytes(key), value: bytes(value), headers: [] });
     this.wake();
   }
@@ -181,6 +181,17 @@ test('an unreadable setting, or one under the key of another client, changes not
   expect(settings.policyOf('a')).toBe('ALL_DATASETS');
   expect(settings.policyOf('b')).toBeUndefined();
   expect(logged.map(({ offset }) => offset)).toEqual([1, 2, 3]);
+});
+
+test('a key that is not UTF-8 names no client, though its text is that of another', async () => {
+  const notUtf8 = Buffer.from([0x61, 0xff]);
+  logs.append('a\uFFFD', 'a\uFFFD=ALL_DATASETS');
+  logs.append(notUtf8, 'a\uFFFD=FIRST_DATASET');
+  logs.append(notUtf8, null);
+  const settings = open();
+  await settings.ready(signal);
+  expect(settings.policyOf('a\uFFFD')).toBe('ALL_DATASETS');
+  expect(logged.map(({ offset }) => offset)).toEqual([1]);
 });
 
 test('while the registry is down, it is not ready, and nothing is skipped', async () => {
