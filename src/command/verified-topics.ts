@@ -8,6 +8,7 @@ import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
 import { newestSchema } from '../lib/schema-files.js';
 import { someAtATime } from '../lib/some-at-a-time.js';
+import { Stopwatch } from '../lib/stopwatch.js';
 import { systemClock } from '../lib/system-clock.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import type { Announcement } from '../verify/announcement.js';
@@ -160,9 +161,9 @@ export class VerifiedTopics {
   /** All that was written to a partition until now, once every transaction in it has ended. */
   async #settled(log: TopicPartition): Promise<WrittenRange> {
     const { start, highWatermark, end: firstEnd } = await this.#logs.bounds(log);
-    const giveUpAt = systemClock.now() + SETTLING_TIMEOUT_MS;
+    const waited = new Stopwatch(systemClock);
     for (let end = firstEnd; end < highWatermark; { end } = await this.#logs.bounds(log)) {
-      if (systemClock.now() > giveUpAt)
+      if (waited.elapsedMs > SETTLING_TIMEOUT_MS)
         throw new Error(
           `a transaction is open in ${log.topic}/${log.partition} from offset ${end} on: see "A partition was left with an ` +
             `open transaction" in docs/operations.md, and run the command again`,

@@ -28,7 +28,7 @@ const NOT_MET_BY_OTHERS = [
   ...['ops/memory-budget', 'ops/metrics-observer', 'ops/http-server', 'pipeline/', 'repartition/row-mover', 'store/'],
   ...['repartition/open-moves', 'kafka/', 'lib/reason-of', 'lib/iso-time', 'lib/byte-writer', 'avro/record-steps'],
   ...['avro/word-cache', 'domain/announcement-size', 'decode/bad-record', 'decode/registry-brake', 'decode/schema-'],
-  ...['decode/readers-by-id', 'decode/kept-schemas', 'publish/', 'command/', 'registry/', 'startup'],
+  ...['decode/readers-by-id', 'decode/kept-schemas', 'publish/', 'command/', 'registry/', 'startup', 'verify/'],
   ...['avro/checked-tap MAX_VARINT_BYTES', 'avro/parse-schema MAX_QUOTED', 'ops/api-schemas MAX_NUMBER'],
   ...['ops/company-routes MAX_NAME', 'ops/http-limits LIMITED_SERVER', 'ops/logging-observer MAX_STATES'],
   ...['ops/wrong-tokens MAX_ADDRESSES', 'repartition/unread-records LIMITS'],

@@ -79,7 +79,11 @@ export const PIPELINE_FAULTS: readonly PlantedFault[] = [
   {
     name: 'the batch is confirmed before the commit, and nobody looks for it in the changelog',
     changes: [
-      { file: 'src/pipeline/own-batch.ts', from: 'if (!store.lacksOwnBatch) return;', to: 'return;' },
+      {
+        file: 'src/pipeline/own-batch.ts',
+        from: 'if (position === null || store.positionIsConfirmed) return;',
+        to: 'return;',
+      },
       { file: 'src/pipeline/commit-batch.ts', from: '  store.confirm(changelogEnd);\n', to: '' },
       {
         file: 'src/pipeline/commit-batch.ts',
@@ -161,7 +165,7 @@ export const PIPELINE_FAULTS: readonly PlantedFault[] = [
   fault(
     'a bad record holds nobody',
     'src/pipeline/decide.ts',
-    '    hold(rows, this.#holdIdOf(badRecord.record), badRecord.code, { heldSince: now, progressAt });\n',
+    '    hold(rows, this.#holdIdOf(badRecord.record), badRecord.code, { heldSince: wallMs, progressAt });\n',
     '    void progressAt;\n    void hold;\n',
   ),
   fault(
