@@ -60,8 +60,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   #over: Error | null = null;
   /** The calls of this object that have not settled. Each call settles after all of its requests. */
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** True if every request so far was answered. Then one more request will not wait for the request timeout. */
-  #allAnswered = true;
+  /** False if the transaction's coordinator has left a request without an answer. Then an abort would wait for it too. */
+  #coordinatorAnswers = true;
   readonly #batches: SessionBatches;
   #discarded: Promise<void> | null = null;
 
@@ -263,7 +263,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
       return await (to === undefined ? connections.ask(address, send) : connections.write(address, send));
     } catch (error) {
       if (error === this.#over) throw error;
-      this.#allAnswered = false;
+      if (address === this.#parts.coordinator) this.#coordinatorAnswers = false;
       throw noAnswer(error, call.request.apiName, to);
     }
   }
@@ -293,8 +293,10 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   async #close(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
-    // No abort after a commit was sent: only the broker knows the outcome of that commit.
-    if (mayBeOpen && !(this.#over instanceof FencedError) && this.#allAnswered) await tryToAbort(this.#parts);
+    // No abort after a commit was sent: only the broker knows the outcome of that commit. If another broker is silent,
+    // abort at once: brokers may have skipped markers there of the commit before. They skip the markers of this abort too.
+    // Once that broker is back, an abort would reach it, and undo that commit.
+    if (mayBeOpen && !(this.#over instanceof FencedError) && this.#coordinatorAnswers) await tryToAbort(this.#parts);
     await this.#parts.connections.close();
   }
 }
