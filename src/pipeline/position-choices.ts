@@ -178,12 +178,24 @@ const IF_SET_FORWARD =
   'that is completed by the records read again is announced again, with the same event id. The instance that ran the ' +
   'partition before may still have these records in its state folder: "The changelog has lost records" in docs/operations.md.';
 
+/** One transaction wrote the state and the offset. If the offset is behind, the announcements may be missing too. */
+function ifSetBack({ topic, partition }: Positions, from: number, to: number): string {
+  return (
+    "If an operator has set the group's offset back, nothing is lost. Otherwise a transaction was aborted at the group's " +
+    `offset, and maybe in the topic of announcements: then announcements of ${topic}/${partition} with a source.offset from ` +
+    `${from} to ${to - 1} may be missing, and are not made again. How to find them: docs/operations.md, "The group's ` +
+    'offset is behind the state". Nothing is announced twice.'
+  );
+}
+
 function runOnFromState(positions: Positions, offset: number, lostFrom: number | null): Choice {
   const { topic, committed, input } = positions;
   const isBehind = committed !== null && committed > offset;
   const hasReadLost = lostFrom !== null && lostFrom < offset;
   const sentences = hasReadLost ? [lossOfReplaced(positions, offset, lostFrom)] : [];
+  const isAhead = committed !== null && committed < offset;
   if (isBehind) sentences.push(IF_SET_FORWARD);
+  else if (isAhead) sentences.push(ifSetBack(positions, committed, offset));
   else if (!hasReadLost) sentences.push('Nothing is lost, and nothing is announced twice.');
   if (isBehind)
     sentences.push(`Up to ${counted(committed - offset, 'record')} below the group's present offset are read too.`);

@@ -104,7 +104,13 @@ test.each<[Positions, string, [target: string, offset: number | null][], RegExp]
   ],
   // The state may be behind because the changelog has lost records: what they had announced is announced again.
   [withState(4, 7, 0, 9), 'offset differs', [['state', 4]], /^If an operator has set.*Otherwise .*announced again/],
-  [withState(7, 4, 7, 9), 'offset differs', [['state', 7]], /^Nothing is lost, and nothing is announced twice\.$/],
+  // The last transaction may have been aborted at the group's offset and in the topic of announcements.
+  [
+    withState(7, 4, 7, 9),
+    'offset differs',
+    [['state', 7]],
+    /^If an operator has set .* back, nothing is lost\. Otherwise .*from 4 to 6 may be missing/,
+  ],
   [
     withState(4, 4, 6, 9),
     'position outside the log',
