@@ -23,13 +23,13 @@ const LOOKED_AT = 1_000;
 export async function formerState(
   context: PipelineContext,
   partition: number,
-  { formerOffset }: Pick<PartitionStore, 'formerOffset'>,
+  { former: { changelogOffset } }: Pick<PartitionStore, 'former'>,
   signal: AbortSignal,
 ): Promise<string | null> {
   const { topics, partitioner, mayBeFirstStart } = context;
   if (mayBeFirstStart) return null;
-  if (formerOffset > 0)
-    return `this instance has followed the changelog ${topics.changelog}/${partition} up to offset ${formerOffset}`;
+  if (changelogOffset > 0)
+    return `this instance has followed the changelog ${topics.changelog}/${partition} up to offset ${changelogOffset}`;
   for (const target of partitioner.targets(topics.synchronized, partition).partitions) {
     const at = { topic: topics.synchronized, partition: target };
     const offset = await announcedBy(context, partition, at, signal);

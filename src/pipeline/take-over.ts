@@ -26,6 +26,7 @@ import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
 import { writeBack } from './only-copy.js';
+import { lostTailOf } from './lost-tail.js';
 import { mustHaveLastBatch } from './own-batch.js';
 import { readView, mustBeKnownToMost, overtaken, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
@@ -181,10 +182,12 @@ async function restoreAndCheck(
       input: view.input,
       inputLostFrom: view.inputLostFrom,
       formerState: isUnknown(store, view) ? await formerState(context, partition, store, signal) : null,
+      lostTail: lostTailOf(context, partition, store, view),
       unreadable: await skippedBatch(context, partition, store.position()?.offset ?? null, view, signal),
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(positions);
     const from = startOffset(positions);
+    if (positions.lostTail !== null) await store.forgetFormerRows();
     if (store.position() === null) context.known.mustBeFirstStart(topics, partition, changelog);
     const mustWriteOriginFirst = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     // Nothing stored confirms a first position. So most brokers must know this topic: a broker that is cut off may still

@@ -92,10 +92,7 @@ export class OnlyCopyError extends Error {
 
 export interface Trusted extends StoredPositions {
   readonly trusted: true;
-  /**
-   * The offset of the present changelog up to which a former store of the partition had followed it, before its folder
-   * was set aside. Above 0 only if that store had rows of the changelog: if the changelog now has none, it has lost them.
-   */
+  /** As `changelogOffset` of `Former` (former-rows.ts). */
   readonly formerOffset: number;
 }
 

@@ -16,11 +16,13 @@
  */
 import { changesOf, hasPositionRow, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
+import { NO_FORMER, type Former } from './former-rows.js';
 import { GuardedStore } from './guarded-store.js';
 import type { CorruptStoreError, KeyChange, KeyValueStore, Pair } from './key-value-store.js';
 import {
   changelogPositionChanges,
   decodeUndo,
+  FORMER_ROWS_KEY,
   UNDO_KEY,
   type ChangelogPosition,
   type FollowedEpoch,
@@ -56,7 +58,6 @@ export class PartitionStore {
    *
    * @param setAside closes the store and renames its folder
    * @param leaderEpoch the epoch of a leader whose log contains everything that the store has followed; -1 if unknown
-   * @param formerOffset as in `Trusted` (examine-store.ts)
    */
   constructor(
     private readonly store: KeyValueStore,
@@ -65,7 +66,7 @@ export class PartitionStore {
     positionRow: PositionRow | null,
     private originRow: OriginRow | null = null,
     private leaderEpoch = -1,
-    readonly formerOffset = 0,
+    readonly former: Former = NO_FORMER,
   ) {
     this.#guarded = new GuardedStore(store);
     this.#changelog = changelog;
@@ -235,6 +236,11 @@ export class PartitionStore {
   async writeLocal(changes: readonly KeyChange[]): Promise<void> {
     this.#mustBeConfirmed('a local write');
     if (changes.length > 0) await this.#guarded.write(changes);
+  }
+
+  /** Call it when an operator has accepted that the changelog lacks these rows. */
+  forgetFormerRows(): Promise<void> {
+    return this.writeLocal([{ key: FORMER_ROWS_KEY, value: null }]);
   }
 
   /** Whether `flush` has nothing to do. */

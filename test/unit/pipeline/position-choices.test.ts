@@ -27,6 +27,9 @@ const anyPositions: fc.Arbitrary<Positions> = fc
     batch: fc.option(fc.tuple(offset, fc.integer({ min: 1, max: 3 }))),
     inputLostFrom: fc.option(offset, { freq: 1 }),
     formerState: fc.option(fc.constant('it had announced companies')),
+    lostTail: fc.option(fc.record({ upTo: offset, isAccepted: fc.boolean(), accept: fc.constant('accept it') }), {
+      freq: 1,
+    }),
   })
   .map(({ start, length, batch, ...rest }) => ({
     ...of(start, start + length),
@@ -70,9 +73,11 @@ test("a take-over accepts each choice, and starts at the choice's offset", () =>
       for (const { offset: committed, startsAt } of judgePositions(positions).choices) {
         // A take-over looks for a batch that cannot be read only if the group's offset is above the state's position.
         const isAbove = committed !== null && committed > (positions.changelog?.offset ?? Infinity);
-        // An operator's offset has no leader epoch, so nothing shows that the input has lost records.
+        // An operator's offset has no leader epoch: nothing shows that the input has lost records, and it is a consent.
         const unreadable = isAbove ? positions.unreadable! : null;
-        const chosen = { ...positions, committed, unreadable, inputLostFrom: null };
+        const { lostTail } = positions;
+        const accepted = lostTail == null ? null : { ...lostTail, isAccepted: true };
+        const chosen = { ...positions, committed, unreadable, inputLostFrom: null, lostTail: accepted };
         expect(startOf(chosen)).toBe(startsAt);
         expect(judgePositions(chosen).startsAt).toBe(startsAt);
       }
