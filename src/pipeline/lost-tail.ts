@@ -3,12 +3,6 @@
  * flushed, or all topics were restored from a backup. Only a state folder shows it, and that folder was set aside.
  * The announcements of these transactions may have been read before, so the partition must not run without a consent.
  */
-import { shellQuoted } from '../lib/shell-command.js';
-import type { PartitionStore } from '../store/partition-store.js';
-import type { PipelineContext } from './context.js';
-import { isOtherInput } from './origin.js';
-import type { PartitionView } from './partition-view.js';
-
 export interface LostTail {
   /** The input offset up to which the lost transactions had consumed the input. Above the changelog's position. */
   readonly upTo: number;
@@ -16,25 +10,6 @@ export interface LostTail {
   readonly isAccepted: boolean;
   /** The command that accepts it. */
   readonly accept: string;
-}
-
-/** What a folder that was set aside on this instance shows. Null if it shows no loss. */
-export function lostTailOf(
-  { applicationId, kafkaCommand }: PipelineContext,
-  partition: number,
-  store: PartitionStore,
-  { committed, committedIn, input }: PartitionView,
-): LostTail | null {
-  const { rows } = store.former;
-  const position = store.position();
-  if (rows === null || position === null || rows.position.offset <= position.offset) return null;
-  if (rows.position.topic !== position.topic || isOtherInput(rows.origin, input.topicId)) return null;
-  const accept = kafkaCommand(
-    'kafka-consumer-groups.sh',
-    `--group ${shellQuoted(applicationId)} --topic ${shellQuoted(`${position.topic}:${partition}`)} ` +
-      `--reset-offsets --to-offset ${position.offset} --execute`,
-  );
-  return { upTo: rows.position.offset, isAccepted: committed !== null && committedIn < 0, accept };
 }
 
 /** What an operator can do. The changelog ends at input offset `from`. */

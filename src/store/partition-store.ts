@@ -22,7 +22,6 @@ import type { CorruptStoreError, KeyChange, KeyValueStore, Pair } from './key-va
 import {
   changelogPositionChanges,
   decodeUndo,
-  FORMER_ROWS_KEY,
   UNDO_KEY,
   type ChangelogPosition,
   type FollowedEpoch,
@@ -236,11 +235,6 @@ export class PartitionStore {
   async writeLocal(changes: readonly KeyChange[]): Promise<void> {
     this.#mustBeConfirmed('a local write');
     if (changes.length > 0) await this.#guarded.write(changes);
-  }
-
-  /** Call it when an operator has accepted that the changelog lacks these rows. */
-  forgetFormerRows(): Promise<void> {
-    return this.writeLocal([{ key: FORMER_ROWS_KEY, value: null }]);
   }
 
   /** Whether `flush` has nothing to do. */

@@ -60,7 +60,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   #over: Error | null = null;
   /** The calls of this object that have not settled. Each call settles after all of its requests. */
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** False if the transaction's coordinator has left a request without an answer. Then an abort would wait for it too. */
+  /** If false, an abort would wait for the coordinator too. */
   #coordinatorAnswers = true;
   readonly #batches: SessionBatches;
   #discarded: Promise<void> | null = null;
@@ -293,9 +293,8 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   async #close(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
-    // No abort after a commit was sent: only the broker knows the outcome of that commit. If another broker is silent,
-    // abort at once: brokers may have skipped markers there of the commit before. They skip the markers of this abort too.
-    // Once that broker is back, an abort would reach it, and undo that commit.
+    // No abort after a commit was sent: only the broker knows its outcome. If another broker is silent, abort at once:
+    // brokers may have skipped markers of the commit before there, and an abort must not reach it once it is back.
     if (mayBeOpen && !(this.#over instanceof FencedError) && this.#coordinatorAnswers) await tryToAbort(this.#parts);
     await this.#parts.connections.close();
   }

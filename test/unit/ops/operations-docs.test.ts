@@ -66,7 +66,8 @@ test('each runbook that marks the announced companies again also marks those tha
 });
 
 test('whether an open transaction was committed is not judged by an offset that may itself be open', () => {
-  const section = /^### A partition was left with an open transaction$(.*?)^2\. /ms.exec(operations)?.[1] ?? '';
+  const section =
+    /^### A partition was left with an open transaction$(.*?)^2\. /ms.exec(operations)?.[1]?.replace(/\s+/g, ' ') ?? '';
   expect(section).toContain("the state's position and the group's offset");
   expect(section).toContain('One of them is not enough');
 });
