@@ -24,7 +24,7 @@ type State = 'idle' | 'beginning' | 'open' | 'committing';
 
 /** A tombstone for an empty company id, which no record can have. If it were ever applied, it would remove nothing. */
 const PROOF_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
-/** EndTxn answers before the markers are written, which takes 1 to 3 ms. Until then, no new transaction can begin. */
+/** The markers are written 1 to 3 ms after the answer of EndTxn. Until then, no new transaction can begin. */
 const MARKERS_RETRY_MS = 1;
 /**
  * If markers are this late, a leader is gone. Once the cluster has noticed that (9 s), brokers may skip its markers.
@@ -56,7 +56,7 @@ class LateMarkersError extends BrokerError {}
 export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #parts: SessionParts;
   #state: State = 'idle';
-  /** Why the session is over. Every later call rejects with this error. */
+  /** Why the session is over. Every later call rejects with it. */
   #over: Error | null = null;
   /** The calls of this object that have not settled. Each call settles after all of its requests. */
   readonly #inFlight = new Set<Promise<unknown>>();
@@ -163,10 +163,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     });
   }
 
-  /**
-   * If no answer arrives, for example because the broker has closed the connection, the outcome is unknown: the session is
-   * over, and nothing is aborted. The next take-over asks how the transaction has ended (pipeline/fence.ts).
-   */
+  /** Without an answer, nothing is aborted: the next take-over asks how the transaction has ended (pipeline/fence.ts). */
   commit(): Promise<void> {
     return this.#call('open', async () => {
       this.#state = 'committing';
