@@ -339,7 +339,8 @@ function isStale(past: Past, status: Status): boolean {
 function makeRoomFor(past: Past, datasetId: string): void {
   const heardOfAt = earlyDatasets(past);
   if (namedDatasets(past).has(datasetId) || heardOfAt.has(datasetId) || heardOfAt.size < MAX_EARLY_DATASETS) return;
-  const longestAgo = [...heardOfAt].sort(([, a], [, b]) => a - b).slice(0, DATASETS_FORGOTTEN_AT_ONCE);
+  const byAge = (a: Heard, b: Heard): number => a.timestamp - b.timestamp || a.offset - b.offset;
+  const longestAgo = [...heardOfAt].sort(([, a], [, b]) => byAge(a, b)).slice(0, DATASETS_FORGOTTEN_AT_ONCE);
   const forgotten = new Set(longestAgo.map(([id]) => id));
   past.statuses = past.statuses.filter((status) => !forgotten.has(status.payload.datasetId));
   past.forgotten += forgotten.size;
@@ -349,11 +350,16 @@ function namedDatasets(past: Past): Set<string> {
   return new Set(past.manifests.flatMap((manifest) => manifest.payload.datasets.map((dataset) => dataset.datasetId)));
 }
 
-/** Datasets with a status that no manifest has named, and the offset of the latest status of each. */
-function earlyDatasets(past: Past): Map<string, number> {
+interface Heard {
+  readonly offset: number;
+  readonly timestamp: number;
+}
+
+/** Datasets with a status that no manifest has named, and the latest status of each. */
+function earlyDatasets(past: Past): Map<string, Heard> {
   const named = namedDatasets(past);
   const early = past.statuses.filter((status) => !named.has(status.payload.datasetId));
-  return new Map(early.map((status) => [status.payload.datasetId, status.offset]));
+  return new Map(early.map((status) => [status.payload.datasetId, status]));
 }
 
 interface ReferenceLink {

@@ -3,7 +3,7 @@
  */
 import type { CompanyRows } from './company-rows.js';
 import type { DeadLetterCode } from './events.js';
-import type { PendingCompany } from './rows.js';
+import { byAge, type DatasetRow, type PendingCompany } from './rows.js';
 
 /**
  * UTF-8 bytes of each id and text that is stored: companyId, clientId, connectionId, linkId, datasetId, dataType,
@@ -68,14 +68,13 @@ export function utf8Bytes(text: string): number {
 const SHORT_TEXT_CHARS = 48;
 
 /**
- * Forgets the early datasets that were updated least recently (lowest offset of the latest status). All rows of the
- * company must be loaded. If a revision is forgotten, a stale status may count later; nothing else can cause that.
+ * Forgets the early datasets that were updated least recently (`byAge`). All rows of the company must be loaded. If a revision is forgotten, a stale status may count later; nothing else can cause that.
  * `forgotten` keeps a record of it.
  */
 export function forgetEarlyDatasets(rows: CompanyRows): void {
-  const early: { datasetId: string; offset: number }[] = [];
-  for (const [datasetId, row] of rows.datasets()) if (row.place === null) early.push({ datasetId, offset: row.offset });
-  early.sort((a, b) => a.offset - b.offset);
+  const early: { datasetId: string; row: DatasetRow }[] = [];
+  for (const [datasetId, row] of rows.datasets()) if (row.place === null) early.push({ datasetId, row });
+  early.sort((a, b) => byAge(a.row, b.row));
   const forgotten = early.slice(0, FORGOTTEN_EARLY_DATASETS);
   for (const { datasetId } of forgotten) rows.setDataset(datasetId, null);
 

@@ -7,8 +7,8 @@
  */
 import { measure } from './announcement-size.js';
 import type { CompanyRows } from './company-rows.js';
-import type { InputEvent, Offset } from './events.js';
-import type { PendingCompany } from './rows.js';
+import type { InputEvent } from './events.js';
+import { byAge, type DatasetRow, type PendingCompany } from './rows.js';
 import { isLaterFinished, laterFinishedOf } from './tally.js';
 
 /** The fields that an announcement takes from the record that completed the company. */
@@ -71,9 +71,9 @@ export function isOverdue(company: PendingCompany): boolean {
  */
 export function completingOf(rows: CompanyRows): Completing {
   const company = rows.company as PendingCompany;
-  let latest: { readonly offset: Offset; readonly timestamp: number } | null = null;
+  let latest: DatasetRow | null = null;
   for (const [, dataset] of rows.datasets())
-    if (isLaterFinished(dataset, company.endedLinks) && (latest === null || dataset.offset > latest.offset))
+    if (isLaterFinished(dataset, company.endedLinks) && (latest === null || byAge(dataset, latest) > 0))
       latest = dataset;
   if (latest === null || rows.info === null) throw new Error(`company ${rows.companyId} is not overdue`);
   return { offset: latest.offset, timestamp: latest.timestamp, clientId: rows.info.clientId, late: true };

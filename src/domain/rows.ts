@@ -104,6 +104,17 @@ export interface DatasetRow {
   readonly timestamp: TimestampMs;
 }
 
+/**
+ * Orders rows by the age of their statuses, the oldest first. Timestamps come first, because rows keep offsets of a
+ * former log, which a repartitioning or a recreated input has replaced. Offsets of two logs cannot be compared.
+ */
+export function byAge(
+  a: Pick<DatasetRow, 'timestamp' | 'offset'>,
+  b: Pick<DatasetRow, 'timestamp' | 'offset'>,
+): number {
+  return a.timestamp - b.timestamp || a.offset - b.offset;
+}
+
 export interface DatasetPlace {
   /** Position in `InfoRow.links`. */
   readonly link: number;

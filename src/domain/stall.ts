@@ -3,7 +3,7 @@ import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js'
 import type { CompanyRows } from './company-rows.js';
 import type { TimestampMs } from './events.js';
 import { lastProgressOf } from './pending-company.js';
-import type { PendingCompany } from './rows.js';
+import { byAge, type DatasetRow, type PendingCompany } from './rows.js';
 import { classOf } from './statuses.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
@@ -67,7 +67,8 @@ export function reportStall(rows: CompanyRows): Stall {
   rows.setCompany({ ...company, stalled: true });
   const named = info === null ? [] : describeNamedDatasets(rows, company, info);
   const waitingFor = named.filter(({ status }) => classOf(status) === 'in-progress');
-  waitingFor.sort((a, b) => a.decidedAtOffset - b.decidedAtOffset);
+  const rowOf = ({ datasetId }: AnnouncedDataset) => rows.dataset(datasetId) as DatasetRow;
+  waitingFor.sort((a, b) => byAge(rowOf(a), rowOf(b)));
   const unsealed = (info?.links ?? []).filter((link) => !link.sealed && link.endedAt === null);
   const holds = rows.holds();
   return {

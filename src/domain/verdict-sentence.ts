@@ -121,7 +121,8 @@ function describe({ dataType, status, since }: ExplainedDataset): string {
 
 /** Sorts the datasets that have waited longest first. */
 function longestFirst(datasets: readonly ExplainedDataset[]): ExplainedDataset[] {
-  return [...datasets].sort((a, b) => a.decidedAtOffset - b.decidedAtOffset);
+  const since = (dataset: ExplainedDataset) => Date.parse(dataset.since ?? '') || 0;
+  return [...datasets].sort((a, b) => since(a) - since(b) || a.decidedAtOffset - b.decidedAtOffset);
 }
 
 function unsealedSentence(facts: Facts): string {

@@ -20,7 +20,12 @@ export interface ToolAccess {
   readonly isSecured: boolean;
 }
 
-export type KafkaTool = 'kafka-acls.sh' | 'kafka-configs.sh' | 'kafka-console-consumer.sh' | 'kafka-transactions.sh';
+export type KafkaTool =
+  | 'kafka-acls.sh'
+  | 'kafka-configs.sh'
+  | 'kafka-console-consumer.sh'
+  | 'kafka-consumer-groups.sh'
+  | 'kafka-transactions.sh';
 
 /** Makes a command of one of Kafka's own tools. @param args already quoted */
 export type KafkaCommand = (tool: KafkaTool, args: string) => string;

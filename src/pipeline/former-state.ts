@@ -6,10 +6,14 @@
  */
 import { announcementSource } from '../domain/announcement.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
+import { shellQuoted } from '../lib/shell-command.js';
 import { withReader } from '../lib/with-reader.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { UnreadableBatchError } from './errors.js';
+import type { LostTail } from './lost-tail.js';
+import { isOtherInput } from './origin.js';
+import type { PartitionView } from './partition-view.js';
 
 /** How many of the newest offsets of each outbound partition to look at. */
 const LOOKED_AT = 1_000;
@@ -23,13 +27,13 @@ const LOOKED_AT = 1_000;
 export async function formerState(
   context: PipelineContext,
   partition: number,
-  { formerOffset }: Pick<PartitionStore, 'formerOffset'>,
+  { former: { changelogOffset } }: Pick<PartitionStore, 'former'>,
   signal: AbortSignal,
 ): Promise<string | null> {
   const { topics, partitioner, mayBeFirstStart } = context;
   if (mayBeFirstStart) return null;
-  if (formerOffset > 0)
-    return `this instance has followed the changelog ${topics.changelog}/${partition} up to offset ${formerOffset}`;
+  if (changelogOffset > 0)
+    return `this instance has followed the changelog ${topics.changelog}/${partition} up to offset ${changelogOffset}`;
   for (const target of partitioner.targets(topics.synchronized, partition).partitions) {
     const at = { topic: topics.synchronized, partition: target };
     const offset = await announcedBy(context, partition, at, signal);
@@ -67,4 +71,23 @@ async function announcedBy(
     if (error instanceof UnreadableBatchError) return null;
     throw error;
   }
+}
+
+/** What a folder that was set aside on this instance shows. Null if it shows no loss. */
+export function lostTailOf(
+  { applicationId, kafkaCommand }: PipelineContext,
+  partition: number,
+  store: PartitionStore,
+  { committed, committedIn, input }: PartitionView,
+): LostTail | null {
+  const { rows } = store.former;
+  const position = store.position();
+  if (rows === null || position === null || rows.position.offset <= position.offset) return null;
+  if (rows.position.topic !== position.topic || isOtherInput(rows.origin, input.topicId)) return null;
+  const accept = kafkaCommand(
+    'kafka-consumer-groups.sh',
+    `--group ${shellQuoted(applicationId)} --topic ${shellQuoted(`${position.topic}:${partition}`)} ` +
+      `--reset-offsets --to-offset ${position.offset} --execute`,
+  );
+  return { upTo: rows.position.offset, isAccepted: committed !== null && committedIn < 0, accept };
 }

@@ -46,8 +46,8 @@ export async function isOnlyCopy(
   const { changelogLogs, topics } = context;
   const changelog = { topic: topics.changelog, partition };
   const inChangelog = await lastPosition(changelogLogs, changelog, await changelogLogs.bounds(changelog));
-  // If the changelog is ahead, somebody has set the group's offset back.
-  return inChangelog === null || inChangelog.offset < position.offset;
+  // If the changelog is ahead, somebody has set the group's offset back, or it was aborted there.
+  return inChangelog === null || (inChangelog.topic === position.topic && inChangelog.offset < position.offset);
 }
 
 export interface OnlyCopy {

@@ -8,7 +8,7 @@ import { isOnlyCopy, type StoredCommit } from './only-copy.js';
 import type { PartitionView } from './partition-view.js';
 
 /** What the opening of a store must know of changelog and group. */
-export interface StoreView extends Pick<PartitionView, 'changelog' | 'proved' | 'askedAt'> {
+export interface StoreView extends Pick<PartitionView, 'changelog' | 'proved' | 'endBeforeProof' | 'askedAt'> {
   /** As in `Expectations`. */
   readonly endMayFall?: boolean;
   /** The group's offset. Asked only if the store may be the only copy of rows. */
@@ -26,13 +26,14 @@ export interface StoreView extends Pick<PartitionView, 'changelog' | 'proved' | 
 export async function openStore(
   context: PipelineContext,
   partition: number,
-  { changelog, proved, askedAt, endMayFall = false, committed }: StoreView,
+  { changelog, proved, endBeforeProof, askedAt, endMayFall = false, committed }: StoreView,
   state: StateDirectory = context.state,
 ): Promise<PartitionStore> {
   const { applicationId, clusterId, topics, clock, observer } = context;
   const store = await openPartitionStore(state, partition, {
     identity: { clusterId, applicationId, topic: topics.input, partition },
     changelogEnd: changelog.end,
+    endBeforeProof,
     changelogLog: changelog,
     endOfEpoch: (epoch) => context.changelogLogs.endOfEpoch({ topic: topics.changelog, partition }, epoch),
     proved,

@@ -24,6 +24,8 @@ export interface PartitionView {
   readonly input: LogBounds;
   readonly changelog: LogBounds;
   readonly proved: boolean;
+  /** As in `Expectations` (examine-store.ts). */
+  readonly endBeforeProof?: number;
   /** When the brokers were asked, milliseconds since the epoch. */
   readonly askedAt: number;
 }
@@ -114,7 +116,7 @@ export async function prove(
     // The proved offset is older than the records written since. Compared with them, the offset would look like a loss.
     if (end > proof.changelogEnd + PROOF_OFFSETS) throw overtaken(`${topics.changelog}/${partition}`, end);
     const position = await committedAndLoss(context.inputLogs, inputAt, proof.committed, looked.input);
-    return { producer: next, view: { ...looked, ...position, proved: true } };
+    return { producer: next, view: { ...looked, ...position, proved: true, endBeforeProof: proof.changelogEnd } };
   } catch (error) {
     await next.discard();
     throw error;

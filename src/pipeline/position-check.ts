@@ -24,11 +24,12 @@ export function startOffset(positions: Positions): number {
 
 /**
  * Whether the group's offset shows that an operator has consented to a loss. Then the input is read from its start
- * although the state covers more, or from the offset after a batch that cannot be read.
+ * although the state covers more, or from the offset after a batch that cannot be read, or from before lost transactions.
  */
 export function acceptsLoss(positions: Positions): boolean {
   const { verdict } = judgePositions(positions);
-  return verdict === 'loss accepted' || verdict === 'batch skipped';
+  const skipsLostTail = verdict === 'consistent' && positions.lostTail?.isAccepted === true;
+  return verdict === 'loss accepted' || verdict === 'batch skipped' || skipsLostTail;
 }
 
 function asAdvice(partition: number, { target, loses }: Choice): string {
@@ -39,7 +40,7 @@ function asAdvice(partition: number, { target, loses }: Choice): string {
 }
 
 function factsOf(positions: Positions): string {
-  const { changelog, committed, input, inputRecreated, inputLostFrom = null, formerState = null } = positions;
+  const { changelog, committed, input, inputRecreated, inputLostFrom = null, formerState = null, lostTail } = positions;
   const state =
     changelog === null ? 'the changelog has no state' : `the state covers the input up to offset ${changelog.offset}`;
   const offset = committed === null ? "the group's offset is missing" : `the group's offset is ${committed}`;
@@ -49,5 +50,7 @@ function factsOf(positions: Positions): string {
       ? ''
       : `, and has lost the consumed records from offset ${inputLostFrom} on`;
   const former = formerState === null ? '' : `. But ${formerState}, so the partition had state`;
-  return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}${lost}${former}`;
+  const tail =
+    lostTail == null ? '' : `. But a state folder of this instance had followed it up to offset ${lostTail.upTo}`;
+  return `${state}, ${offset}, and the input holds ${input.start} to ${input.end}${recreated}${lost}${former}${tail}`;
 }

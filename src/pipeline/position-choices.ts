@@ -6,6 +6,7 @@
  */
 import type { PositionRow } from '../store/row-codec.js';
 import type { LogBounds } from './ports.js';
+import { announcedAgain, repeats, whatToDoAbout, type LostTail } from './lost-tail.js';
 import { decodeRepartitionMark, finishRepartition } from './repartition-mark.js';
 import type { UnreadableBatch } from './unreadable-batch.js';
 
@@ -31,6 +32,8 @@ export interface Positions {
   readonly inputLostFrom?: number | null;
   /** What shows that the partition had state, if it has no state and no offset now. Null if nothing shows it. */
   readonly formerState?: string | null;
+  /** Transactions that changelog and group's offset have both lost. Null if none are known. */
+  readonly lostTail?: LostTail | null;
 }
 
 export type Verdict =
@@ -48,6 +51,7 @@ export type Verdict =
   | 'no state'
   | 'batch unreadable'
   // Another command, or another configuration, is needed:
+  | 'transactions lost'
   | 'repartition mark'
   | 'changelog incomplete'
   | 'state of another topic';
@@ -104,7 +108,9 @@ export function judgePositions(positions: Positions): Judgement {
   // Checked first: an offset set by an operator has no leader epoch, so another choice would hide the loss.
   if (isUsable && committed === offset && lostFrom !== null)
     return choose('input lost records', skipWhatReplacedThem(positions, offset, lostFrom));
-  const { unreadable } = positions;
+  const { lostTail = null, unreadable } = positions;
+  if (isUsable && committed === offset && lostTail?.isAccepted === false)
+    return needs('transactions lost', whatToDoAbout(lostTail, offset));
   if (isUsable && unreadable != null) {
     const { firstOffset, nextOffset } = unreadable;
     const isKnown = nextOffset !== null && nextOffset > offset && nextOffset <= input.end;
@@ -178,12 +184,25 @@ const IF_SET_FORWARD =
   'that is completed by the records read again is announced again, with the same event id. The instance that ran the ' +
   'partition before may still have these records in its state folder: "The changelog has lost records" in docs/operations.md.';
 
+/** One transaction wrote the state and the offset. If the offset is behind, the announcements may be missing too. */
+function ifSetBack({ topic, partition, lostTail }: Positions, from: number, to: number): string {
+  return (
+    "If an operator has set the group's offset back, nothing is lost. Otherwise a transaction was aborted at the group's " +
+    `offset, and maybe in the topic of announcements: then announcements of ${topic}/${partition} with a source.offset from ` +
+    `${from} to ${to - 1} may be missing, and are not made again. How to find them: docs/operations.md, "The group's ` +
+    `offset is behind the state". ${repeats(lostTail, to)}`
+  );
+}
+
 function runOnFromState(positions: Positions, offset: number, lostFrom: number | null): Choice {
   const { topic, committed, input } = positions;
   const isBehind = committed !== null && committed > offset;
   const hasReadLost = lostFrom !== null && lostFrom < offset;
   const sentences = hasReadLost ? [lossOfReplaced(positions, offset, lostFrom)] : [];
-  if (isBehind) sentences.push(IF_SET_FORWARD);
+  const isAhead = committed !== null && committed < offset;
+  if (isAhead) sentences.push(ifSetBack(positions, committed, offset));
+  else if (positions.lostTail != null) sentences.push(announcedAgain(positions.lostTail, offset));
+  else if (isBehind) sentences.push(IF_SET_FORWARD);
   else if (!hasReadLost) sentences.push('Nothing is lost, and nothing is announced twice.');
   if (isBehind)
     sentences.push(`Up to ${counted(committed - offset, 'record')} below the group's present offset are read too.`);
@@ -204,8 +223,8 @@ function skipWhatReplacedThem(positions: Positions, offset: number, lostFrom: nu
 
 function lossOfReplaced(positions: Positions, offset: number, lostFrom: number): string {
   return (
-    `${whatIsLost(positions, offset, lostFrom)} The state contains them, and its decisions stay: nothing is ` +
-    `announced twice. The ${counted(offset - lostFrom, 'record')} that have these offsets now are skipped: ask the platform ` +
+    `${whatIsLost(positions, offset, lostFrom)} The state contains them, and its decisions stay. ${repeats(positions.lostTail, offset)} ` +
+    `The ${counted(offset - lostFrom, 'record')} that have these offsets now are skipped: ask the platform ` +
     'team to send them again, or a company whose manifest or last status is among them may never be announced.'
   );
 }
@@ -223,8 +242,8 @@ function readAllAgain(positions: Positions, offset: number, lostFrom: number): C
   const loses =
     `${whatIsLost(positions, offset, lostFrom)} The log ends at offset ${input.end} now. With this choice, the log is read from its start again: ` +
     `${counted(input.end - input.start, 'record')} at most. The state has read those below offset ${lostFrom} before, and ` +
-    'they count again: a company that is not announced yet may be announced early. Nothing is announced twice. It is better ' +
-    `to wait until the log has grown past offset ${offset}: then \`${commandToSet(partition, 'state')}\` is possible, which ` +
+    'they count again: a company that is not announced yet may be announced early. ' +
+    `${repeats(positions.lostTail, input.start)} It is better to wait until the log has grown past offset ${offset}: then \`${commandToSet(partition, 'state')}\` is possible, which ` +
     'skips only the records that have the lost offsets by then.';
   return { target: 'log-start', offset: input.start, startsAt: input.start, loses };
 }
@@ -232,24 +251,24 @@ function readAllAgain(positions: Positions, offset: number, lostFrom: number): C
 function leavePosition(positions: Positions, offset: number): Choice {
   const { input } = positions;
   const isDeletedUnread = positions.inputRecreated !== true && offset < input.start;
-  const loses = isDeletedUnread ? lossBelowStart(offset, input.start) : lossOfFormerLog(positions);
+  const loses = isDeletedUnread ? lossBelowStart(positions, offset) : lossOfFormerLog(positions);
   return { target: 'log-start', offset: input.start, startsAt: input.start, loses };
 }
 
-function lossBelowStart(offset: number, start: number): string {
+function lossBelowStart({ input: { start }, lostTail }: Positions, offset: number): string {
   return (
     `Up to ${counted(start - offset, 'record')} (offsets ${offset} to ${start - 1}) were deleted before they were read. ` +
     'A company whose manifest was among them may never be announced. A company whose last status was among them waits ' +
-    'until the platform sends that status again. Nothing is announced twice.'
+    `until the platform sends that status again. ${repeats(lostTail, start)}`
   );
 }
 
-function lossOfFormerLog({ input }: Positions): string {
+function lossOfFormerLog({ input, lostTail }: Positions): string {
   return (
     'Records of the former log that were not read yet are lost: a company whose manifest was among them may never be ' +
     `announced. The log is read from its start: ${counted(input.end - input.start, 'record')} at most. ` +
     'If the state has read some of them before, they count again: a company that is not announced yet may be announced ' +
-    'early. Nothing is announced twice.'
+    `early. ${repeats(lostTail, input.start)}`
   );
 }
 

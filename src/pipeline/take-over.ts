@@ -14,6 +14,7 @@
  */
 import { CountedCompanies } from '../store/counted-companies.js';
 import { OnlyCopyError, UnprovedChangelogError } from '../store/examine-store.js';
+import { FORMER_ROWS_KEY } from '../store/partition-meta.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { isSameOrigin, type OriginRow } from '../store/row-codec.js';
 import { AtEndNotes } from './at-end-notes.js';
@@ -21,7 +22,7 @@ import { ChangelogTail } from './changelog-tail.js';
 import type { PipelineContext } from './context.js';
 import { InconsistentPositionError, SettingsChangedError } from './errors.js';
 import { fence } from './fence.js';
-import { formerState } from './former-state.js';
+import { formerState, lostTailOf } from './former-state.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
@@ -181,10 +182,12 @@ async function restoreAndCheck(
       input: view.input,
       inputLostFrom: view.inputLostFrom,
       formerState: isUnknown(store, view) ? await formerState(context, partition, store, signal) : null,
+      lostTail: lostTailOf(context, partition, store, view),
       unreadable: await skippedBatch(context, partition, store.position()?.offset ?? null, view, signal),
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(positions);
     const from = startOffset(positions);
+    if (positions.lostTail !== null) await store.writeLocal([{ key: FORMER_ROWS_KEY, value: null }]); // It was accepted.
     if (store.position() === null) context.known.mustBeFirstStart(topics, partition, changelog);
     const mustWriteOriginFirst = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     // Nothing stored confirms a first position. So most brokers must know this topic: a broker that is cut off may still

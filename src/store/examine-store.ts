@@ -37,6 +37,11 @@ export interface Expectations {
   readonly identity: StoreIdentity;
   /** The changelog's last stable offset. */
   readonly changelogEnd: number;
+  /**
+   * If a write has proved `changelogEnd`: the offset of that write. It is where the changelog ended before, and a store
+   * has followed no more than that.
+   */
+  readonly endBeforeProof?: number | undefined;
   readonly changelogLog: FollowedLog;
   /**
    * The offset at which a leader epoch ended in the changelog. -1 if its leader does not know the epoch; null if the
@@ -87,10 +92,7 @@ export class OnlyCopyError extends Error {
 
 export interface Trusted extends StoredPositions {
   readonly trusted: true;
-  /**
-   * The offset of the present changelog up to which a former store of the partition had followed it, before its folder
-   * was set aside. Above 0 only if that store had rows of the changelog: if the changelog now has none, it has lost them.
-   */
+  /** As `changelogOffset` of `Former` (former-rows.ts). */
   readonly formerOffset: number;
 }
 
@@ -230,14 +232,14 @@ function isOtherLog(followed: FollowedLog | null, now: FollowedLog): boolean {
 
 /** How the store contradicts what the brokers say about the changelog; null if both can be true. */
 function contradictionTo(
-  { changelogEnd, changelogLog, proved }: Expectations,
+  { changelogEnd, endBeforeProof = changelogEnd, changelogLog, proved }: Expectations,
   { offset }: ChangelogPosition,
   followed: FollowedLog | null,
 ): string | null {
   if (isOtherLog(followed, changelogLog))
     return `the folder has followed a changelog that was deleted and created again (id ${followed?.topicId}, now ${changelogLog.topicId})`;
-  if (offset > changelogEnd)
-    return `the folder has followed the changelog up to ${offset}, but the changelog ends at ${changelogEnd}`;
+  if (offset > endBeforeProof)
+    return `the folder has followed the changelog up to ${offset}, but the changelog ends at ${endBeforeProof}`;
   // Proved facts count whatever the epoch is: epochs start again if a cluster is restored from a copy.
   if (!proved && followed !== null && changelogLog.leaderEpoch < followed.leaderEpoch)
     return `the folder has followed a leader of epoch ${followed.leaderEpoch}, but the broker that answers only knows epoch ${changelogLog.leaderEpoch}`;

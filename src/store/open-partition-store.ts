@@ -6,7 +6,8 @@ import {
   type KeyValueStore,
   type StateDirectory,
 } from './key-value-store.js';
-import { encodeFormerOffset, FORMER_OFFSET_KEY } from './partition-meta.js';
+import { formerRowsOf, furthest, storedFormerRows, type Former, type FormerRows } from './former-rows.js';
+import { encodeFormerOffset, FORMER_OFFSET_KEY, FORMER_ROWS_KEY } from './partition-meta.js';
 import { PartitionStore } from './partition-store.js';
 
 export interface OpenOptions extends Expectations {
@@ -33,7 +34,7 @@ export async function openPartitionStore(
     options.onSetAside(why);
   };
   let opened = await openTrusted(directory, partition, options, setAside);
-  const { formerOffset: offsetBefore } = opened;
+  const { formerOffset: offsetBefore, formerRows: rowsBefore } = opened;
   // Now the folder is empty, or another user that was waiting has written to it.
   if (!opened.trusted) opened = await openTrusted(directory, partition, options, setAside);
   if (!opened.trusted)
@@ -41,21 +42,32 @@ export async function openPartitionStore(
       `set aside the folder of partition ${partition}, but cannot trust the new one either: ${opened.why}`,
     );
   const { store, changelog, positionRow, originRow } = opened;
-  const formerOffset = Math.max(opened.formerOffset, offsetBefore);
+  const former = {
+    changelogOffset: Math.max(opened.formerOffset, offsetBefore),
+    rows: furthest(opened.formerRows, rowsBefore),
+  };
   // The changelog may have lost the rows that the former folder has followed. The next process sees only the new one.
-  if (formerOffset > opened.formerOffset) await noteFormerOffset(store, formerOffset);
+  if (former.changelogOffset > opened.formerOffset || former.rows !== opened.formerRows) await note(store, former);
   const { leaderEpoch } = options.changelogLog;
   const aside = (why: string) => setAside(why, store);
-  return new PartitionStore(store, aside, changelog, positionRow, originRow, leaderEpoch, formerOffset);
+  return new PartitionStore(store, aside, changelog, positionRow, originRow, leaderEpoch, former);
 }
 
-async function noteFormerOffset(store: KeyValueStore, offset: number): Promise<void> {
+async function note(store: KeyValueStore, { changelogOffset, rows }: Former): Promise<void> {
   try {
-    await store.write([{ key: FORMER_OFFSET_KEY, value: encodeFormerOffset(offset) }]);
+    await store.write([
+      { key: FORMER_OFFSET_KEY, value: encodeFormerOffset(changelogOffset) },
+      { key: FORMER_ROWS_KEY, value: rows?.bytes ?? null },
+    ]);
   } catch (error) {
     await store.close();
     throw error;
   }
+}
+
+interface WithFormerRows {
+  /** Null also if `formerOffset` is 0: the rows are then of another changelog, or there are none. */
+  readonly formerRows: FormerRows | null;
 }
 
 /** The store with its undo applied; or why it cannot be trusted, after it has been set aside. */
@@ -64,15 +76,19 @@ async function openTrusted(
   partition: number,
   expected: Expectations,
   setAside: (why: string, store?: KeyValueStore) => Promise<void>,
-): Promise<(Trusted & { readonly store: KeyValueStore }) | Untrusted> {
+): Promise<((Trusted & { readonly store: KeyValueStore }) | Untrusted) & WithFormerRows> {
   let store: KeyValueStore | undefined;
   let why: string;
   let formerOffset = 0;
+  let formerRows: FormerRows | null = null;
   try {
     store = await directory.open(partition);
     const examined = await examineStore(store, expected);
-    if (examined.trusted) return { ...examined, store };
-    ({ why, formerOffset } = examined);
+    ({ formerOffset } = examined);
+    if (examined.trusted)
+      return { ...examined, store, formerRows: formerOffset > 0 ? await storedFormerRows(store) : null };
+    ({ why } = examined);
+    if (formerOffset > 0) formerRows = await formerRowsOf(store);
   } catch (error) {
     if (!(error instanceof CorruptStoreError)) {
       await store?.close();
@@ -81,5 +97,5 @@ async function openTrusted(
     why = error.message;
   }
   await setAside(why, store);
-  return { trusted: false, why, formerOffset };
+  return { trusted: false, why, formerOffset, formerRows };
 }

@@ -19,6 +19,8 @@ export const ALL_MARKED_KEY = localKey('marked');
 export const FOLLOWED_EPOCH_KEY = localKey('epoch');
 /** The changelog offset that a former store of this partition had followed, before its folder was set aside. */
 export const FORMER_OFFSET_KEY = localKey('former');
+/** How far a former store of this partition had come in the input (former-rows.ts). */
+export const FORMER_ROWS_KEY = localKey('former-rows');
 /**
  * The changelog position after a batch that the store has applied itself. If it is the present position, the batch was
  * not read back from the changelog yet. Earlier releases move the position without this value.

@@ -16,6 +16,7 @@
  */
 import { changesOf, hasPositionRow, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
+import { NO_FORMER, type Former } from './former-rows.js';
 import { GuardedStore } from './guarded-store.js';
 import type { CorruptStoreError, KeyChange, KeyValueStore, Pair } from './key-value-store.js';
 import {
@@ -56,7 +57,6 @@ export class PartitionStore {
    *
    * @param setAside closes the store and renames its folder
    * @param leaderEpoch the epoch of a leader whose log contains everything that the store has followed; -1 if unknown
-   * @param formerOffset as in `Trusted` (examine-store.ts)
    */
   constructor(
     private readonly store: KeyValueStore,
@@ -65,7 +65,7 @@ export class PartitionStore {
     positionRow: PositionRow | null,
     private originRow: OriginRow | null = null,
     private leaderEpoch = -1,
-    readonly formerOffset = 0,
+    readonly former: Former = NO_FORMER,
   ) {
     this.#guarded = new GuardedStore(store);
     this.#changelog = changelog;

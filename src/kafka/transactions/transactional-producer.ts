@@ -24,7 +24,7 @@ type State = 'idle' | 'beginning' | 'open' | 'committing';
 
 /** A tombstone for an empty company id, which no record can have. If it were ever applied, it would remove nothing. */
 const PROOF_RECORD: RecordToWrite = { key: companyKey(''), value: null, headers: NO_HEADERS };
-/** EndTxn answers before the markers are written, which takes 1 to 3 ms. Until then, no new transaction can begin. */
+/** The markers are written 1 to 3 ms after the answer of EndTxn. Until then, no new transaction can begin. */
 const MARKERS_RETRY_MS = 1;
 /**
  * If markers are this late, a leader is gone. Once the cluster has noticed that (9 s), brokers may skip its markers.
@@ -56,12 +56,12 @@ class LateMarkersError extends BrokerError {}
 export class KafkaTransactionalProducer implements TransactionalProducer {
   readonly #parts: SessionParts;
   #state: State = 'idle';
-  /** Why the session is over. Every later call rejects with this error. */
+  /** Why the session is over. Every later call rejects with it. */
   #over: Error | null = null;
   /** The calls of this object that have not settled. Each call settles after all of its requests. */
   readonly #inFlight = new Set<Promise<unknown>>();
-  /** True if every request so far was answered. Then one more request will not wait for the request timeout. */
-  #allAnswered = true;
+  /** If false, an abort would wait for the coordinator too. */
+  #coordinatorAnswers = true;
   readonly #batches: SessionBatches;
   #discarded: Promise<void> | null = null;
 
@@ -163,10 +163,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
     });
   }
 
-  /**
-   * If no answer arrives, for example because the broker has closed the connection, the outcome is unknown: the session is
-   * over, and nothing is aborted. The next take-over asks how the transaction has ended (pipeline/fence.ts).
-   */
+  /** Without an answer, nothing is aborted: the next take-over asks how the transaction has ended (pipeline/fence.ts). */
   commit(): Promise<void> {
     return this.#call('open', async () => {
       this.#state = 'committing';
@@ -263,7 +260,7 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
       return await (to === undefined ? connections.ask(address, send) : connections.write(address, send));
     } catch (error) {
       if (error === this.#over) throw error;
-      this.#allAnswered = false;
+      if (address === this.#parts.coordinator) this.#coordinatorAnswers = false;
       throw noAnswer(error, call.request.apiName, to);
     }
   }
@@ -293,8 +290,9 @@ export class KafkaTransactionalProducer implements TransactionalProducer {
   async #close(): Promise<void> {
     while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight);
     const mayBeOpen = this.#state === 'beginning' || this.#state === 'open';
-    // No abort after a commit was sent: only the broker knows the outcome of that commit.
-    if (mayBeOpen && !(this.#over instanceof FencedError) && this.#allAnswered) await tryToAbort(this.#parts);
+    // No abort after a commit was sent: only the broker knows its outcome. If another broker is silent, abort at once:
+    // brokers may have skipped markers of the commit before there, and an abort must not reach it once it is back.
+    if (mayBeOpen && !(this.#over instanceof FencedError) && this.#coordinatorAnswers) await tryToAbort(this.#parts);
     await this.#parts.connections.close();
   }
 }

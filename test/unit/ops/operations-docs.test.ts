@@ -52,6 +52,26 @@ test('each metric is in the table of metrics, and each row of it is a metric', (
   expect([...new Set(named)].sort()).toEqual(documented.sort());
 });
 
+test('each runbook that marks the announced companies again also marks those that earlier seeds have marked', () => {
+  const marking = operations
+    .split(/^#{2,3} /m)
+    .filter((section) => section.includes('companies seed --file announced.txt'));
+  expect(marking.length).toBeGreaterThanOrEqual(3);
+  for (const section of marking) expect(section).toContain('companies seed --file notified.txt');
+  const others = operations
+    .split(/\n\n/)
+    .filter((paragraph) => /mark the companies that were announced/i.test(paragraph));
+  expect(others.length).toBeGreaterThanOrEqual(4);
+  for (const paragraph of others) expect(paragraph).toContain('earlier');
+});
+
+test('whether an open transaction was committed is not judged by an offset that may itself be open', () => {
+  const section =
+    /^### A partition was left with an open transaction$(.*?)^2\. /ms.exec(operations)?.[1]?.replace(/\s+/g, ' ') ?? '';
+  expect(section).toContain("the state's position and the group's offset");
+  expect(section).toContain('One of them is not enough');
+});
+
 /** The texts of a file as they are shown: literals that are joined by `+` are one text. */
 function textsOf(path: string): string[] {
   const texts: string[] = [];

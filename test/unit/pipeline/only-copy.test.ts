@@ -218,6 +218,20 @@ test("a changelog that is ahead of the group's offset is not written over", asyn
   expect(rowsInChangelog(simulated)).toEqual(['changed=later', 'deleted=old', 'untouched=old']);
 });
 
+test('the state of another input topic is not written over', async () => {
+  const simulated = await withLostBatch(() => Promise.resolve());
+  const { changelog } = simulated;
+  const to = new ByteWriter();
+  to.begin();
+  writePositionRow(to, { topic: 'other', offset: 1, countedUnder: 1 });
+  changelog.records.push({ offset: changelog.end, timestamp: 0, key: POSITION_KEY, value: to.end(), headers: [] });
+  changelog.end += 2;
+  const task = await settled(simulated);
+  expect(task.status.reason).toContain('(state of another topic)');
+  await simulated.end(task);
+  expect(rowsInChangelog(simulated)).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+});
+
 test('an offset that an operator has set does not make an uncommitted batch count', async () => {
   const simulated = await withLostBatch(() => Promise.resolve());
   simulated.committed = { offset: 5, leaderEpoch: -1 };

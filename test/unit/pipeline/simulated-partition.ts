@@ -6,6 +6,7 @@ import type { EndSignal } from '../../../src/lib/clock.js';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogRecord } from '../../../src/lib/record.js';
+import { kafkaCommandsFor } from '../../../src/lib/shell-command.js';
 import type { PipelineContext } from '../../../src/pipeline/context.js';
 import { ReaderClosedError } from '../../../src/pipeline/errors.js';
 import { StatePositions } from '../../../src/pipeline/state-positions.js';
@@ -155,6 +156,7 @@ export class SimulatedPartition {
       mayChangeSettings: false,
       endProcess: (error) => void this.ended.push(error),
       clusterId: 'cluster',
+      kafkaCommand: kafkaCommandsFor({ brokers: ['broker:9092'], isSecured: false }),
       topics: TOPICS,
       stalledAfterMs: 60 * HOUR_MS,
       deleteRetentionMs: RETENTION_MS,

@@ -391,7 +391,7 @@ const LOST: Situation = {
 
 test('a folder ahead of the changelog is set aside once a write has proved it', async () => {
   const { setAside } = await takenOver(LOST);
-  expect(setAside).toEqual([expect.stringContaining('up to 20, but the changelog ends at 2')]);
+  expect(setAside).toEqual([expect.stringContaining('up to 20, but the changelog ends at 0')]);
 });
 
 describe('a partition without state and offset', () => {

@@ -54,6 +54,11 @@ test.each<[string, Options, RegExp]>([
   ['of another application', { identity: { ...identity, applicationId: 'other' } }, /applicationId/],
   ['of another topic', { identity: { ...identity, topic: 'other' } }, /topic/],
   ['of another partition', { identity: { ...identity, partition: 4 } }, /partition/],
+  [
+    'beyond the end that the changelog had before a proof, whose record and marker reach its position',
+    { changelogEnd: 50, endBeforeProof: 48 },
+    /up to 50, but the changelog ends at 48/,
+  ],
   ['beyond the end of the changelog', { changelogEnd: 49 }, /up to 50, but the changelog ends at 49/],
   ['away for too long', { now: HOUR_MS + 1 }, /last at the changelog's end at 1970-01-01T00:00:00.000Z/],
 ])('a store %s is set aside, and an empty one begun', async (_, options, why) => {
@@ -263,7 +268,7 @@ describe('a store that has followed the leader of epoch 5 up to 50', () => {
 describe('a folder that was set aside with rows of the present changelog', () => {
   const formerOffset = async (options: Options) => {
     const store = await open(directory(), { onSetAside: () => undefined, ...options });
-    const offset = store.formerOffset;
+    const offset = store.former.changelogOffset;
     await store.close();
     return offset;
   };

@@ -21,7 +21,9 @@ interface Unanswered {
   loseConnection(): void;
 }
 
-/** One broker that is leader and coordinator of everything. The test answers each request. */
+const COORDINATOR = 'broker:9092';
+
+/** Leader and coordinator of everything. The test answers each request. */
 class ScriptedBroker {
   readonly sent: string[] = [];
   closed = 0;
@@ -88,8 +90,9 @@ const produced = (errorCode: number, baseOffset = 0) => {
 };
 
 function fencedProducer(
-  find: SessionParts['leaders']['find'] = () => Promise.resolve({ address: 'broker:9092', epoch: 0 }),
+  find: SessionParts['leaders']['find'] = () => Promise.resolve({ address: COORDINATOR, epoch: 0 }),
   lastCommit = new LastCommit(20_000),
+  groupCoordinator = COORDINATOR,
 ) {
   const scripted = new ScriptedBroker();
   const forgotten: number[] = [];
@@ -103,9 +106,9 @@ function fencedProducer(
     lastOutcome: null,
     forgetOutcome: () => forgotten.push(scripted.sent.length),
     lastCommit,
-    coordinator: 'broker:9092',
+    coordinator: COORDINATOR,
     groupId: 'group',
-    groupCoordinator: 'broker:9092',
+    groupCoordinator,
     recordBatchLimits: new RecordBatchLimits(900_000, { now: () => 0 }),
     produceTimeoutMs: 30_000,
     transactionTimeoutMs: 20_000,
@@ -113,8 +116,9 @@ function fencedProducer(
   return { scripted, producer, clock, forgotten };
 }
 
-async function begunProducer() {
-  const { scripted, producer } = fencedProducer();
+async function begunProducer(others = COORDINATOR) {
+  const find = () => Promise.resolve({ address: others, epoch: 0 });
+  const { scripted, producer } = fencedProducer(find, new LastCommit(20_000), others);
   const begun = producer.begin([OUTPUT]);
   (await scripted.received('AddPartitionsToTxn')).answer(answeredForPartition(0));
   (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
@@ -406,7 +410,7 @@ test('after a commit without an answer no abort is sent', async () => {
   expect(scripted.sent).not.toContain('InitProducerId');
 });
 
-test('discarding sends no abort after a commit, nor if a broker has not answered', async () => {
+test('discarding sends no abort after a commit, nor if the coordinator of the transaction has not answered', async () => {
   const idle = await begunProducer();
   const committing = idle.producer.commit();
   (await idle.scripted.received('EndTxn')).answer(answered(0));
@@ -422,6 +426,25 @@ test('discarding sends no abort after a commit, nor if a broker has not answered
   await unanswered.producer.discard();
   expect(unanswered.scripted.sent).not.toContain('InitProducerId');
 });
+
+test.each(['Produce', 'TxnOffsetCommit'])(
+  'discarding aborts at once if the %s to another broker had no answer: later, the abort could undo the commit before',
+  async (silent) => {
+    const { scripted, producer } = await begunProducer('other:9092');
+    const writing = Promise.allSettled([
+      producer.produce(OUTPUT, [RECORD]),
+      producer.sendOffset(OUTPUT, { offset: 1, leaderEpoch: -1 }),
+    ]);
+    (await scripted.received(silent)).loseConnection();
+    if (silent === 'Produce') (await scripted.received('TxnOffsetCommit')).answer(answeredForPartition(0));
+    else (await scripted.received('Produce')).answer(produced(0));
+    await writing;
+    const discarded = producer.discard();
+    (await scripted.received('AddOffsetsToTxn')).answer(answered(0));
+    (await scripted.received('InitProducerId')).loseConnection();
+    await discarded;
+  },
+);
 
 test('discarding a fenced session aborts nothing: the open transaction belongs to the new owner', async () => {
   const { scripted, producer } = await begunProducer();

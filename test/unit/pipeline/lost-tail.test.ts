@@ -1,0 +1,157 @@
+/** Changelog and group's offset have lost the same last transactions. Only the folder shows it. */
+import { PartitionTask } from '../../../src/pipeline/partition-task.js';
+import type { CommittedOffset } from '../../../src/pipeline/ports.js';
+import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
+import { temporaryFolder } from '../store/temporary-folder.js';
+import { PARTITION, SimulatedPartition } from './simulated-partition.js';
+
+const folder = temporaryFolder();
+/** Transactions of the processor commit the leader epoch; an operator does not. */
+const EPOCH = 3;
+
+function started(): SimulatedPartition {
+  const simulated = new SimulatedPartition(folder());
+  simulated.input.said = { ...SEEN_BY_MOST, topicId: 'input-1', leaderEpoch: EPOCH };
+  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1', leaderEpoch: EPOCH };
+  return simulated;
+}
+
+async function settled(simulated: SimulatedPartition): Promise<PartitionTask> {
+  const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => ['running', 'blocked'].includes(task.status.state));
+  return task;
+}
+
+/** Consumes `count` input records, each in a transaction of its own. */
+async function consume(simulated: SimulatedPartition, count: number): Promise<void> {
+  const task = await settled(simulated);
+  for (let i = 0; i < count; i++) {
+    const before = simulated.committed?.offset;
+    simulated.input.end++;
+    simulated.input.deliver();
+    await simulated.run(() => simulated.committed?.offset !== before);
+    await simulated.pass(1_000);
+  }
+  await simulated.end(task);
+}
+
+interface Lost {
+  readonly simulated: SimulatedPartition;
+  /** The group's offset that is left. */
+  readonly left: CommittedOffset;
+  readonly last: CommittedOffset;
+  /** The changelog with the lost transactions. */
+  readonly whole: Pick<SimulatedPartition['changelog'], 'records' | 'end'>;
+}
+
+/** A partition whose changelog and offset have lost the last `count` transactions. */
+async function afterLoss(count: number): Promise<Lost> {
+  const simulated = started();
+  await consume(simulated, 1);
+  const { records, end } = simulated.changelog;
+  const left = simulated.committed as CommittedOffset;
+  const kept = [...records];
+  await consume(simulated, count);
+  const last = simulated.committed as CommittedOffset;
+  const whole = { records: [...simulated.changelog.records], end: simulated.changelog.end };
+  simulated.changelog.records = kept;
+  simulated.changelog.end = end;
+  simulated.committed = left;
+  return { simulated, left, last, whole };
+}
+
+/** The same brokers and the same folder, as a new process sees them. */
+function restarted(before: SimulatedPartition): SimulatedPartition {
+  const simulated = started();
+  simulated.now = before.now;
+  simulated.input.end = before.input.end;
+  simulated.changelog.records = before.changelog.records;
+  simulated.changelog.end = before.changelog.end;
+  simulated.committed = before.committed;
+  return simulated;
+}
+
+async function mustBeBlocked(simulated: SimulatedPartition, { left, last }: Pick<Lost, 'left' | 'last'>) {
+  const task = await settled(simulated);
+  expect(task.status.state).toBe('blocked');
+  expect(task.status.reason).toContain('(transactions lost)');
+  expect(task.status.reason).toContain(
+    `the state covers the input up to offset ${left.offset}, the group's offset is ${left.offset}, and the input holds ` +
+      `0 to ${last.offset}. But a state folder of this instance had followed it up to offset ${last.offset}`,
+  );
+  expect(task.status.reason).toContain(
+    'kafka-consumer-groups.sh --bootstrap-server broker:9092 --group app --topic input:3 --reset-offsets ' +
+      `--to-offset ${left.offset} --execute`,
+  );
+  expect(task.status.reason).not.toContain('othing is announced twice');
+  await simulated.end(task);
+}
+
+test('the partition is blocked after a proof, in this process and in the next ones', async () => {
+  const { simulated, left, last } = await afterLoss(3);
+  await mustBeBlocked(simulated, { left, last });
+  expect(simulated.proofs).toBe(1);
+  expect(simulated.setAside).toEqual([
+    expect.stringMatching(/has followed the changelog up to \d+, but the changelog ends at/),
+  ]);
+  const next = restarted(simulated);
+  await mustBeBlocked(next, { left, last });
+  expect(next.setAside).toEqual([]);
+});
+
+test('a loss that is as long as the proof is noticed too', async () => {
+  const { simulated, left, last } = await afterLoss(1);
+  await mustBeBlocked(simulated, { left, last });
+  expect(simulated.setAside).toHaveLength(1);
+});
+
+test('an offset that an operator has set accepts the loss, once and permanently', async () => {
+  const { simulated, left, last } = await afterLoss(3);
+  await mustBeBlocked(simulated, { left, last });
+  simulated.committed = { offset: left.offset, leaderEpoch: -1 };
+  const proofs = simulated.proofs;
+  const task = await settled(simulated);
+  expect(task.status).toEqual({ state: 'running', reason: null });
+  expect(simulated.proofs).toBe(proofs + 1); // A broker that is cut off could give such an offset.
+  await simulated.end(task);
+  expect(simulated.input.lastRead?.from).toBe(left.offset);
+  const next = restarted(simulated);
+  next.committed = left; // As the next transaction commits it.
+  const again = await settled(next);
+  expect(again.status).toEqual({ state: 'running', reason: null });
+  await next.end(again);
+});
+
+test('a changelog that has gone on to the same input offset lacks nothing', async () => {
+  const { simulated, left, last, whole } = await afterLoss(3);
+  await mustBeBlocked(simulated, { left, last });
+  const next = restarted(simulated);
+  Object.assign(next.changelog, whole);
+  next.committed = last;
+  const task = await settled(next);
+  expect(task.status).toEqual({ state: 'running', reason: null });
+  await next.end(task);
+});
+
+test('the folder of an input that was created again shows no loss', async () => {
+  const { simulated, left, last } = await afterLoss(3);
+  await mustBeBlocked(simulated, { left, last });
+  const next = restarted(simulated);
+  next.input.said = { ...next.input.said, topicId: 'input-2' };
+  const task = await settled(next);
+  expect(task.status.reason).toContain('(input recreated)');
+  expect(task.status.reason).toContain('Nothing is announced twice');
+  await next.end(task);
+});
+
+test('if the offset is gone too, the advice says what is announced again', async () => {
+  const { simulated, left, last } = await afterLoss(3);
+  simulated.committed = null;
+  const task = await settled(simulated);
+  expect(simulated.setAside).toHaveLength(1);
+  expect(task.status.state).toBe('blocked');
+  expect(task.status.reason).toContain('(offset missing)');
+  expect(task.status.reason).not.toContain('othing is announced twice');
+  expect(task.status.reason).toContain(`Offsets ${left.offset} to ${last.offset - 1} are read again`);
+  await simulated.end(task);
+});
