@@ -1,4 +1,5 @@
 /** A verification's report for a terminal. */
+import { shellQuoted } from '../lib/shell-command.js';
 import { FATES, FINDING_KINDS, NOT_JUDGED, type Fate, type Finding, type FindingKind } from '../verify/finding.js';
 import type { VerifyPlan } from '../verify/plan.js';
 import type { VerifyReport } from '../verify/report.js';
@@ -26,10 +27,12 @@ const IN_WORDS: Readonly<Record<FindingKind, string>> = {
 /** The most characters of the contents that a line shows. --json shows all. */
 const MAX_CONTENT_CHARACTERS = 2_000;
 
-export function verifyText(report: VerifyReport, plan: VerifyPlan): Line[] {
+type Plan = Pick<VerifyPlan, 'companyId' | 'input' | 'applicationId'>;
+
+export function verifyText(report: VerifyReport, plan: Plan): Line[] {
   return [
     ...report.findings.flatMap((finding) => findingLines(finding, plan.companyId !== null)),
-    ...moreLines(report),
+    ...moreLines(report, plan),
     ...totals(report, plan),
     verdict(report),
   ];
@@ -49,18 +52,20 @@ function shortened(text: string): string {
   return text.length <= MAX_CONTENT_CHARACTERS ? text : `${text.slice(0, MAX_CONTENT_CHARACTERS)} ...`;
 }
 
-function moreLines({ anomalies, findings }: VerifyReport): Line[] {
+function moreLines({ anomalies, findings }: VerifyReport, { companyId }: Plan): Line[] {
   const more = anomalies - findings.length;
-  if (findings.length === 0) return [];
-  const lines: Line[] = more > 0 ? [{ line: `and ${more} more: print them with --findings <number>` }] : [];
-  const company = findings.find(({ companyId }) => companyId !== null)?.companyId;
-  if (company != null) lines.push({ line: `for the records of a company: company-sync verify --company <companyId>` });
-  return lines;
+  const named = companyId === null ? findings.find((finding) => finding.companyId !== null)?.companyId : null;
+  return [
+    ...(more > 0 ? [{ line: `and ${more} more: print more with --findings <number>` }] : []),
+    ...(named == null
+      ? []
+      : [{ line: `for the records of a company: company-sync verify --company=${shellQuoted(named)}` }]),
+  ];
 }
 
 function totals(
   { topic, partitions, records, companies, fates, announcements, deadLetters, leftOut }: VerifyReport,
-  plan: VerifyPlan,
+  plan: Plan,
 ): Line[] {
   const lines = [
     `${records} records of ${topic} in ${partitions.length} partitions, ${companies} companies, ` +
