@@ -31,21 +31,31 @@ type Plan = Pick<VerifyPlan, 'companyId' | 'input' | 'applicationId'>;
 
 export function verifyText(report: VerifyReport, plan: Plan): Line[] {
   return [
-    ...report.findings.flatMap((finding) => findingLines(finding, plan.companyId !== null)),
+    ...evidenceLines(report, plan),
+    ...report.findings.flatMap(findingLines),
     ...moreLines(report, plan),
     ...totals(report, plan),
     verdict(report),
   ];
 }
 
-function findingLines({ kind, companyId, what, came, shouldHaveCome, history }: Finding, withHistory: boolean): Line[] {
+/** The records and announcements of the company, if only one is verified. */
+function evidenceLines({ evidence }: VerifyReport, { companyId }: Plan): Line[] {
+  if (companyId === null) return [];
+  if (evidence.length === 0) return [{ line: `no record of ${JSON.stringify(companyId)} is in what was read` }];
+  return evidence.flatMap(({ partition, fate, records, announcements }) => [
+    { line: `partition ${partition}: ${FATES[fate]}` },
+    ...[...records, ...announcements].map((line) => ({ line: `    ${line}` })),
+  ]);
+}
+
+function findingLines({ kind, companyId, what, came, shouldHaveCome }: Finding): Line[] {
   const contents = [
     ...(came === null ? [] : [`  came:             ${shortened(JSON.stringify(came))}`]),
     ...(shouldHaveCome === null ? [] : [`  should have come: ${shortened(JSON.stringify(shouldHaveCome))}`]),
   ];
-  const shown = withHistory ? history.map((line) => `    ${line}`) : [];
   const head = `${kind}: ${companyId === null ? 'no company' : `company ${JSON.stringify(companyId)}`}: ${what}`;
-  return [{ line: head, colour: 'red' }, ...[...shown, ...contents].map((line) => ({ line }))];
+  return [{ line: head, colour: 'red' }, ...contents.map((line) => ({ line }))];
 }
 
 function shortened(text: string): string {

@@ -141,7 +141,9 @@ class Verification {
     let company: OneCompany | null = null;
     const finish = async (): Promise<void> => {
       const tally = company?.finish() ?? null;
-      if (tally === null) return;
+      if (company === null || tally === null) return;
+      if (this.plan.companyId !== null)
+        this.#report.evidence.push({ partition, fate: tally.fate, ...company.evidence() });
       rows.push(this.#tallies.row({ ...tally, partition }));
       if (rows.length < ROWS_A_WRITE) return;
       await this.common.write(rows);
@@ -228,6 +230,10 @@ class OneCompany {
   take(row: Parameters<CompanyCheck['take']>[0]): void {
     if (row.kind === 'record') this.#hasRecords = true;
     this.#check.take(row);
+  }
+
+  evidence(): ReturnType<CompanyCheck['evidence']> {
+    return this.#check.evidence();
   }
 
   /** The tally; null if the records belong to no company. */

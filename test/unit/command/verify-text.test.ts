@@ -32,10 +32,22 @@ test('a finding has its evidence, and the command that shows more', async () => 
   expect(lines[1]).toContain('  should have come: {"eventId":');
   expect(lines[2]).toBe("for the records of a company: company-sync verify --company='company 1'");
   expect(lines.at(-1)).toBe('1 anomalies: not announced 1');
-  const withRecords = verifyText(report, { ...PLAN, companyId: 'company 1' }).map(({ line }) => line);
-  expect(withRecords[1]).toMatch(/^ {4}1\/0 .* final manifest of link l, connection c: d1$/);
   const counted = verifyText({ ...report, anomalies: 7 }, PLAN).map(({ line }) => line);
   expect(counted).toContain('and 6 more: print more with --findings <number>');
+});
+
+test('one company is shown with its records and its announcement, also if nothing is wrong', async () => {
+  const deployment = new DeploymentInMemory();
+  completeCompany(deployment);
+  const one = { ...PLAN, companyId: 'company 1' };
+  const report = await verifyInMemory(deployment.input(), { companyId: 'company 1' });
+  const lines = verifyText(report, one).map(({ line }) => line);
+  expect(lines[0]).toBe('partition 1: announced, and proved by the input');
+  expect(lines[1]).toMatch(/^ {4}1\/0 .* final manifest of link l, connection c: d1$/);
+  expect(lines[2]).toMatch(/^ {4}1\/1 .* dataset d1 Complete, trigger LINK, revision none$/);
+  expect(lines[3]).toBe('    announced at 1/0 by offset 1, ALL_DATASETS: d1 Complete (offset 1)');
+  const unknown = await verifyInMemory(deployment.input(), { companyId: 'x' });
+  expect(verifyText(unknown, { ...PLAN, companyId: 'x' })[0]?.line).toBe('no record of "x" is in what was read');
 });
 
 test('companies that could not be judged are counted with the reason', async () => {
