@@ -1,4 +1,5 @@
 /** A verification's report for a terminal. */
+import { shellQuoted } from '../lib/shell-command.js';
 import { FATES, FINDING_KINDS, NOT_JUDGED, type Fate, type Finding, type FindingKind } from '../verify/finding.js';
 import type { VerifyPlan } from '../verify/plan.js';
 import type { VerifyReport } from '../verify/report.js';
@@ -26,41 +27,55 @@ const IN_WORDS: Readonly<Record<FindingKind, string>> = {
 /** The most characters of the contents that a line shows. --json shows all. */
 const MAX_CONTENT_CHARACTERS = 2_000;
 
-export function verifyText(report: VerifyReport, plan: VerifyPlan): Line[] {
+type Plan = Pick<VerifyPlan, 'companyId' | 'input' | 'applicationId'>;
+
+export function verifyText(report: VerifyReport, plan: Plan): Line[] {
   return [
-    ...report.findings.flatMap((finding) => findingLines(finding, plan.companyId !== null)),
-    ...moreLines(report),
+    ...evidenceLines(report, plan),
+    ...report.findings.flatMap(findingLines),
+    ...moreLines(report, plan),
     ...totals(report, plan),
     verdict(report),
   ];
 }
 
-function findingLines({ kind, companyId, what, came, shouldHaveCome, history }: Finding, withHistory: boolean): Line[] {
+/** The records and announcements of the company, if only one is verified. */
+function evidenceLines({ evidence }: VerifyReport, { companyId }: Plan): Line[] {
+  if (companyId === null) return [];
+  if (evidence.length === 0) return [{ line: `no record of ${JSON.stringify(companyId)} is in what was read` }];
+  return evidence.flatMap(({ partition, fate, records, announcements }) => [
+    { line: `partition ${partition}: ${FATES[fate]}` },
+    ...[...records, ...announcements].map((line) => ({ line: `    ${line}` })),
+  ]);
+}
+
+function findingLines({ kind, companyId, what, came, shouldHaveCome }: Finding): Line[] {
   const contents = [
     ...(came === null ? [] : [`  came:             ${shortened(JSON.stringify(came))}`]),
     ...(shouldHaveCome === null ? [] : [`  should have come: ${shortened(JSON.stringify(shouldHaveCome))}`]),
   ];
-  const shown = withHistory ? history.map((line) => `    ${line}`) : [];
   const head = `${kind}: ${companyId === null ? 'no company' : `company ${JSON.stringify(companyId)}`}: ${what}`;
-  return [{ line: head, colour: 'red' }, ...[...shown, ...contents].map((line) => ({ line }))];
+  return [{ line: head, colour: 'red' }, ...contents.map((line) => ({ line }))];
 }
 
 function shortened(text: string): string {
   return text.length <= MAX_CONTENT_CHARACTERS ? text : `${text.slice(0, MAX_CONTENT_CHARACTERS)} ...`;
 }
 
-function moreLines({ anomalies, findings }: VerifyReport): Line[] {
+function moreLines({ anomalies, findings }: VerifyReport, { companyId }: Plan): Line[] {
   const more = anomalies - findings.length;
-  if (findings.length === 0) return [];
-  const lines: Line[] = more > 0 ? [{ line: `and ${more} more: print them with --findings <number>` }] : [];
-  const company = findings.find(({ companyId }) => companyId !== null)?.companyId;
-  if (company != null) lines.push({ line: `for the records of a company: company-sync verify --company <companyId>` });
-  return lines;
+  const named = companyId === null ? findings.find((finding) => finding.companyId !== null)?.companyId : null;
+  return [
+    ...(more > 0 ? [{ line: `and ${more} more: print more with --findings <number>` }] : []),
+    ...(named == null
+      ? []
+      : [{ line: `for the records of a company: company-sync verify --company=${shellQuoted(named)}` }]),
+  ];
 }
 
 function totals(
   { topic, partitions, records, companies, fates, announcements, deadLetters, leftOut }: VerifyReport,
-  plan: VerifyPlan,
+  plan: Plan,
 ): Line[] {
   const lines = [
     `${records} records of ${topic} in ${partitions.length} partitions, ${companies} companies, ` +

@@ -36,7 +36,11 @@ export const verifyCommand = command({
     ),
     to: placeFlag('end before this time or offset (default: the last record that was processed)'),
     partition: partitionFlag('verify only this partition of the input; an offset needs it'),
-    company: textFlag('<companyId>', 'the id of a company', 'verify only this company, and print its last records'),
+    company: textFlag(
+      '<companyId>',
+      'the id of a company',
+      'verify only this company, and print its last records and its announcements',
+    ),
     findings: countFlag(MAX_FINDINGS, `print at most this many findings; ${DEFAULT_FINDINGS} by default`),
     scratch: textFlag('<folder>', 'a folder', 'put the temporary files there; TMPDIR by default'),
     json: flagSwitch('print the report as JSON'),
@@ -54,11 +58,11 @@ It reports companies that were not announced, announced twice, early or late, an
 or headers, and dead letters that are missing, repeated, wrong or unexplained. A company cannot always be judged: for example,
 retention has removed its first records. The report says why, and how many companies that concerns.
 
-Memory does not depend on the size of the topics. The temporary files take about as much disk as one partition of the input
-plus the announcements and dead letters; the command removes them at its end.
+It needs about 512 MiB of memory, whatever the size of the topics. The temporary files take up to twice the disk of the largest
+partition of the input, plus the announcements and dead letters. The command removes them at its end.
 
   company-sync verify
-  company-sync verify --company acme-42             # its records, and what is wrong with it
+  company-sync verify --company acme-42             # with its records and announcements
   company-sync verify --from 2026-01-31T00:00:00Z   # companies that began before are judged in part
   company-sync verify --partition 3 --from 120000 --json | jq '.counts'
 `,

@@ -5,10 +5,10 @@
 import type { LogRecord } from '../lib/record.js';
 import { announcementOf, type Announcement } from './announcement.js';
 import { contradictionsOf, whyNotComplete } from './announcement-evidence.js';
-import { contentDifference, envelopeDifference, LATE_HEADER, RESENT_HEADER } from './check-announcement.js';
+import { contentDifference, envelopeDifference, inWords, LATE_HEADER, RESENT_HEADER } from './check-announcement.js';
 import type { CheckContext } from './check-context.js';
 import { CompanyJudge } from './company-judge.js';
-import type { Fate, FindingKind } from './finding.js';
+import type { Evidence, Fate, FindingKind } from './finding.js';
 import { History } from './history.js';
 import { isLimit, type BadCode, type Policy, type ReadInput } from './input-event.js';
 import { LetterCheck } from './letter-check.js';
@@ -31,6 +31,7 @@ interface Completed {
 
 /** A company has one announcement. Of more than these, only the number is kept. */
 const MAX_CLAIMS = 5;
+const MAX_SHOWN_DATASETS = 40;
 const EARLIEST_DATE = Date.parse('2015-01-01T00:00:00Z');
 
 export class CompanyCheck {
@@ -62,6 +63,16 @@ export class CompanyCheck {
   /** The announcements of the company, without those that an operator has sent again. */
   get announcements(): number {
     return this.#announced;
+  }
+
+  /** The last records and the announcements. */
+  evidence(): Pick<Evidence, 'records' | 'announcements'> {
+    const announcements = this.#claims.map(({ row, content: { trigger, datasets } }) => {
+      const shown = datasets.slice(0, MAX_SHOWN_DATASETS).map(inWords);
+      const more = datasets.length > shown.length ? ` and ${datasets.length - shown.length} more` : '';
+      return `announced at ${placeOf(row)} by offset ${row.about}, ${trigger}: ${shown.join(', ')}${more}`;
+    });
+    return { records: this.#history.lines(), announcements };
   }
 
   /** Takes the rows of the company in the order of their keys. */

@@ -71,3 +71,13 @@ export const NOT_JUDGED: ReadonlySet<Fate> = new Set<Fate>([
   'dead-letter-may-be-gone',
   'several-partitions',
 ]);
+
+/** All that is known about one company in one partition of the input. */
+export interface Evidence {
+  readonly partition: number;
+  readonly fate: Fate;
+  /** Its last records, one line each. */
+  readonly records: readonly string[];
+  /** Its announcements, with their places, one line each. */
+  readonly announcements: readonly string[];
+}

@@ -1,6 +1,6 @@
 /** The result of a verification. */
 import type { Tally } from './company-tally.js';
-import { FINDING_KINDS, type Fate, type Finding, type FindingKind } from './finding.js';
+import { FINDING_KINDS, type Evidence, type Fate, type Finding, type FindingKind } from './finding.js';
 
 export interface VerifiedPartition {
   readonly partition: number;
@@ -24,6 +24,8 @@ export interface VerifyReport {
   readonly counts: Readonly<Record<FindingKind, number>>;
   /** The first findings. */
   readonly findings: readonly Finding[];
+  /** Of the company, if only one is verified. */
+  readonly evidence: readonly Evidence[];
 }
 
 /** Collects what was found. Keeps a limited number of findings; the others are only counted. */
@@ -36,6 +38,7 @@ export class ReportBuilder {
   deadLetters = 0;
   readonly leftOut = { ofOthers: 0, afterEnd: 0 };
   readonly partitions: VerifiedPartition[] = [];
+  readonly evidence: Evidence[] = [];
 
   /** @param maxFindings the number of findings that are kept */
   constructor(private readonly maxFindings: number) {}
@@ -101,6 +104,7 @@ export class ReportBuilder {
       anomalies: [...this.#counts.values()].reduce((sum, count) => sum + count, 0),
       counts: counts as Record<FindingKind, number>,
       findings: this.#findings,
+      evidence: this.evidence,
     };
   }
 

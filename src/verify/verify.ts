@@ -56,17 +56,17 @@ class Verification {
     return this.#report.report(topics.input);
   }
 
-  /** @returns the times from which on each topic has everything that was written */
-  async #sortClaims(): Promise<{ announcements: number; deadLetters: number }> {
+  /** @returns the times from which on the topics have everything that was written */
+  async #sortClaims(): Promise<Kept> {
     const { topics, announcements, deadLetters } = this.plan;
     const sorter = new ClaimSorter(this.plan, this.ports, this.#report, this.#writer);
     const rowOf = { announcements: sorter.announcement, deadLetters: sorter.deadLetter };
-    const sort = async (role: keyof typeof rowOf, ranges: readonly WrittenRange[]): Promise<number> => {
-      let since = -Infinity;
+    const sort = async (role: keyof Kept, ranges: readonly WrittenRange[]): Promise<number[]> => {
+      const since: number[] = [];
       for (const planned of ranges) {
         const range = await this.#whatIsLeft(topics[role], planned);
         const first = await this.#spill(topics[role], range, this.common, rowOf[role]);
-        if (planned.isTruncated || range.from > planned.from) since = Math.max(since, first ?? Infinity);
+        since.push(planned.isTruncated || range.from > planned.from ? (first ?? Infinity) : -Infinity);
       }
       return since;
     };
@@ -82,7 +82,7 @@ class Verification {
     return { partition, from: Math.min(to, Math.max(from, start)), to };
   }
 
-  async #verifyPartition(planned: LogRange, since: { announcements: number; deadLetters: number }): Promise<void> {
+  async #verifyPartition(planned: LogRange, since: Kept): Promise<void> {
     const { topics, companyId } = this.plan;
     const { partition } = planned;
     const range = await this.#whatIsLeft(topics.input, planned);
@@ -141,7 +141,9 @@ class Verification {
     let company: OneCompany | null = null;
     const finish = async (): Promise<void> => {
       const tally = company?.finish() ?? null;
-      if (tally === null) return;
+      if (company === null || tally === null) return;
+      if (this.plan.companyId !== null)
+        this.#report.evidence.push({ partition, fate: tally.fate, ...company.evidence() });
       rows.push(this.#tallies.row({ ...tally, partition }));
       if (rows.length < ROWS_A_WRITE) return;
       await this.common.write(rows);
@@ -165,15 +167,18 @@ class Verification {
     this.#progress(before + range.to - range.from, `judging partition ${partition}`);
   }
 
+  /** The records about one partition of the input are in the partition of the same number, or in any. */
+  #since(ofEach: readonly number[], inputPartition: number): number {
+    if (ofEach.length === this.plan.inputPartitions) return ofEach[inputPartition] ?? -Infinity;
+    return Math.max(...ofEach);
+  }
+
   #progress(done: number, doing: string): void {
     this.#done = done;
     this.ports.onProgress(done, doing);
   }
 
-  #contextOf(
-    { partition, from }: LogRange,
-    since: { announcements: number; deadLetters: number },
-  ): Omit<CheckContext, 'onFinding'> {
+  #contextOf({ partition, from }: LogRange, since: Kept): Omit<CheckContext, 'onFinding'> {
     const { topics, eventNamespace, allDatasetsFrom, applicationId, inputPartitions, defaultPartition } = this.plan;
     const { announcements, deadLetters } = this.plan;
     const { ports } = this;
@@ -192,10 +197,16 @@ class Verification {
       },
       envelope: { applicationId, inputPartitions, outputPartitions: announcements.length, defaultPartition },
       deadLetterPartitions: deadLetters.length,
-      announcementsSince: since.announcements,
-      deadLettersSince: since.deadLetters,
+      announcementsSince: this.#since(since.announcements, partition),
+      deadLettersSince: this.#since(since.deadLetters, partition),
     };
   }
+}
+
+/** For each partition of a topic, the time from which on it has everything that was written. */
+interface Kept {
+  readonly announcements: readonly number[];
+  readonly deadLetters: readonly number[];
 }
 
 /** One company of one partition while its rows are read. */
@@ -219,6 +230,10 @@ class OneCompany {
   take(row: Parameters<CompanyCheck['take']>[0]): void {
     if (row.kind === 'record') this.#hasRecords = true;
     this.#check.take(row);
+  }
+
+  evidence(): ReturnType<CompanyCheck['evidence']> {
+    return this.#check.evidence();
   }
 
   /** The tally; null if the records belong to no company. */

@@ -1,11 +1,15 @@
 /** `company-sync verify` on a real broker: a real processor's topics are right; faults that are planted there are found. */
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Producer } from 'kafkajs';
 import type { VerifyReport } from '../../src/verify/report.js';
 import type { TopicRecord } from '../../testkit/audit/topic-record.js';
-import { runCommand } from '../../testkit/command.js';
+import { spawnWithParent } from '../../testkit/cluster/end-with-parent.js';
+import { pollUntil } from '../../testkit/cluster/poll-until.js';
+import { commandArguments, environmentOf, runCommand } from '../../testkit/command.js';
 import { deploy, type Deployment } from '../../testkit/deployment.js';
 import { Processors } from '../../testkit/processor.js';
 import { currentCluster } from '../support/current-cluster.js';
@@ -136,4 +140,23 @@ test('what retention has removed is not judged, and is said', async () => {
   expect(report.findings).toEqual([]);
   expect(report.partitions).toMatchObject([{ from: to - 3, to }]);
   expect(report.fates['input-gone'] ?? 0).toBeGreaterThan(0);
+});
+
+test('a verification that is stopped removes its temporary files', async () => {
+  // The registry accepts connections and never answers, so the command waits for a schema.
+  const registry = createServer(() => undefined).listen(0, '127.0.0.1');
+  await once(registry, 'listening');
+  const { port } = registry.address() as AddressInfo;
+  const words = commandArguments('verify', `--scratch=${scratch}`);
+  const env = environmentOf({ ...deployment.environment, SCHEMA_REGISTRY_URL: `http://127.0.0.1:${port}` });
+  const child = spawnWithParent(process.execPath, words, { env, stdio: 'pipe' });
+  let stderr = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  await pollUntil(async () => (await readdir(scratch)).length > 0, { awaited: 'temporary files', timeoutMs: 30_000 });
+  child.kill('SIGTERM');
+  const [exitCode] = (await once(child, 'close')) as [number | null];
+  registry.close();
+  expect(stderr).toContain('SIGTERM: stopped, and removed the temporary files');
+  expect(exitCode).toBe(1);
+  expect(await readdir(scratch)).toEqual([]);
 });
