@@ -70,7 +70,7 @@ async function run(world: World, fault: string | null): Promise<string[]> {
   await world.pass(1_000);
   platform.writeChoices(choices);
   for (const instance of instances) instance.start();
-  const writingMs = random.pick([3_000, 15_000, 50_000]);
+  const writingMs = random.pick([3_000, 20_000, 60_000]);
   platform.begin(writingMs);
   faults.begin();
   await world.pass(random.integer(writingMs / 3, writingMs));
