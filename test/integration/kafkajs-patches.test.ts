@@ -1,4 +1,7 @@
-/** One test for each fix in patches/kafkajs+2.2.4.patch: each fails on kafkajs as published. */
+/**
+ * One test for each fix in patches/kafkajs+2.2.4.patch: each fails on kafkajs as published. Those about a clock that is
+ * set back are in `test/unit/simulation/clock-set-back`.
+ */
 import { logLevel } from 'kafkajs';
 import filterAbortedMessages from 'kafkajs/src/consumer/filterAbortedMessages.js';
 import createRequest from 'kafkajs/src/protocol/request.js';

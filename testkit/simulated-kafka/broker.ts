@@ -114,6 +114,12 @@ export class Broker {
     if (replica?.isLeader === true && replica.state.replicas.length > 1) this.replication.schedule(this, replica);
   }
 
+  /** Followers fetch from each replica that this broker leads. */
+  replicateAll(): void {
+    if (!this.isUp) return;
+    for (const { topic, state } of this.#replicas.values()) this.replicate(topic.topicId, state.partition);
+  }
+
   /** Loads or drops the groups or transactional ids of a partition of an internal topic. */
   #lead(replica: Replica): void {
     if (replica.topic.topic === OFFSETS_TOPIC) this.groups.lead(replica);

@@ -231,6 +231,8 @@ export class SimulatedCluster {
     this.#world.soon('metadata', () => {
       this.#controller.unfence(broker.id);
       this.#inform(broker, this.#controller.image);
+      // Followers fetch all the time: they get what was appended meanwhile.
+      for (const each of this.#brokers.values()) each.replicateAll();
     });
   }
 

@@ -83,7 +83,7 @@ function stateDifferences(world: World, instances: readonly Instance[]): string[
   });
 }
 
-function partitionsOf({ partitions }: World): number[] {
+export function partitionsOf({ partitions }: World): number[] {
   return Array.from({ length: partitions }, (_, partition) => partition);
 }
 

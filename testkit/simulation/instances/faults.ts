@@ -29,9 +29,9 @@ export const KINDS: Readonly<Record<string, Fault>> = {
   'folder damaged': (faults) => faults.one().volume.damage((disks) => faults.random.pick(disks)),
   'process frozen': (faults) => faults.one().process?.freeze(faults.random.integer(100, 30_000)),
   stop: (faults) => faults.stop(),
-  'clock set forward': (faults) => {
+  'clock set': (faults) => {
     const { process } = faults.one();
-    if (process !== null) process.clockAheadMs += faults.random.integer(0, 10) * MINUTE_MS;
+    if (process !== null) process.clockAheadMs = faults.random.pick([0, 1, -1, 60, -60]) * MINUTE_MS;
   },
   'connections reset': (faults) =>
     faults.world.network.cut(faults.one().name, faults.random.pick(['request lost', 'answer lost'])),

@@ -84,7 +84,9 @@ export class Instance {
       [`partition ${number} ${state}`, reason].filter((part) => part !== null).join(': '),
     );
     const failing = view.failures.failing().map(({ part, partition, cause }) => `${part} ${partition ?? ''}: ${cause}`);
-    return [...partitions, ...failing.map((each) => `failing ${each}`)].join('; ') || 'no partition';
+    const unreachable = view.dependencies.states().filter(({ reachable }) => reachable === false);
+    const down = unreachable.map(({ dependency, cause }) => `${dependency} unreachable: ${cause}`);
+    return [...partitions, ...failing.map((each) => `failing ${each}`), ...down].join('; ') || 'no partition';
   }
 
   start(): void {

@@ -1,14 +1,13 @@
 /** One run: a seed decides the history, the instances, the faults, and the order of everything. */
 import { SeededRandom } from '../../seeded-random.js';
-import { takeOverGlobals } from '../globals.js';
 import { choicesOf } from '../pipeline/history.js';
 import type { RunResult } from '../pipeline/run-seed.js';
-import { anomaliesOf, countAnnounced, isAtRest, stuck } from './check.js';
+import { anomaliesOf, countAnnounced, isAtRest, partitionsOf, stuck } from './check.js';
 import { Faults } from './faults.js';
 import { Instance } from './instance.js';
 import { Platform } from './platform.js';
-import { globalTimeOf } from './process.js';
 import { TOPICS } from './topics.js';
+import { inWorld } from './in-world.js';
 import { World } from './world.js';
 
 export interface InstancesRunResult extends Omit<RunResult, 'topics'> {
@@ -38,27 +37,18 @@ export async function runSeed(
   { isTraced = false, fault = null }: RunOptions = {},
 ): Promise<InstancesRunResult> {
   const world = new World(seed, new SeededRandom(seed + 4_000_037).integer(1, 3), isTraced);
-  const release = takeOverGlobals(globalTimeOf(world), new SeededRandom(seed + 5_000_011));
-  const onRejection = (error: unknown): void => world.time.current?.crash(error);
-  process.on('unhandledRejection', onRejection);
   const anomalies: string[] = [];
   try {
-    anomalies.push(...(await run(world, fault)));
+    anomalies.push(...(await inWorld(world, () => run(world, fault))));
   } catch (error) {
     anomalies.push((error as Error).stack ?? String(error));
-  } finally {
-    process.off('unhandledRejection', onRejection);
-    release();
   }
-  const records = Array.from(
-    { length: world.partitions },
-    (_, partition) => world.cluster.ends(TOPICS.syncEvents, partition)?.end ?? 0,
-  );
+  const ends = partitionsOf(world).map((partition) => world.cluster.ends(TOPICS.syncEvents, partition)?.end ?? 0);
   return {
     seed,
     anomalies: [...anomalies, ...world.violations],
     steps: world.time.steps,
-    records: records.reduce((sum, end) => sum + end, 0),
+    records: ends.reduce((sum, end) => sum + end, 0),
     announced: countAnnounced(world),
     checksum: world.checksum,
     simulatedMs: world.time.elapsed(),
@@ -80,7 +70,7 @@ async function run(world: World, fault: string | null): Promise<string[]> {
   await world.pass(1_000);
   platform.writeChoices(choices);
   for (const instance of instances) instance.start();
-  const writingMs = random.pick([3_000, 15_000, 50_000]);
+  const writingMs = random.pick([3_000, 20_000, 60_000]);
   platform.begin(writingMs);
   faults.begin();
   await world.pass(random.integer(writingMs / 3, writingMs));

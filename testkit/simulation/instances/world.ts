@@ -44,7 +44,7 @@ export class World {
   #checksum = 0;
 
   constructor(
-    seed: number,
+    readonly seed: number,
     readonly partitions: number,
     isTraced: boolean,
   ) {

@@ -37,8 +37,8 @@ export function historyOf(random: SeededRandom, partition: number, first = 0, co
   const company = (i: number) => new CompanyHistory(random, `company-${first + i}`, partition);
   const queues = Array.from({ length: count }, (_, i) => company(i).drafts());
   const mixed: Draft[] = [];
-  for (let left = queues; left.length > 0; left = left.filter((queue) => queue.length > 0))
-    mixed.push(random.pick(left).shift() as Draft);
+  const waiting = () => queues.filter((queue) => queue.length > 0);
+  for (let left = waiting(); left.length > 0; left = waiting()) mixed.push(random.pick(left).shift() as Draft);
   return mixed;
 }
 
