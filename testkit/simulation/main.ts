@@ -3,9 +3,7 @@
  * pipeline under its ports. Each seed is one run, and always the same run. Exits with 1 at the first failing seed,
  * unless `--keep-going`.
  */
-import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { brokenCopy, DELIBERATE_FAULTS } from './deliberate-faults.js';
 import { KINDS } from './instances/faults.js';
 import { runSeed as runInstances } from './instances/run-seed.js';
 import { runSeed as runPipeline } from './pipeline/run-seed.js';
@@ -16,7 +14,6 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '1' },
     fault: { type: 'string' },
-    broken: { type: 'string' },
     trace: { type: 'boolean', default: false },
     'keep-going': { type: 'boolean', default: false },
   },
@@ -32,9 +29,6 @@ if (!Number.isSafeInteger(from) || !Number.isSafeInteger(count) || count < 1)
   refuse(`--from and --seeds must be whole numbers: they are '${values.from}' and '${values.seeds}'`);
 if (fault !== null && (values.pipeline || KINDS[fault] === undefined))
   refuse(`--fault must be one of these, without --pipeline: ${Object.keys(KINDS).join(', ')}`);
-
-const { broken } = values;
-if (broken !== undefined) process.exit(searchBroken(broken));
 
 const startedAt = performance.now();
 const total = { runs: 0, failed: 0, steps: 0, records: 0, announced: 0 };
@@ -77,22 +71,6 @@ function report(): void {
       `${steps} steps, ${records} records, ${announced} announcements; ` +
       `slowest: ${slowest.map(({ seed, ms }) => `seed ${seed} ${ms} ms`).join(', ')}`,
   );
-}
-
-/** Searches with the same options in a copy whose source has a deliberate fault. */
-function searchBroken(name: string): number {
-  if (DELIBERATE_FAULTS[name] === undefined)
-    refuse(`--broken must be one of these: ${Object.keys(DELIBERATE_FAULTS).join(', ')}`);
-  const { folder, remove } = brokenCopy(name);
-  try {
-    const options = process.argv
-      .slice(2)
-      .filter((option, i, all) => option !== '--broken' && all[i - 1] !== '--broken');
-    const main = ['--import', 'tsx', 'testkit/simulation/main.ts', ...options];
-    return spawnSync(process.execPath, main, { cwd: folder, stdio: 'inherit' }).status ?? 1;
-  } finally {
-    remove();
-  }
 }
 
 function refuse(why: string): never {

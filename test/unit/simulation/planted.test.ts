@@ -1,9 +1,10 @@
 /** The search finds planted faults. `npm run simulate:planted` plants all of them. */
 import { readFileSync } from 'node:fs';
+import { INSTANCE_FAULTS } from '../../../testkit/simulation/planted/instance-faults.js';
 import { PIPELINE_FAULTS } from '../../../testkit/simulation/planted/pipeline-faults.js';
 import { seedsUntilFound, sourceWith } from '../../../testkit/simulation/planted/plant.js';
 
-test.each(PIPELINE_FAULTS)('the source still has the place for: $name', ({ changes }) => {
+test.each([...PIPELINE_FAULTS, ...INSTANCE_FAULTS])('the source still has the place for: $name', ({ changes }) => {
   for (const change of changes) {
     const source = readFileSync(change.file, 'utf8');
     expect(sourceWith(change, source)).not.toBe(source);

@@ -1,0 +1,90 @@
+/** Faults of the program that the search over whole instances must find, besides those of the pipeline. */
+import type { Change, PlantedFault } from './pipeline-faults.js';
+
+const OLD_LEADERS: readonly Change[] = [
+  {
+    file: 'src/kafka/connection/leader-directory.ts',
+    from: 'if (before === undefined || leader.epoch > before.epoch) latest',
+    to: 'if (before === undefined) latest',
+  },
+  {
+    file: 'src/kafka/connection/leader-directory.ts',
+    from: 'address !== undefined && epoch >= highest',
+    to: 'address !== undefined',
+  },
+];
+const NO_PROVED_END: readonly Change[] = [
+  { file: 'src/pipeline/commit-batch.ts', from: 'tail.mustFollow(changelogEnd - changed);', to: '' },
+];
+const NO_PROVED_CONTRADICTION: readonly Change[] = [
+  { file: 'src/pipeline/partition-view.ts', from: 'proved: false,', to: 'proved: true,' },
+];
+
+/** Old views are refused in several places, so a fault in one of them alone changes little. */
+export const INSTANCE_FAULTS: readonly PlantedFault[] = [
+  { name: 'old leaders are believed', changes: OLD_LEADERS },
+  { name: 'no write proves the end of the changelog', changes: NO_PROVED_END },
+  { name: 'no write proves a contradiction', changes: NO_PROVED_CONTRADICTION },
+  {
+    name: 'old leaders are believed, and no write proves a contradiction',
+    changes: [...OLD_LEADERS, ...NO_PROVED_CONTRADICTION],
+  },
+  {
+    name: 'old leaders are believed, and no write proves anything',
+    changes: [...OLD_LEADERS, ...NO_PROVED_CONTRADICTION, ...NO_PROVED_END],
+  },
+  {
+    name: 'positions are read before the fence',
+    changes: [
+      {
+        file: 'src/pipeline/take-over.ts',
+        from: 'producer = await fence(context, partition);\n    const looked = await readView(context, partition);',
+        to: 'const looked = await readView(context, partition);\n    producer = await fence(context, partition);',
+      },
+    ],
+  },
+  {
+    name: 'no fence',
+    changes: [
+      {
+        file: 'src/pipeline/fence.ts',
+        from: 'return `${applicationId}-${input}-${partition}`;',
+        to: 'return `${applicationId}-${input}-${partition}-${Math.random()}`;',
+      },
+    ],
+  },
+  {
+    name: 'the last batch is not undone',
+    changes: [{ file: 'src/store/examine-store.ts', from: 'writes.push(...decodeUndo(undo), {', to: 'writes.push({' }],
+  },
+  {
+    name: 'a commit without an answer counts as done',
+    changes: [
+      {
+        file: 'src/kafka/transactions/transactional-producer.ts',
+        from: "throwRefused(await this.#send(coordinator, call), call.request.apiName);\n      this.#state = 'idle';",
+        to: "await this.#send(coordinator, call).catch(() => undefined);\n      this.#over = null;\n      this.#state = 'idle';",
+      },
+    ],
+  },
+  {
+    name: 'aborted records are read',
+    changes: [
+      {
+        file: 'src/kafka/protocol/record-batch-decoder.ts',
+        from: 'this.#aborted = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);',
+        to: 'this.#aborted = [];',
+      },
+    ],
+  },
+  {
+    name: 'the restore ends at the old position',
+    changes: [
+      {
+        file: 'src/pipeline/take-over.ts',
+        from: 'if (store.readFrom < changelog.end) {',
+        to: 'if (store.readFrom > 1e9) {',
+      },
+    ],
+  },
+];
