@@ -1,0 +1,21 @@
+import { Socket } from 'node:net';
+import { Kafka, logLevel } from 'kafkajs';
+
+/**
+ * patches/kafkajs+2.2.4.patch, src/network/connection.js. As published, the attempt never ends: the end of the connection
+ * stops the timer of the attempt. All that wait for this broker then wait for ever, also the heartbeats of a consumer.
+ */
+test('an attempt to connect fails if the connection ends before it is made', async () => {
+  const socketFactory = () => {
+    const socket = new Socket();
+    setImmediate(() => socket.emit('end'));
+    return socket;
+  };
+  const kafka = new Kafka({
+    brokers: ['broker:9092'],
+    socketFactory,
+    retry: { retries: 0 },
+    logLevel: logLevel.NOTHING,
+  });
+  await expect(kafka.admin().connect()).rejects.toThrow('Connection closed');
+});
