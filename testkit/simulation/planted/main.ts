@@ -1,6 +1,6 @@
 /**
  * Tests the search: plants each fault of the table in a copy of the tree, and counts the seeds until the search finds
- * it. `npm run simulate:planted -- [words of a name] [--instances] [--seeds 1000]`. Exits with 1 if a fault is not found.
+ * it. `npm run simulate:planted -- [words of a name] [--instances] [--seeds 3000]`. Exits with 1 if a fault is not found.
  */
 import { parseArgs } from 'node:util';
 import { INSTANCE_FAULTS } from './instance-faults.js';
@@ -8,7 +8,7 @@ import { PIPELINE_FAULTS } from './pipeline-faults.js';
 import { seedsUntilFound } from './plant.js';
 
 const { values, positionals } = parseArgs({
-  options: { seeds: { type: 'string', default: '1000' }, instances: { type: 'boolean', default: false } },
+  options: { seeds: { type: 'string', default: '3000' }, instances: { type: 'boolean', default: false } },
   allowPositionals: true,
 });
 const wanted = positionals.join(' ');
