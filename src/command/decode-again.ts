@@ -15,7 +15,7 @@ const SCHEMAS_AT_ONCE = 100;
  * schema may take (registry/schema-turns.ts).
  */
 const SCHEMA_TIMEOUT_MS = MINUTE_MS;
-/** The name in the rotation of those who ask the registry. */
+/** The name under which these requests take their turns at the registry. */
 const ASKER = 'a command';
 
 type Bytes = Omit<LogRecord, 'headers'>;

@@ -1,5 +1,5 @@
-import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
 /** Reports on long work, at most every two seconds. Shorter work is not reported. */
+import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
 
 const INTERVAL_MS = 2_000;
 

@@ -71,7 +71,7 @@ const VALUES: ValueDecoder<Buffer, ClientSettingsReader, SettingResult> = {
   decode: (value, _, schema) => decodeSetting(value, schema),
 };
 
-/** The name in the rotation of those who ask the registry. */
+/** The name under which these requests take their turns at the registry. */
 const ASKER = 'client settings';
 
 export class ClientSettingsDecoder {

@@ -1,4 +1,3 @@
-import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
 /**
  * How large the next transaction of a partition may be, learned from earlier ones, as TCP learns its window.
  *
@@ -12,6 +11,7 @@ import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
  * slow batch of 3 records. Slowness alone never reduces the limits below 100 records, because smaller transactions cost
  * more for each record. Failures can reduce them to 1 record.
  */
+import { steadyMs, type SteadyClock } from '../lib/stopwatch.js';
 
 /**
  * The content of a transaction: input records, and the state rows that they change. Rows matter if few records change

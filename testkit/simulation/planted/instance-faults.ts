@@ -1,5 +1,5 @@
 /** Faults of the program that the search over whole instances must find, besides those of the pipeline. */
-import type { Change, PlantedFault } from './pipeline-faults.js';
+import { FIRST_WRITE_PROVES_NOTHING, type Change, type PlantedFault } from './pipeline-faults.js';
 
 const OLD_LEADERS: readonly Change[] = [
   {
@@ -13,9 +13,7 @@ const OLD_LEADERS: readonly Change[] = [
     to: 'address !== undefined',
   },
 ];
-const NO_PROVED_END: readonly Change[] = [
-  { file: 'src/pipeline/commit-batch.ts', from: 'tail.mustFollow(changelogEnd - changed);', to: '' },
-];
+const NO_PROVED_END: readonly Change[] = [FIRST_WRITE_PROVES_NOTHING];
 const NO_PROVED_CONTRADICTION: readonly Change[] = [
   { file: 'src/pipeline/partition-view.ts', from: 'proved: false,', to: 'proved: true,' },
 ];

@@ -1,6 +1,6 @@
 /**
- * Faults of the program that the search must find. Each is one change of a source file, made in a copy of the tree.
- * `main.ts --planted` runs the search against each copy.
+ * Faults of the program that the search over the pipeline must find. Each is a change of the source, made in a copy of the
+ * tree. `npm run simulate:planted` runs the search on each copy.
  */
 
 export interface PlantedFault {
@@ -20,7 +20,7 @@ function fault(name: string, file: string, from: string, to: string): PlantedFau
   return { name, changes: [{ file, from, to }] };
 }
 
-const FIRST_WRITE_PROVES_NOTHING = {
+export const FIRST_WRITE_PROVES_NOTHING: Change = {
   file: 'src/pipeline/commit-batch.ts',
   from: '  tail.mustFollow(changelogEnd - changed);\n',
   to: '',

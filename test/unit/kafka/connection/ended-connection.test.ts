@@ -3,7 +3,7 @@ import { Kafka, logLevel } from 'kafkajs';
 
 /**
  * patches/kafkajs+2.2.4.patch, src/network/connection.js. As published, the attempt never ends: the end of the connection
- * stops the timer of the attempt. All that wait for this broker then wait for ever, also the heartbeats of a consumer.
+ * stops the timer of the attempt. Every later request to this broker then waits without an end, also a heartbeat.
  */
 test('an attempt to connect fails if the connection ends before it is made', async () => {
   const socketFactory = () => {
