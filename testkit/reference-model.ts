@@ -339,7 +339,6 @@ function isStale(past: Past, status: Status): boolean {
 function makeRoomFor(past: Past, datasetId: string): void {
   const heardOfAt = earlyDatasets(past);
   if (namedDatasets(past).has(datasetId) || heardOfAt.has(datasetId) || heardOfAt.size < MAX_EARLY_DATASETS) return;
-  const byAge = (a: Heard, b: Heard): number => a.timestamp - b.timestamp || a.offset - b.offset;
   const longestAgo = [...heardOfAt].sort(([, a], [, b]) => byAge(a, b)).slice(0, DATASETS_FORGOTTEN_AT_ONCE);
   const forgotten = new Set(longestAgo.map(([id]) => id));
   past.statuses = past.statuses.filter((status) => !forgotten.has(status.payload.datasetId));
@@ -353,6 +352,10 @@ function namedDatasets(past: Past): Set<string> {
 interface Heard {
   readonly offset: number;
   readonly timestamp: number;
+}
+
+function byAge(a: Heard, b: Heard): number {
+  return a.timestamp - b.timestamp || a.offset - b.offset;
 }
 
 /** Datasets with a status that no manifest has named, and the latest status of each. */
@@ -493,11 +496,25 @@ function isTerminal(status: string, { knowsLaterWords }: Past): boolean {
   return SUCCESS.includes(status) || FAILURE.includes(status) || ENDED.includes(status);
 }
 
-/** The latest of the records that gave a dataset a later word that decides its class. */
+/**
+ * The latest, by its timestamp, of the records that finished a dataset by a later word. The unlinking finished the datasets of an ended
+ * link before, also one that has such a word.
+ */
 function latestOfLaterWords(past: Past): Status {
-  const counting = datasetsOf(past).filter((dataset) => LATER_TERMINAL.includes(dataset.status));
-  const offset = Math.max(...counting.map((dataset) => dataset.decidedAtOffset));
-  return past.statuses.find((status) => status.offset === offset) as Status;
+  const links = linksOf(past);
+  const latestLink = new Map(
+    past.manifests.flatMap(({ payload: { linkId, datasets } }) =>
+      datasets.map(({ datasetId }) => [datasetId, links.get(linkId)] as const),
+    ),
+  );
+  const finished = datasetsOf(past).filter(
+    ({ status, datasetId }) => LATER_TERMINAL.includes(status) && latestLink.get(datasetId)?.endedAt === undefined,
+  );
+  const offsets = new Set(finished.map((dataset) => dataset.decidedAtOffset));
+  return past.statuses
+    .filter((status) => offsets.has(status.offset))
+    .sort(byAge)
+    .at(-1) as Status;
 }
 
 /** The client of the latest manifest, or of a later unlinking that ended a link. */
