@@ -84,7 +84,7 @@ export class Connection {
 
   write(bytes: Buffer): void {
     if (this.#isOver) return;
-    const loss = this.world.network.lossOf(bytes);
+    const loss = this.world.network.lossOf(this.way, bytes);
     if (loss === 'request lost') return this.cut(loss);
     this.#arrive('broker', () => {
       if (this.#losesRequests || this.#isBlocked) return;

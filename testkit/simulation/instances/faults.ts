@@ -5,6 +5,7 @@
 import type { SeededRandom } from '../../seeded-random.js';
 import { BROKERS, APPLICATION_ID, TOPICS } from './topics.js';
 import type { Instance } from './instance.js';
+import { END_TXN, JOIN_GROUP, SYNC_GROUP } from './network.js';
 import type { World } from './world.js';
 
 type Fault = (faults: Faults) => void;
@@ -35,8 +36,13 @@ export const KINDS: Readonly<Record<string, Fault>> = {
   },
   'connections reset': (faults) =>
     faults.world.network.cut(faults.one().name, faults.random.pick(['request lost', 'answer lost'])),
-  'commit not received': ({ world }) => void (world.network.nextCommit = 'request lost'),
-  'answer to commit lost': ({ world }) => void (world.network.nextCommit = 'answer lost'),
+  'commit not received': ({ world }) => world.network.loseNext(END_TXN, 'request lost'),
+  'answer to commit lost': ({ world }) => world.network.loseNext(END_TXN, 'answer lost'),
+  'join lost': (faults) => {
+    const { random } = faults;
+    faults.world.network.loseNext(random.pick([JOIN_GROUP, SYNC_GROUP]), random.pick(['request lost', 'answer lost']));
+    faults.stop();
+  },
   'way to a broker blocked': (faults) => {
     const { network } = faults.world;
     const way = { instance: faults.one().name, address: faults.address(faults.broker()) };

@@ -15,8 +15,11 @@ export type SocketFactory = (options: {
 export type Loss = 'request lost' | 'answer lost';
 
 const USUAL_LATENCY_MS = 1;
-const END_TXN = 26;
 const API_KEY_AT = 4;
+/** Keys of requests, as https://kafka.apache.org/protocol numbers them. */
+export const JOIN_GROUP = 11;
+export const SYNC_GROUP = 14;
+export const END_TXN = 26;
 
 export class Network {
   readonly #connections = new Set<Connection>();
@@ -25,8 +28,8 @@ export class Network {
   readonly #latencies = new Map<string, number>();
   /** How often a request or its answer is lost. */
   lossRate = 0;
-  /** What happens to the next commit of a transaction. */
-  nextCommit: Loss | null = null;
+  /** What happens to the next request, by its key. */
+  readonly #nextLosses = new Map<number, { readonly loss: Loss; readonly instance: string | null }>();
 
   constructor(
     private readonly world: World,
@@ -53,14 +56,20 @@ export class Network {
   }
 
   /** Whether a request gets lost now. */
-  lossOf(request: Buffer): Loss | null {
-    if (this.nextCommit !== null && request.length > API_KEY_AT + 2 && request.readInt16BE(API_KEY_AT) === END_TXN) {
-      const loss = this.nextCommit;
-      this.nextCommit = null;
-      return loss;
+  lossOf({ instance }: Way, request: Buffer): Loss | null {
+    const apiKey = request.length < API_KEY_AT + 2 ? -1 : request.readInt16BE(API_KEY_AT);
+    const next = this.#nextLosses.get(apiKey);
+    if (next !== undefined && (next.instance === null || next.instance === instance)) {
+      this.#nextLosses.delete(apiKey);
+      return next.loss;
     }
     if (this.lossRate === 0 || !this.random.chance(this.lossRate)) return null;
     return this.random.pick(['request lost', 'answer lost']);
+  }
+
+  /** The next request with this key is lost with its connection. @param instance if only a request of this one is */
+  loseNext(apiKey: number, loss: Loss, instance: string | null = null): void {
+    this.#nextLosses.set(apiKey, { loss, instance });
   }
 
   /** Nothing passes, until `unblock`. */
@@ -90,7 +99,7 @@ export class Network {
     this.#blocked.clear();
     this.#latencies.clear();
     this.lossRate = 0;
-    this.nextCommit = null;
+    this.#nextLosses.clear();
   }
 
   processEnded(process: SimulatedProcess): void {
