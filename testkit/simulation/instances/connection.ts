@@ -30,7 +30,7 @@ export class SimulatedSocket extends EventEmitter {
   }
 
   destroy(error?: Error): this {
-    this.connection.end();
+    this.connection.destroy();
     if (error !== undefined) this.emit('error', error);
     return this;
   }
@@ -114,6 +114,12 @@ export class Connection {
         this.process.enter(() => this.socket.emit('end'));
       }),
     );
+  }
+
+  /** The process closes it, and hears no more of it. */
+  destroy(): void {
+    this.#isBroken = true;
+    this.ended();
   }
 
   /** The process is gone. What it has sent still arrives. */
