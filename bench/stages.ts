@@ -92,7 +92,7 @@ async function processBatch(state: Partition, partition: number): Promise<number
     return read;
   });
   state.offset += written.length;
-  const decoded = await timed('decode', () => decoder.decodeBatch(records, signal));
+  const decoded = await timed('decode', () => decoder.begin(records, 'a bench').all(signal));
   const decisions = await timed('decide', () =>
     decide(
       context,

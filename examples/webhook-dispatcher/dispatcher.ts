@@ -2,13 +2,10 @@ import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, t
 import { AnnouncementReader } from './announcement-reader.js';
 import { DeliveredIds } from './delivered-ids.js';
 import { failedBecauseOf, pauseAfter, tryToDeliver, type Outcome } from './try.js';
-import { PAYLOADS, signedHeaders, traceHeaders, type CompanySynchronized, type PayloadName } from './webhook.js';
+import { announcementOf, webhookOf, type WebhookOptions } from './webhook.js';
 
-export interface Options {
+export interface Options extends WebhookOptions {
   readonly url: string;
-  readonly payload: PayloadName;
-  /** The keys of the secrets. A webhook is signed with each key. */
-  readonly keys: readonly Buffer[];
   readonly brokers: readonly string[];
   readonly registryUrl: string;
   readonly topic: string;
@@ -115,17 +112,14 @@ export class Dispatcher {
   }
 
   async #dispatch({ value, headers }: KafkaMessage): Promise<Outcome> {
-    const { url, payload, keys } = this.#options;
     try {
       if (value === null) throw new Error('the record has no value');
-      const event = (await this.#announcements.read(value)) as CompanySynchronized;
+      const event = announcementOf(await this.#announcements.read(value));
       const { eventId, companyId } = event;
-      if (typeof eventId !== 'string') throw new Error('the record is not a CompanySynchronized');
       if (this.#delivered.has(eventId)) return { kind: 'delivered', status: 200 };
-      const body = JSON.stringify(PAYLOADS[payload](event, textOf(headers?.['ce_time'])));
-      const signed = signedHeaders(eventId, Date.now(), body, keys);
-      const trace = traceHeaders(textOf(headers?.['traceparent']));
-      const outcome = await tryToDeliver(url, { ...signed, ...trace }, body);
+      const ofRecord = { ceTime: textOf(headers?.['ce_time']), traceparent: textOf(headers?.['traceparent']) };
+      const webhook = webhookOf(event, ofRecord, this.#options, Date.now());
+      const outcome = await tryToDeliver(this.#options.url, webhook.headers, webhook.body);
       if (outcome.kind === 'delivered') {
         this.#delivered.add(eventId);
         this.#say(`delivered ${eventId} of company ${companyId}: ${outcome.status}`);

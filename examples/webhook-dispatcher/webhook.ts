@@ -1,11 +1,48 @@
 /** One webhook: its body, in the shape that the receiver expects, and its signed headers. Pure. */
 import { createHmac } from 'node:crypto';
+import { validate as isUuid } from 'uuid';
 
 /** The fields of a `CompanySynchronized` that are needed here; schemas/company-synchronized-value has all of them. */
 export interface CompanySynchronized {
   readonly eventId: string;
   readonly companyId: string;
   readonly clientId: string;
+}
+
+/**
+ * The decoded value as an announcement. Anyone who may write to the topic chooses the schema and the values, and the
+ * event id becomes a header that receivers know webhooks by.
+ *
+ * @throws Error if the value is not an announcement
+ */
+export function announcementOf(value: unknown): CompanySynchronized {
+  const { eventId, companyId } = (value ?? {}) as Partial<Record<keyof CompanySynchronized, unknown>>;
+  if (typeof companyId !== 'string') throw new Error('the record is not a CompanySynchronized');
+  if (!isUuid(eventId)) throw new Error(`the event id ${String(JSON.stringify(eventId)).slice(0, 100)} is not a UUID`);
+  return value as CompanySynchronized;
+}
+
+export interface WebhookOptions {
+  readonly payload: PayloadName;
+  /** A webhook is signed with each key. */
+  readonly keys: readonly Buffer[];
+}
+
+/** Headers of the announcement's record; empty texts where it has none. */
+export interface RecordHeaders {
+  readonly ceTime: string;
+  readonly traceparent: string;
+}
+
+/** @param sentAt milliseconds since the epoch */
+export function webhookOf(
+  event: CompanySynchronized,
+  { ceTime, traceparent }: RecordHeaders,
+  { payload, keys }: WebhookOptions,
+  sentAt: number,
+) {
+  const body = JSON.stringify(PAYLOADS[payload](event, ceTime));
+  return { body, headers: { ...signedHeaders(event.eventId, sentAt, body, keys), ...traceHeaders(traceparent) } };
 }
 
 export const PAYLOADS = { current: currentPayload, legacy: legacyPayload } as const;

@@ -39,16 +39,6 @@ export class SyncEventDecoder implements ValueDecoder<LogRecord, SyncEventReader
     return new BatchDecoding(this.#schemas, records, this, asker);
   }
 
-  /**
-   * Decodes a whole batch.
-   *
-   * @throws RegistryUnavailableError if the registry gave no usable answer about a schema: decode the batch again later
-   * @throws DecodingAbortedError if `signal` aborted
-   */
-  decodeBatch(records: readonly LogRecord[], signal: AbortSignal): Promise<Decoded[]> {
-    return this.begin(records, 'a command').all(signal);
-  }
-
   /** From now on, ids that count as unknown are asked for again. */
   forgetDenials(): void {
     this.#schemas.forgetDenials();

@@ -7,7 +7,7 @@ import type { PartitionStatus } from '../pipeline/observer.js';
 import type { PartitionOwner } from '../pipeline/ports.js';
 import type { CommittedRows } from '../store/committed-rows.js';
 import type { PositionRow } from '../store/row-codec.js';
-import { readCompany } from '../store/company-loading.js';
+import { hasCompany, readCompany } from '../store/company-loading.js';
 import { reasonOf } from '../lib/reason-of.js';
 
 /** The partitions of this instance. */
@@ -53,6 +53,10 @@ export type Found =
   | { readonly kind: 'nowhere'; readonly explanation: Explanation }
   | { readonly kind: 'cannot-tell'; readonly reasons: readonly string[] };
 
+type Unfound = Extract<Found, { readonly kind: 'nowhere' | 'cannot-tell' }>;
+/** Whether a company is in this instance. */
+export type Presence = { readonly kind: 'present' } | Unfound;
+
 export class CompanyDirectory {
   /** Resolves when the last look-up has ended. */
   #latest: Promise<void> = Promise.resolve();
@@ -65,13 +69,30 @@ export class CompanyDirectory {
    * rate.
    */
   findHere(companyId: string): Promise<Found> {
-    const found = this.#latest.then(() => this.#lookHere(companyId));
+    const found = this.#latest.then(() =>
+      this.#lookHere(companyId, async (rows, partition): Promise<Found | null> => {
+        const company = await readCompany(rows, companyId);
+        if (company === null) return null;
+        return { kind: 'here', explanation: this.#explain(company, partition, await rows.position()) };
+      }),
+    );
     const ended = (): void => undefined;
     this.#latest = found.then(ended, ended);
     return found;
   }
 
-  async #lookHere(companyId: string): Promise<Found> {
+  /** Looks only in this instance, and explains nothing: it reads one row of each partition. */
+  hasHere(companyId: string): Promise<Presence> {
+    return this.#lookHere(companyId, async (rows) =>
+      (await hasCompany(rows, companyId)) ? { kind: 'present' as const } : null,
+    );
+  }
+
+  /** The first answer of `look` about a partition of this instance. */
+  async #lookHere<T>(
+    companyId: string,
+    look: (rows: CommittedRows, partition: number) => Promise<T | null>,
+  ): Promise<T | Unfound> {
     const { local } = this.options;
     const reasons: string[] = [];
     for (const [partition, { state, reason }] of local.statuses()) {
@@ -81,9 +102,8 @@ export class CompanyDirectory {
         continue;
       }
       try {
-        const company = await readCompany(rows, companyId);
-        if (company !== null)
-          return { kind: 'here', explanation: this.#explain(company, partition, await rows.position()) };
+        const found = await look(rows, partition);
+        if (found !== null) return found;
       } finally {
         await rows.close();
       }

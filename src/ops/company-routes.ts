@@ -5,7 +5,7 @@ import { cutText } from '../lib/cut-text.js';
 import { AddressShares, type SharedLimit } from './address-shares.js';
 import { MAX_WHY_CHARACTERS } from './api-schemas.js';
 import type { Explanation } from '../domain/explanation.js';
-import type { Found } from './company-directory.js';
+import type { Found, Presence } from './company-directory.js';
 import { companyPath } from './company-path.js';
 import type { DependencyWatch } from './dependency-watch.js';
 import type { FailureWatch } from './failure-watch.js';
@@ -29,15 +29,19 @@ const DEFAULT_LIST = 50;
 /** Characters of a parameter's name that a refusal repeats. */
 const MAX_NAME_CHARACTERS = 50;
 
+interface CompanyQuery {
+  scope?: string;
+  explain?: string;
+}
 interface CompanyRoute {
   Params: { companyId: string };
-  Querystring: { scope?: string };
+  Querystring: CompanyQuery;
 }
 interface PartitionsRoute {
   Querystring: { scope?: string };
 }
 interface ListRoute {
-  Querystring: { id?: string; state?: string; limit?: string; scope?: string };
+  Querystring: CompanyQuery & { id?: string; state?: string; limit?: string };
 }
 
 const STARTING = ['the instance is starting or stopping'];
@@ -97,9 +101,11 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     limited(request, reply, () => partitions(reply, request.query.scope)),
   );
 
-  const explainTo = async (reply: FastifyReply, companyId: string, scope: string | undefined) => {
+  const explainTo = async (reply: FastifyReply, companyId: string, { scope, explain }: CompanyQuery) => {
     const known = view.inspection();
     if (known === null) return cannotTell(reply, STARTING);
+    if (scope === 'instance' && explain === 'no')
+      return answer(reply, companyId, await known.companies.hasHere(companyId));
     const found = await (scope === 'instance' ? known.companies.findHere(companyId) : known.companies.find(companyId));
     if (scope !== 'deployment' || found.kind !== 'elsewhere') return answer(reply, companyId, found);
     try {
@@ -111,11 +117,11 @@ export function addCompanyRoutes(server: FastifyInstance, view: CompanyView): vo
     }
   };
   server.get<CompanyRoute>('/companies/:companyId', options, (request, reply) =>
-    limited(request, reply, () => explainTo(reply, request.params.companyId, request.query.scope)),
+    limited(request, reply, () => explainTo(reply, request.params.companyId, request.query)),
   );
 
   const list = async (reply: FastifyReply, query: ListRoute['Querystring']) => {
-    if (query.id !== undefined) return explainTo(reply, query.id, query.scope);
+    if (query.id !== undefined) return explainTo(reply, query.id, query);
     const known = view.inspection();
     if (known === null) return cannotTell(reply, STARTING);
     const { state = '', limit: wanted = String(DEFAULT_LIST), scope } = query;
@@ -156,11 +162,14 @@ function refuse(reply: FastifyReply, error: string): Refusal {
   return { error };
 }
 
-function answer(reply: FastifyReply, companyId: string, found: Found): Explanation | Refusal | '' {
+function answer(reply: FastifyReply, companyId: string, found: Found | Presence): Explanation | Refusal | '' {
   void reply.header('cache-control', 'no-store');
   switch (found.kind) {
     case 'here':
       return found.explanation;
+    case 'present':
+      void reply.status(204);
+      return '';
     case 'nowhere':
       void reply.status(404);
       return found.explanation;

@@ -14,7 +14,7 @@ import { fitToSchema } from './answer-check.js';
 import { AnswerRoom } from './answer-room.js';
 import { SCHEMAS } from './api-schemas.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
-import { companyPath } from './company-path.js';
+import { companyPath, NO_EXPLANATION } from './company-path.js';
 import { MEMBER_SCHEME, type MemberProofs } from './member-proof.js';
 import type { ListedPartition } from './partition-figures.js';
 import type { CompanyList, ListState } from './pending-lists.js';
@@ -66,11 +66,12 @@ export class InstanceClient implements Peers {
 
   async has(address: string, companyId: string): Promise<PeerAnswer> {
     try {
-      const asked = await this.#get(address, companyPath(companyId, 'instance'));
+      const asked = await this.#get(address, `${companyPath(companyId, 'instance')}&${NO_EXPLANATION}`);
       const { response } = asked;
-      if (response.status !== 200 && response.status !== 404) return { unknownBecause: await this.#reasonOf(asked) };
+      const has = response.status === 204 || response.status === 200; // 200 is the answer of the previous release.
+      if (!has && response.status !== 404) return { unknownBecause: await this.#reasonOf(asked) };
       await response.body?.cancel();
-      return { has: response.status === 200 };
+      return { has };
     } catch (error) {
       if (error instanceof InstanceError) return { unknownBecause: error.message };
       throw error;

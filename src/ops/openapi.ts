@@ -102,9 +102,16 @@ const PATHS = {
             'deployment: ask the instance that has the company, instead of redirecting to it',
           schema: { type: 'string', enum: ['instance', 'deployment'] },
         },
+        {
+          name: 'explain',
+          in: 'query',
+          description: 'no, with scope=instance: only say whether this instance has the company',
+          schema: { type: 'string', enum: ['no'] },
+        },
       ],
       responses: {
         200: json('The explanation', 'explanation'),
+        204: { description: 'This instance has the company, and no explanation was asked for' },
         307: {
           description: 'Another instance has the company',
           headers: {

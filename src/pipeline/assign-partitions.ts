@@ -9,7 +9,7 @@
  *    placed first (Vogel's approximation of the transportation problem).
  * 4. The same rule places standbys, each on a member that neither runs the partition nor has another standby of it.
  */
-import { Placement, type ReplayCosts } from './partition-placement.js';
+import { costFor, Placement, type ReplayCost } from './partition-placement.js';
 
 /** A member of the group as the leader knows it. */
 export interface GroupMember {
@@ -71,38 +71,53 @@ function standbysWanted(members: readonly GroupMember[]): number {
   return most?.[0] ?? 0;
 }
 
-function replayCosts(partitions: number, members: readonly GroupMember[]): ReplayCosts {
-  return Array.from({ length: partitions }, (_, partition) => {
-    const positions = members.map(({ statePositions }) => statePositions.get(partition) ?? 0);
-    const best = Math.max(...positions);
-    return positions.map((position) => best - position);
+function replayCosts(partitions: number, members: readonly GroupMember[]): ReplayCost[] {
+  const positions = Array.from({ length: partitions }, () => new Map<number, number>());
+  members.forEach(({ statePositions }, member) => {
+    for (const [partition, position] of statePositions) if (position > 0) positions[partition]?.set(member, position);
+  });
+  return positions.map((positionsOf) => {
+    let best = 0;
+    for (const position of positionsOf.values()) best = Math.max(best, position);
+    const withState = new Map([...positionsOf].map(([member, position]) => [member, best - position]));
+    return { withState, cheapestFirst: cheapestFirst([...withState.keys()], withState), withoutState: best };
   });
 }
 
 /** Leaves every partition with its member, except the surplus of members that have too many. */
-function keepWhatRuns(placement: Placement, members: readonly GroupMember[], replay: ReplayCosts): void {
+function keepWhatRuns(placement: Placement, members: readonly GroupMember[], replay: readonly ReplayCost[]): void {
   const running = runningOn(members, replay);
   const least = Math.floor(replay.length / members.length);
   let oneMore = replay.length % members.length;
   const quota = running.map(({ length }) => (length > least && oneMore-- > 0 ? least + 1 : least));
   // The members that will take partitions from members that have too many.
-  const takers = [...members.keys()].filter((member) => sizeOf(running[member]) < (quota[member] ?? 0));
+  const takers = new Set([...members.keys()].filter((member) => sizeOf(running[member]) < (quota[member] ?? 0)));
   running.forEach((partitions, member) => {
     const surplus = Math.max(0, partitions.length - (quota[member] ?? 0));
-    const costElsewhere = (partition: number) => Math.min(...takers.map((taker) => replay[partition]?.[taker] ?? 0));
+    const costElsewhere = new Map(partitions.map((partition) => [partition, leastCost(takers, replay[partition])]));
     for (const partition of cheapestFirst(partitions, costElsewhere).slice(surplus)) placement.give(partition, member);
   });
 }
 
+/** What the cheapest of the members costs. Infinite without members. */
+function leastCost(members: ReadonlySet<number>, replay: ReplayCost | undefined): number {
+  if (replay === undefined || members.size === 0) return Infinity;
+  const cheapest = replay.cheapestFirst.find((member) => members.has(member));
+  return cheapest === undefined ? replay.withoutState : costFor(replay, cheapest);
+}
+
 /** The partitions that each member runs; no partition appears twice. */
-function runningOn(members: readonly GroupMember[], replay: ReplayCosts): number[][] {
+function runningOn(members: readonly GroupMember[], replay: readonly ReplayCost[]): number[][] {
   const running = members.map((): number[] => []);
-  const claims = members.map(({ partitions }) => new Set(partitions));
-  for (let partition = 0; partition < replay.length; partition++) {
-    const claimants = [...members.keys()].filter((member) => claims[member]?.has(partition));
-    const [owner] = cheapestFirst(claimants, (member) => replay[partition]?.[member] ?? 0);
+  const claimants = replay.map((): number[] => []);
+  members.forEach(({ partitions }, member) => {
+    for (const partition of partitions) claimants[partition]?.push(member);
+  });
+  replay.forEach((cost, partition) => {
+    const costs = new Map(claimants[partition]?.map((member) => [member, costFor(cost, member)]));
+    const [owner] = cheapestFirst([...costs.keys()], costs);
     if (owner !== undefined) running[owner]?.push(partition);
-  }
+  });
   return running;
 }
 
@@ -111,7 +126,7 @@ function sizeOf(list: readonly unknown[] | undefined): number {
 }
 
 /** Sorts by cost; equal costs sort by number. */
-function cheapestFirst(numbers: readonly number[], cost: (number: number) => number): number[] {
-  const priced = numbers.map((number) => ({ number, cost: cost(number) }));
-  return priced.sort((a, b) => a.cost - b.cost || a.number - b.number).map(({ number }) => number);
+function cheapestFirst(numbers: readonly number[], costs: ReadonlyMap<number, number>): number[] {
+  const costOf = (number: number) => costs.get(number) ?? 0;
+  return [...numbers].sort((a, b) => costOf(a) - costOf(b) || a - b);
 }

@@ -48,6 +48,16 @@ export async function lastRows(
   return lastRowsUntil(areFound, logs, changelog, await logs.bounds(changelog), read);
 }
 
+/** The last origin row, found in the same way. @throws as `lastPosition` */
+export async function lastOrigin(
+  logs: Pick<Logs, 'reader'>,
+  changelog: TopicPartition,
+  bounds: Pick<LogBounds, 'start' | 'end'>,
+): Promise<OriginRow | null> {
+  const isFound = ({ origin }: LastRows): boolean => origin !== null;
+  return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined)).origin;
+}
+
 async function lastRowsUntil(
   isFound: (rows: LastRows) => boolean,
   logs: Pick<Logs, 'reader'>,

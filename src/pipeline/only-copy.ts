@@ -11,10 +11,12 @@ import { decodeUndo, UNDO_KEY } from '../store/partition-meta.js';
 import { ReplayedRows } from '../store/replayed-rows.js';
 import { decodePositionRow, type PositionRow } from '../store/row-codec.js';
 import { POSITION_KEY } from '../store/row-keys.js';
+import type { StateRows } from '../store/state-rows.js';
 import { ChangelogTail } from './changelog-tail.js';
 import type { PipelineContext } from './context.js';
 import { InconsistentPositionError, RowsWrittenBackError } from './errors.js';
-import { lastPosition } from './last-rows.js';
+import { lastOrigin, lastPosition } from './last-rows.js';
+import { areOfDifferentInputs } from './origin.js';
 import type { PartitionView } from './partition-view.js';
 import { commandToSet } from './position-choices.js';
 import type { CommittedOffset, LogReader, TransactionalProducer } from './ports.js';
@@ -39,15 +41,21 @@ export function agrees({ topics }: PipelineContext, position: PositionRow, commi
 export async function isOnlyCopy(
   context: PipelineContext,
   partition: number,
-  position: PositionRow,
+  { position, origin }: StateRows,
   committed: StoredCommit | null,
 ): Promise<boolean> {
   if (!agrees(context, position, committed)) return false;
   const { changelogLogs, topics } = context;
   const changelog = { topic: topics.changelog, partition };
-  const inChangelog = await lastPosition(changelogLogs, changelog, await changelogLogs.bounds(changelog));
+  const bounds = await changelogLogs.bounds(changelog);
+  const inChangelog = await lastPosition(changelogLogs, changelog, bounds);
+  if (inChangelog === null) return true;
   // If the changelog is ahead, somebody has set the group's offset back, or it was aborted there.
-  return inChangelog === null || (inChangelog.topic === position.topic && inChangelog.offset < position.offset);
+  if (inChangelog.topic !== position.topic || inChangelog.offset >= position.offset) return false;
+  if (origin === null) return true;
+  // If another instance has run on an input that was created again, the group's offset belongs to the new input. An equal
+  // offset of the former input says nothing.
+  return !areOfDifferentInputs(origin, await lastOrigin(changelogLogs, changelog, bounds));
 }
 
 export interface OnlyCopy {

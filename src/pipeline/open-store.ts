@@ -38,7 +38,7 @@ export async function openStore(
     endOfEpoch: (epoch) => context.changelogLogs.endOfEpoch({ topic: topics.changelog, partition }, epoch),
     proved,
     endMayFall,
-    isOnlyCopy: async (position) => isOnlyCopy(context, partition, position, await committed()),
+    isOnlyCopy: async (rows) => isOnlyCopy(context, partition, rows, await committed()),
     maxAwayMs: maxAwayMs(context),
     now: clock.now(),
     onSetAside: (why) => observer.setAside(partition, why),

@@ -20,6 +20,11 @@ export function isOtherInput(stored: OriginRow | null, inputId: string | null): 
   return before !== undefined && inputId !== null && before !== inputId;
 }
 
+/** Whether both origins are known to name different inputs. */
+export function areOfDifferentInputs(one: OriginRow | null, other: OriginRow | null): boolean {
+  return isOtherInput(one, other?.get(INPUT_ID) ?? null);
+}
+
 /**
  * Compares the state's origin with this instance's settings and input.
  *

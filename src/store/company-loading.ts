@@ -51,6 +51,12 @@ export function fillHolds(rows: CompanyRows, holds: readonly Pair[]): string[] {
   });
 }
 
+/** Whether the store has the company. Reads one row. */
+export async function hasCompany(store: KeyValueReads, companyId: string): Promise<boolean> {
+  const [company] = await store.read([companyKey(companyId)]);
+  return company != null;
+}
+
 /**
  * Every row of a company except holds beyond MAX_LISTED_HOLDS, for a read-only caller; null if the company has none.
  *

@@ -28,7 +28,8 @@ import {
   type StoreIdentity,
 } from './partition-meta.js';
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
-import { COMPANY_PREFIX, isPositionKey, ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
+import { rowsOfState, type StateRows } from './state-rows.js';
+import { COMPANY_PREFIX, ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 import { MARK } from './pending-index.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
@@ -59,10 +60,10 @@ export interface Expectations {
    */
   readonly endMayFall?: boolean;
   /**
-   * Whether the group's offset agrees with this position row and the changelog does not: then the store has the only
-   * copy of the rows that belong to the group's offset.
+   * Whether the group's offset agrees with these rows and the changelog does not: then the store has the only copy of the
+   * rows that belong to the group's offset.
    */
-  readonly isOnlyCopy: (position: PositionRow) => Promise<boolean>;
+  readonly isOnlyCopy: (rows: StateRows) => Promise<boolean>;
   /** How long changes may have been missed: the changelog's delete.retention.ms minus a margin. Milliseconds. */
   readonly maxAwayMs: number;
   /** Milliseconds since the epoch. */
@@ -127,7 +128,7 @@ export function isAtEnd(offset: number, end: number): boolean {
  *   StoreUnavailableError
  */
 export async function examineStore(store: KeyValueStore, expected: Expectations): Promise<Trusted | Untrusted> {
-  const [identity, position, undo, positionRow, log, epoch, former, own] = await store.read([
+  const [identity, position, undo, positionRow, log, epoch, former, own, originRow] = await store.read([
     IDENTITY_KEY,
     CHANGELOG_POSITION_KEY,
     UNDO_KEY,
@@ -136,6 +137,7 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
     FOLLOWED_EPOCH_KEY,
     FORMER_OFFSET_KEY,
     OWN_BATCH_KEY,
+    ORIGIN_KEY,
   ]);
   if (identity == null) {
     const empty = position == null && undo == null && positionRow == null;
@@ -157,8 +159,10 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
     return untrusted(why, hadRows ? Math.max(changelog.offset, formerOffset) : formerOffset);
   };
   const keepIfOnlyCopy = async (why: string): Promise<void> => {
-    if (isOther || !(await isOnlyCopy(positionRow ?? null, undo ?? null, expected))) return;
-    throw expected.proved ? new OnlyCopyError(why) : new UnprovedChangelogError(why);
+    if (isOther) return;
+    for (const rows of rowsOfState(positionRow ?? null, originRow ?? null, undo ?? null))
+      if (await expected.isOnlyCopy(rows))
+        throw expected.proved ? new OnlyCopyError(why) : new UnprovedChangelogError(why);
   };
   const why = whyOutOfDate(changelog, expected);
   if (why !== null) {
@@ -180,14 +184,6 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
 
 const LACKS_LAST_BATCH =
   "the group's offset is after the last batch of the folder, but the changelog does not have that batch";
-
-/** Whether the store has the only copy of rows, before or after its undo. */
-async function isOnlyCopy(now: Buffer | null, undo: Buffer | null, expected: Expectations): Promise<boolean> {
-  const rows = [now];
-  for (const { key, value } of undo === null ? [] : decodeUndo(undo)) if (isPositionKey(key)) rows.push(value);
-  for (const row of rows) if (row !== null && (await expected.isOnlyCopy(decodePositionRow(row)))) return true;
-  return false;
-}
 
 function hasEpochs({ changelogLog }: Expectations, followed: FollowedEpoch | null): boolean {
   return followed !== null && followed.leaderEpoch >= 0 && changelogLog.leaderEpoch >= 0;

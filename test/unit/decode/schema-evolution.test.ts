@@ -235,7 +235,9 @@ describe.each(versionsBeforeTheNewest())('this release and one whose schema is v
   }));
 
   function read(record: LogRecord, reader: AvroRecord, writer: AvroRecord): Promise<Decoded[]> {
-    return decoderOf(registryOf({ [SCHEMA_ID]: writer }), SCHEMA_ID, reader).decodeBatch([record], notAborted());
+    return decoderOf(registryOf({ [SCHEMA_ID]: writer }), SCHEMA_ID, reader)
+      .begin([record], 'a test')
+      .all(notAborted());
   }
 
   test('this release reads what the platform writes with the older schema', async () => {

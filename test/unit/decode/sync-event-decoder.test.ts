@@ -118,7 +118,7 @@ describe('bad records', () => {
       recordOf({ offset: 3 }),
     ];
 
-    const decoded = await decoder.decodeBatch(batch, notAborted());
+    const decoded = await decoder.begin(batch, 'a test').all(notAborted());
 
     expect(decoded.map(codeOf)).toEqual(['event', 'undecodable', 'event']);
     expect(event(decoded[2] as Decoded).offset).toBe(3);
@@ -184,13 +184,13 @@ test('an outage of the registry is an error and makes no record bad', async () =
   const outage = new RegistryUnavailableError('connection refused');
   const decoder = decoderOf(schemaSource(() => Promise.reject(outage)));
 
-  await expect(decoder.decodeBatch([recordOf()], notAborted())).rejects.toBe(outage);
+  await expect(decoder.begin([recordOf()], 'a test').all(notAborted())).rejects.toBe(outage);
 });
 
 test('records without a schema id are bad even during an outage of the registry', async () => {
   const decoder = decoderOf(schemaSource(() => Promise.reject(new RegistryUnavailableError('connection refused'))));
 
-  const decoded = await decoder.decodeBatch([recordOf({ key: null }), recordOf({ value: null })], notAborted());
+  const decoded = await decoder.begin([recordOf({ key: null }), recordOf({ value: null })], 'a test').all(notAborted());
 
   expect(decoded.map(codeOf)).toEqual(['missing-key', 'bad-framing']);
 });
@@ -204,8 +204,8 @@ test('the registry is asked once for a schema, in whatever number of batches it 
     }),
   );
 
-  await decoder.decodeBatch([recordOf(), recordOf()], notAborted());
-  await decoder.decodeBatch([recordOf()], notAborted());
+  await decoder.begin([recordOf(), recordOf()], 'a test').all(notAborted());
+  await decoder.begin([recordOf()], 'a test').all(notAborted());
 
   expect(asked).toEqual([SCHEMA_ID]);
 });
@@ -253,7 +253,9 @@ describe('any value', () => {
     await fc.assert(
       fc.asyncProperty(companyIds, payloads, async (companyId, payload) => {
         const value = framed(SCHEMA_ID, writer.toBuffer(eventValue(payload, { companyId })));
-        const [decoded] = await decoder.decodeBatch([recordOf({ key: Buffer.from(companyId), value })], notAborted());
+        const [decoded] = await decoder
+          .begin([recordOf({ key: Buffer.from(companyId), value })], 'a test')
+          .all(notAborted());
 
         const written = Object.values(payload)[0] as object;
         expect(written).toMatchObject(withoutKind(event(decoded as Decoded).payload));
@@ -271,7 +273,7 @@ describe('any value', () => {
     const decoder = decoderOf(registryOf({ [SCHEMA_ID]: syncEventSchema() }));
     const cuts = Array.from({ length: value.length - 5 }, (_, i) => recordOf({ value: value.subarray(0, 5 + i) }));
 
-    const decoded = await decoder.decodeBatch(cuts, notAborted());
+    const decoded = await decoder.begin(cuts, 'a test').all(notAborted());
 
     expect(new Set(decoded.map(codeOf))).toEqual(new Set(['undecodable']));
   });
@@ -285,7 +287,7 @@ describe('any value', () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 100 }), spoiled), async (bytes) => {
         const record = recordOf({ value: framed(SCHEMA_ID, Buffer.from(bytes)) });
-        expect(await decoder.decodeBatch([record], notAborted())).toHaveLength(1);
+        expect(await decoder.begin([record], 'a test').all(notAborted())).toHaveLength(1);
       }),
       { numRuns: 2_000 },
     );
@@ -299,7 +301,7 @@ test('a batch whose records have more schemas than are kept is read as a whole',
     registryOf({ [SCHEMA_ID]: syncEventSchema(), ...Object.fromEntries(ids.map((id) => [id, schema])) }),
   );
   const records = [...ids, ...ids].map((id) => recordOf({ value: framed(id, status) }));
-  const decoded = await decoder.decodeBatch(records, notAborted());
+  const decoded = await decoder.begin(records, 'a test').all(notAborted());
   expect(decoded.filter(isBadRecord)).toEqual([]);
   expect(decoded).toHaveLength(200);
 });

@@ -117,7 +117,7 @@ export function notAborted(): AbortSignal {
 /** Decodes one record with a registry that has our schema as 7, and also `schemas`. */
 export async function decodeOne(record: LogRecord, schemas: Readonly<Record<number, object>> = {}): Promise<Decoded> {
   const decoder = decoderOf(registryOf({ [SCHEMA_ID]: syncEventSchema(), ...schemas }));
-  const [decoded] = await decoder.decodeBatch([record], notAborted());
+  const [decoded] = await decoder.begin([record], 'a test').all(notAborted());
   if (decoded === undefined) throw new Error('a batch of one gave nothing');
   return decoded;
 }

@@ -6,7 +6,13 @@ import { Webhook } from 'standardwebhooks';
 import { DeliveredIds } from '../../../examples/webhook-dispatcher/delivered-ids.js';
 import { printable } from '../../../examples/webhook-dispatcher/printable.js';
 import { pauseAfter, retryAfterOf, tryToDeliver } from '../../../examples/webhook-dispatcher/try.js';
-import { keyOf, signedHeaders, traceHeaders } from '../../../examples/webhook-dispatcher/webhook.js';
+import {
+  announcementOf,
+  keyOf,
+  signedHeaders,
+  traceHeaders,
+  webhookOf,
+} from '../../../examples/webhook-dispatcher/webhook.js';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
 
@@ -34,6 +40,27 @@ test('while a secret is replaced, a receiver that knows either of both accepts t
   const headers = signedHeaders('some-id', Date.now(), '{"a":"ü"}', keys);
   for (const secret of secrets) expect(new Webhook(secret).verify('{"a":"ü"}', headers)).toEqual({ a: 'ü' });
   expect(() => new Webhook(secrets[0] as string).verify('{"a":"u"}', headers)).toThrow();
+});
+
+const EVENT = { eventId: '0d9d5a3c-3d7e-5a4f-9c1b-2f6f0f4c7a11', companyId: 'acme', clientId: 'client' };
+const WANTED = { payload: 'current', keys: [randomBytes(24)] } as const;
+
+test("a webhook has the announcement's id, and continues its trace", () => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const { headers } = webhookOf(announcementOf(EVENT), { ceTime: '', traceparent }, WANTED, NOW);
+  expect(headers).toMatchObject({ 'webhook-id': EVENT.eventId, traceparent });
+  expect(webhookOf(EVENT, { ceTime: '', traceparent: '' }, WANTED, NOW).headers).not.toHaveProperty('traceparent');
+});
+
+test.each([undefined, null, 7, '', 'acme', `${EVENT.eventId}\r\nx: y`, `${EVENT.eventId} `, 'x'.repeat(1e6)])(
+  'a record whose event id is not a UUID is not sent (case %#)',
+  (eventId) => {
+    expect(() => announcementOf({ ...EVENT, eventId })).toThrow(/^the event id .{1,110} is not a UUID$/);
+  },
+);
+
+test.each([null, 'text', 7, { eventId: EVENT.eventId }])('%j is not an announcement', (value) => {
+  expect(() => announcementOf(value)).toThrow('not a CompanySynchronized');
 });
 
 test('a webhook is delivered without a traceparent that HTTP cannot carry', async () => {

@@ -5,6 +5,7 @@ import { CompanyDirectory } from '../../../src/ops/company-directory.js';
 import type { CommittedRows } from '../../../src/store/committed-rows.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
+import { companyKey } from '../../../src/store/row-keys.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
 import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
@@ -12,6 +13,7 @@ import { temporaryFolder } from '../store/temporary-folder.js';
 const folder = temporaryFolder();
 let store: PartitionStore;
 let reading = 0;
+let read: (keys: readonly Buffer[]) => unknown = () => undefined;
 let mostReading = 0;
 let directory: CompanyDirectory;
 
@@ -40,6 +42,11 @@ function counted(of: PartitionStore): CommittedRows {
   const rows = of.committed();
   mostReading = Math.max(mostReading, ++reading);
   const close = rows.close.bind(rows);
+  const readRows = rows.read.bind(rows);
+  rows.read = (keys) => {
+    read(keys);
+    return readRows(keys);
+  };
   rows.close = () => {
     reading--;
     return close();
@@ -51,6 +58,15 @@ test('for any number of requests, one company is read at a time', async () => {
   const found = await Promise.all(Array.from({ length: 20 }, () => directory.find('acme')));
   expect(found.map(({ kind }) => kind)).toEqual(Array.from({ length: 20 }, () => 'here'));
   expect([mostReading, reading]).toEqual([1, 0]);
+});
+
+test('whether a company is here is answered from one row', async () => {
+  const keys: Buffer[] = [];
+  read = (asked) => keys.push(...asked);
+  expect(await directory.hasHere('acme')).toEqual({ kind: 'present' });
+  expect(await directory.hasHere('unknown')).toMatchObject({ kind: 'nowhere' });
+  expect(keys).toEqual([companyKey('acme'), companyKey('unknown')]);
+  expect(reading).toBe(0);
 });
 
 test('a look-up that fails does not block others', async () => {

@@ -190,6 +190,17 @@ test.each([
   expect(error).toMatch(new RegExp(`: asked for ${companyId.replaceAll('.', '\\.')}$`));
 });
 
+test.each([
+  ['present', 204],
+  ['nowhere', 404],
+] as const)('a member that asks only whether a company is here, and it is %s, is answered %d', async (kind, status) => {
+  const explanation = explainUnknown('acme', null);
+  const hasHere = () => Promise.resolve(kind === 'present' ? { kind } : { kind, explanation });
+  inspection = { companies: { hasHere } as Partial<CompanyDirectory> } as Inspection;
+  expect((await get('/companies/acme?scope=instance&explain=no')).status).toBe(status);
+  expect((await get('/companies?id=acme&scope=instance&explain=no')).status).toBe(status);
+});
+
 test('a client is told to ask again if the store is closed while it is read', async () => {
   const find = () => Promise.reject(new StoreUnavailableError('partition-4 is closed'));
   inspection = { companies: { find } as Partial<CompanyDirectory> } as Inspection;

@@ -94,7 +94,16 @@ test.each([
   await client.explanation(other.address, companyId);
   expect(await client.has(other.address, companyId)).toEqual({ has: false });
   const separator = target.includes('?') ? '&' : '?';
-  expect(other.asked.map(({ url }) => url)).toEqual([target, `${target}${separator}scope=instance`]);
+  expect(other.asked.map(({ url }) => url)).toEqual([target, `${target}${separator}scope=instance&explain=no`]);
+});
+
+test.each([
+  ['this', 204, true],
+  ['the previous', 200, true],
+  ['either', 404, false],
+])('a member of %s release that answers %d says whether it has the company', async (_, status, has) => {
+  const other = await member((_request, response) => response.writeHead(status).end());
+  expect(await client.has(other.address, 'acme')).toEqual({ has });
 });
 
 test('a redirect leads to a member, with the path that was asked for', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { assignPartitions, type Assignment, type GroupMember } from '../../../src/pipeline/assign-partitions.js';
+import { slowlyAssigned } from './slow-assignment.js';
 
 const MAX_PARTITIONS = 30;
 
@@ -165,9 +166,36 @@ test('the partition whose second choice would cost most gets its first choice', 
   expect(assignments.get('b')?.active).toEqual([0]);
 });
 
-test('1,000 partitions are assigned to 50 members in far less than a session timeout', () => {
-  const statePositions = (i: number) => range(1_000).map((p) => (p * i) % 997);
-  const group = range(50).map((i) => ({ ...runs(`m${i}`, [], statePositions(i)), numStandby: 1 }));
+test('the assignment is that of the plain algorithm', () => {
+  // Few different positions: many members cost the same.
+  const closePosition = fc.oneof(fc.nat({ max: 3 }), fc.nat({ max: 1_000 }));
+  const close: fc.Arbitrary<GroupMember> = fc.record({
+    memberId: fc.uuid(),
+    partitions: fc.uniqueArray(partition, { maxLength: 20 }),
+    statePositions: fc
+      .uniqueArray(fc.tuple(partition, closePosition), { selector: ([p]) => p, maxLength: 40 })
+      .map((pairs) => new Map(pairs)),
+    numStandby: fc.nat({ max: 3 }),
+  });
+  const group = fc.uniqueArray(close, { minLength: 1, maxLength: 25, selector: ({ memberId }) => memberId });
+  fc.assert(
+    fc.property(partitions, group, (count, members) => {
+      expect(assignPartitions(count, members)).toEqual(slowlyAssigned(count, members));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test.each<[string, number, (member: number, p: number) => number]>([
+  ['50 members that have all state', 50, (member, p) => (p * member) % 997],
+  ['3,000 members without state', 3_000, () => 0],
+  ['3,000 members with state of a partition each', 3_000, (member, p) => (member % 1_000 === p ? 5 : 0)],
+])('1,000 partitions are assigned to %s in far less than a session timeout', (_, size, positionOf) => {
+  const statePositions = (member: number) => range(1_000).map((p) => positionOf(member, p));
+  const group = range(size).map((i) => {
+    const pairs = [...statePositions(i).entries()].filter(([, position]) => position > 0);
+    return { ...runs(`m${i}`, []), statePositions: new Map(pairs), numStandby: 1 };
+  });
   const startedAt = performance.now();
   assignPartitions(1_000, group);
   expect(performance.now() - startedAt).toBeLessThan(5_000);

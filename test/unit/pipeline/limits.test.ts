@@ -91,7 +91,7 @@ class Partition {
 
   /** As `take`, for records that are decoded here. */
   async read(...records: readonly LogRecord[]): Promise<DecidedBatch> {
-    return this.take(records, await decoder.decodeBatch(records, notAborted()));
+    return this.take(records, await decoder.begin(records, 'a test').all(notAborted()));
   }
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { NO_HEADERS } from '../../../src/lib/record.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
+import { originOf } from '../../../src/pipeline/origin.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
 import { OnlyCopyError, UnprovedChangelogError } from '../../../src/store/examine-store.js';
@@ -13,8 +14,8 @@ import type { KeyChange } from '../../../src/store/key-value-store.js';
 import { OWN_BATCH_KEY, UndoWriter } from '../../../src/store/partition-meta.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
-import { writePositionRow } from '../../../src/store/row-codec.js';
-import { DATASET_PREFIX, POSITION_KEY } from '../../../src/store/row-keys.js';
+import { writeOriginRow, writePositionRow } from '../../../src/store/row-codec.js';
+import { DATASET_PREFIX, ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
 import type { EncodedChanges } from '../../../src/store/state-changes.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
@@ -24,6 +25,7 @@ import { TOPICS } from './topics.js';
 const folder = temporaryFolder();
 /** Only a transaction of the processor commits a leader epoch. */
 const EPOCH = 3;
+const UNRESTRICTED = { decidingSettings: new Map<string, string>(), mayChangeSettings: true };
 
 type Values = Readonly<Record<string, string | null>>;
 
@@ -230,6 +232,47 @@ test('the state of another input topic is not written over', async () => {
   expect(task.status.reason).toContain('(state of another topic)');
   await simulated.end(task);
   expect(rowsInChangelog(simulated)).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+});
+
+function originRow(inputId: string): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  writeOriginRow(to, originOf(UNRESTRICTED, null, inputId).origin);
+  return to.end();
+}
+
+/** The folder has come from the input `former`, and the input is now `present`. */
+async function withFormerInput(simulated: SimulatedPartition): Promise<void> {
+  const store = await RocksDbStore.open(join(folder(), `partition-${PARTITION}`));
+  await store.write([{ key: ORIGIN_KEY, value: originRow('former') }]);
+  await store.close();
+  simulated.input.said = { ...simulated.input.said, topicId: 'present' };
+}
+
+test('the folder of a former input does not replace the state of the present one', async () => {
+  const simulated = await withLostBatch(() => Promise.resolve());
+  const { changelog } = simulated;
+  await withFormerInput(simulated);
+  for (const [key, value] of [
+    [ORIGIN_KEY, originRow('present')],
+    [keyOf('changed'), Buffer.from('of the present input')],
+    [POSITION_KEY, positionRow(4)],
+  ] as const)
+    changelog.records.push({ offset: changelog.end++, timestamp: 0, key, value, headers: [] });
+  changelog.end++;
+  const task = await settled(simulated);
+  expect(task.status.reason).toContain('(offset differs)');
+  await simulated.end(task);
+  expect(rowsInChangelog(simulated)).toEqual(['changed=of the present input', 'deleted=old', 'untouched=old']);
+});
+
+test('if the input was created again and nothing has run since, the rows are written, and the partition is blocked', async () => {
+  const simulated = await withLostBatch(confirmed);
+  await withFormerInput(simulated);
+  const task = await settled(simulated);
+  expect(task.status.reason).toContain('(input recreated)');
+  await simulated.end(task);
+  expect(rowsInChangelog(simulated)).toEqual(AFTER);
 });
 
 test('an offset that an operator has set does not make an uncommitted batch count', async () => {
