@@ -1,0 +1,80 @@
+/** The options of `npm run simulate`. */
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { KINDS } from './instances/faults.js';
+import type { Search } from './search.js';
+
+const HELP = `Searches for faults: each seed is one run, and always the same run.
+
+npm run simulate -- [options]
+  --from N         the first seed (1)
+  --seeds N        how many seeds (1000)
+  --workers N      processes that run seeds (one for each core; 1 with --trace)
+  --pipeline       runs the pipeline under its ports, and not whole instances
+  --fault 'NAME'   whole instances only: each run has this kind of fault alone
+  --trace          prints every step
+  --keep-going     continues after a seed that failed
+
+Examples
+  npm run simulate -- --seeds 500                        searches 500 seeds
+  npm run simulate -- --seeds 1 --from 123 --trace       replays seed 123
+  npm run simulate -- --pipeline --seeds 10000           searches the pipeline
+  npm run simulate -- --fault 'broker cut off'           searches with one kind of fault
+
+Exit codes: 0 no seed failed, 1 a seed failed, 2 an option is wrong`;
+
+interface Options extends Search {
+  readonly from: number;
+  readonly seeds: number;
+  readonly workers: number;
+  readonly isKeptGoing: boolean;
+}
+
+/** Ends the process if an option is wrong, or after the help. */
+export function optionsOf(args: string[]): Options {
+  const values = valuesOf(args);
+  if (values.help) {
+    console.log(HELP);
+    process.exit(0);
+  }
+  const { pipeline: isPipeline, trace: isTraced, fault = null } = values;
+  if (fault !== null && (isPipeline || !Object.hasOwn(KINDS, fault)))
+    refuse(`--fault must be one of these, without --pipeline: ${Object.keys(KINDS).join(', ')}`);
+  const from = wholeNumber('from', values.from, 0);
+  const seeds = wholeNumber('seeds', values.seeds, 1);
+  const cores = isTraced ? 1 : availableParallelism();
+  const workers = Math.min(seeds, wholeNumber('workers', values.workers ?? String(cores), 1));
+  return { from, seeds, workers, isPipeline, isTraced, fault, isKeptGoing: values['keep-going'] };
+}
+
+function valuesOf(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        pipeline: { type: 'boolean', default: false },
+        seeds: { type: 'string', default: '1000' },
+        from: { type: 'string', default: '1' },
+        workers: { type: 'string' },
+        fault: { type: 'string' },
+        trace: { type: 'boolean', default: false },
+        'keep-going': { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    }).values;
+  } catch (error) {
+    refuse((error as Error).message);
+  }
+}
+
+function wholeNumber(name: string, text: string, min: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < min)
+    refuse(`--${name} must be a whole number from ${min}: it is '${text}'`);
+  return value;
+}
+
+function refuse(why: string): never {
+  console.error(`${why}\nAll options: npm run simulate -- --help`);
+  process.exit(2);
+}

@@ -1,0 +1,39 @@
+/** What a search runs: one seed after the other, in one of the two simulations. */
+import { runSeed as runInstances } from './instances/run-seed.js';
+import { runSeed as runPipeline } from './pipeline/run-seed.js';
+
+export interface Search {
+  readonly isPipeline: boolean;
+  /** The one kind of fault; null if each run draws its kinds. */
+  readonly fault: string | null;
+  readonly isTraced: boolean;
+}
+
+/** The seeds `from`, `from + step`, ... before `end`. */
+export interface Seeds {
+  readonly from: number;
+  readonly end: number;
+  readonly step: number;
+}
+
+export interface Outcome {
+  readonly seed: number;
+  readonly ms: number;
+  /** Of the process that ran it, since its start. */
+  readonly cpuMs: number;
+  readonly anomalies: readonly string[];
+  readonly trace: readonly string[] | null;
+  readonly steps: number;
+  readonly records: number;
+  readonly announced: number;
+}
+
+export async function outcomeOf({ isPipeline, fault, isTraced }: Search, seed: number): Promise<Outcome> {
+  const beganAt = performance.now();
+  const { anomalies, trace, steps, records, announced } = await (isPipeline
+    ? runPipeline(seed, { isTraced })
+    : runInstances(seed, { isTraced, fault }));
+  const { user, system } = process.cpuUsage();
+  const ms = Math.round(performance.now() - beganAt);
+  return { seed, ms, cpuMs: (user + system) / 1_000, anomalies, trace, steps, records, announced };
+}
