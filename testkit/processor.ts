@@ -46,6 +46,8 @@ export interface ProcessorOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Arguments of Node that replace `dist/main.js run`, for a program that crashes on purpose. */
   readonly program?: readonly string[];
+  /** Called with each line of the log as it comes, and with its text. */
+  readonly onLine?: ProcessorStart['onLine'];
 }
 
 /** More than a start and a rebalance take on a busy machine. */
@@ -69,7 +71,9 @@ export class Processors {
     const stateDir = options.stateDir ?? this.newFolder();
     const settings = { HTTP_PORT: '0', ...deployment.environment, ...options.settings, STATE_DIR: stateDir };
     const program = options.program ?? commandArguments('run');
-    const processor = new Processor({ stateDir, program, env: environmentOf(settings) });
+    const { onLine } = options;
+    const start = { stateDir, program, env: environmentOf(settings) };
+    const processor = new Processor(onLine === undefined ? start : { ...start, onLine });
     this.#started.push(processor);
     return processor;
   }

@@ -7,7 +7,7 @@ import { Controller, type NewTopic } from './controller.js';
 import { Broker } from './broker.js';
 import { OFFSETS_TOPIC, partitionOfKey, TRANSACTIONS_TOPIC, type Image, type PartitionState } from './image.js';
 import type { Replica } from './log/replica.js';
-import { plainBatch } from './log/batch.js';
+import { plainBatch, transactionalBatch, type Batch, type BatchProducer } from './log/batch.js';
 import { readRecords, type Isolation, type SimulatedRecord } from './log/read-records.js';
 import type { RecordToWrite } from '../../src/lib/record.js';
 import { BROKER_SETTINGS, USUAL_DELAYS, type ClusterOptions, type Delays, type World } from './world.js';
@@ -26,6 +26,8 @@ export interface LogEnds {
 }
 
 const FIRST_PORT = 9001;
+/** A producer that no coordinator knows. */
+const NOBODY: BatchProducer = { producerId: 999_999_999n, producerEpoch: 0 };
 
 export class SimulatedCluster {
   readonly #brokers: ReadonlyMap<number, Broker>;
@@ -97,14 +99,15 @@ export class SimulatedCluster {
    * @returns its offset; null if the partition takes no record now
    */
   append(topic: string, partition: number, record: RecordToWrite, timestamp: number): number | null {
-    const { leader } = this.partition(topic, partition);
-    const broker = this.#brokers.get(leader);
-    if (broker === undefined || !broker.isUp || broker.isCutOff) return null;
-    const replica = this.#leaderReplica(topic, partition);
-    if (replica?.isLeader !== true || replica.isUnderLeastInSync) return null;
-    const { baseOffset } = replica.append(plainBatch(record, timestamp));
-    broker.replication.schedule(broker, replica);
-    return baseOffset;
+    return this.#append(topic, partition, plainBatch(record, timestamp));
+  }
+
+  /**
+   * Appends a record of a transaction that hangs: no coordinator knows it, so nobody ends it.
+   * @returns as `append`
+   */
+  appendHanging(topic: string, partition: number, record: RecordToWrite, timestamp: number): number | null {
+    return this.#append(topic, partition, transactionalBatch(record, timestamp, NOBODY));
   }
 
   /** The offset that a group has committed; null without an offset, or while no broker coordinates the group. */
@@ -196,6 +199,17 @@ export class SimulatedCluster {
   /** Limits the clients of a broker: each Produce and Fetch delays the connection's next request. 0 ends the limit. */
   throttle(id: number, ms: number): void {
     this.#broker(id).throttleMs = ms;
+  }
+
+  #append(topic: string, partition: number, batch: Batch): number | null {
+    const { leader } = this.partition(topic, partition);
+    const broker = this.#brokers.get(leader);
+    if (broker === undefined || !broker.isUp || broker.isCutOff) return null;
+    const replica = this.#leaderReplica(topic, partition);
+    if (replica?.isLeader !== true || replica.isUnderLeastInSync) return null;
+    const { baseOffset } = replica.append(batch);
+    broker.replication.schedule(broker, replica);
+    return baseOffset;
   }
 
   #makeWorld(): World {

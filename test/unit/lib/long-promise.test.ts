@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import type { Clock } from '../../../src/lib/clock.js';
 import { LongPromise, settlesWithin } from '../../../src/lib/long-promise.js';
 import { systemClock } from '../../../src/lib/system-clock.js';
-import { heapInUse } from '../../support/heap.js';
+import { heapInUse } from '../../../testkit/heap.js';
 
 /** Time passes at once. */
 const impatient: Clock = { now: () => 0, delay: () => Promise.resolve() };

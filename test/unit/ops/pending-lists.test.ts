@@ -13,7 +13,7 @@ import { writeCompanyRow } from '../../../src/store/row-codec.js';
 import { companyKey } from '../../../src/store/row-keys.js';
 import { encodeChanges } from '../../../src/store/state-changes.js';
 import { MARK, markOf } from '../../../src/store/pending-index.js';
-import { heapInUse } from '../../support/heap.js';
+import { heapInUse } from '../../../testkit/heap.js';
 import { open, positionRow } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 

@@ -10,7 +10,7 @@ import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { writeCompanyRow } from '../../../src/store/row-codec.js';
 import { companyKey } from '../../../src/store/row-keys.js';
-import { heapInUse } from '../../support/heap.js';
+import { heapInUse } from '../../../testkit/heap.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { PARTITION, SimulatedPartition } from './simulated-partition.js';
 import { DAY_MS, HOUR_MS } from '../../../src/lib/time-units.js';

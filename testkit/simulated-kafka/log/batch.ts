@@ -105,6 +105,10 @@ export function plainBatch(record: RecordToWrite, timestamp: number): Batch {
   return parse(singleRecord(record, timestamp, null, 0), null);
 }
 
+export function transactionalBatch(record: RecordToWrite, timestamp: number, producer: BatchProducer): Batch {
+  return parse(singleRecord(record, timestamp, producer, TRANSACTIONAL), null);
+}
+
 export function markerBatch(marker: Marker, producer: BatchProducer, timestamp: number): Batch {
   const key = Buffer.alloc(4);
   key.writeInt16BE(marker.isCommit ? 1 : 0, 2);

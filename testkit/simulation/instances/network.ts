@@ -36,6 +36,11 @@ export class Network {
     readonly random: SeededRandom,
   ) {}
 
+  /** How many are open. */
+  get connections(): number {
+    return this.#connections.size;
+  }
+
   /** Sockets of one process. */
   socketsOf(process: SimulatedProcess, instance: string): SocketFactory {
     return ({ host, port, onConnect }) => {

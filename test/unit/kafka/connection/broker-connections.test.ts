@@ -8,7 +8,7 @@ import { metadataOf } from '../../../../src/kafka/protocol/metadata-protocol.js'
 import { isOwnFault } from '../../../../src/lib/own-fault.js';
 import { BrokerError } from '../../../../src/pipeline/errors.js';
 import { systemClock } from '../../../../src/lib/system-clock.js';
-import { heapInUse } from '../../../support/heap.js';
+import { heapInUse } from '../../../../testkit/heap.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 
 const CORRELATION_ID_AT = 8;

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { KafkaGroupMembership } from '../../../../src/kafka/group/group-membership.js';
 import type { RememberedMember } from '../../../../src/kafka/group/remembered-member.js';
 import { systemClock } from '../../../../src/lib/system-clock.js';
-import { heapInUse } from '../../../support/heap.js';
+import { heapInUse } from '../../../../testkit/heap.js';
 
 jest.mock('../../../../src/kafka/group/remove-member.js', () => ({ removeMember: () => Promise.resolve(true) }));
 afterEach(() => jest.restoreAllMocks());

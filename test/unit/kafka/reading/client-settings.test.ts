@@ -10,7 +10,7 @@ import { OffsetOutOfRangeError, ReaderClosedError } from '../../../../src/pipeli
 import type { LogBatch, LogReader, Logs } from '../../../../src/pipeline/ports.js';
 import { readableLogger } from '../../../support/log-lines.js';
 import { SEEN_BY_MOST } from '../../../support/seen-by-most.js';
-import { heapInUse } from '../../../support/heap.js';
+import { heapInUse } from '../../../../testkit/heap.js';
 
 const { logger, lines: logged } = readableLogger('warn');
 const clock: Clock = { now: () => 0, delay: () => turn() };
