@@ -46,7 +46,7 @@ export const BOUNDS: Readonly<Record<Figure, Bound>> = {
   threads: { fixed: 2, perRecord: 0, perOrder: 0 },
   STATE_DIR: { fixed: 16 * MIB, perRecord: 200, perOrder: 0 },
   changelog: { fixed: 4 * MIB, perRecord: 400, perOrder: 0 },
-  'own log': { fixed: 64 * KIB, perRecord: 0, perOrder: 48 * KIB },
+  'own log': { fixed: 64 * KIB, perRecord: 0, perOrder: 96 * KIB },
 };
 
 export interface Verdict {

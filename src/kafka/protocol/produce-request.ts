@@ -1,6 +1,7 @@
 /** Produce, version 7: one batch to one partition. The batch is encoded directly into the buffer that is sent. */
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import type { RecordToWrite, TopicPartition } from '../../lib/record.js';
+import { BrokerError } from '../../pipeline/errors.js';
 import { protocolCall, type Answer, type ProtocolCall } from './protocol-call.js';
 import { compressBatch, encodeBatch, type BatchCut, type BatchOrigin } from './record-batch-encoder.js';
 
@@ -87,6 +88,6 @@ function readAnswer(body: Buffer, to: TopicPartition): ProduceAnswer {
   });
   const clientSideThrottleTime = decoder.readInt32();
   const answer = partitions.flat()[0];
-  if (answer === undefined) throw new Error(`the answer to Produce has no result for ${to.topic}-${to.partition}`);
+  if (answer === undefined) throw new BrokerError(`the answer to Produce has no result for ${to.topic}-${to.partition}`);
   return { ...answer, clientSideThrottleTime };
 }
