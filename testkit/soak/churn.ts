@@ -34,7 +34,7 @@ export class Churn {
 
   /** Makes every instance run again, and waits until all are ready. */
   async allUp(): Promise<void> {
-    await Promise.all(this.instances.map((instance) => (instance.isUp ? undefined : instance.start())));
+    await Promise.all(this.instances.filter(({ isUp }) => !isUp).map((instance) => instance.start()));
     await Promise.all(this.instances.map((instance) => instance.ready()));
   }
 

@@ -4,6 +4,7 @@ import { getEventListeners } from 'node:events';
 export class ListenerCount {
   #targets = new Set<WeakRef<EventTarget>>();
   readonly #known = new WeakSet<EventTarget>();
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called with its target as `this`
   readonly #original = EventTarget.prototype.addEventListener;
 
   /** From now on, every target that gets a listener is known. Call `release` at the end. */

@@ -88,6 +88,11 @@ test.each([
     new WireWriter(4).uvarint(2 ** 30),
   ],
   [
+    'tagged fields of kafkajs',
+    (bytes: Buffer) => new Decoder(bytes).readTaggedFields(),
+    new WireWriter(4).uvarint(2 ** 20),
+  ],
+  [
     'a negative array of kafkajs',
     (bytes: Buffer) => new Decoder(bytes).readArray(() => 0),
     new WireWriter(4).int32(-7),
