@@ -35,8 +35,8 @@ and log of the instance that stays. Then audits all announcements.
   --seed N       seed of the load and of the orders (1)
 
   --idle-month   a month without records, behind a hanging transaction of the input. Whole instances in simulated time,
-                 without a broker. Judges heap, timers, connections and listeners. A day takes some
-                 8 minutes of CPU time
+                 without a broker. Judges heap, timers, connections and listeners. A day takes 5 to
+                 15 minutes
   --days N       days of the idle month (30)
   --help         print this
 
