@@ -84,10 +84,10 @@ export async function writeBack(copy: OnlyCopy, signal: AbortSignal): Promise<ne
   const store = await context.state.open(partition);
   const replayed = new ReplayedRows(store);
   try {
-    const position = await undoneUnlessCommitted(copy, store);
+    const { position, undoneLater } = await undoneUnlessCommitted(copy, store);
     await replayed.clear();
     await replay(copy, replayed, signal);
-    const changes = await replayed.differences(LIMITS);
+    const changes = await replayed.differences(LIMITS, undoneLater);
     if (changes === null) throw mustChoose(copy, TOO_MUCH);
     const missing = await missingOutbound(context, partition, changes, signal);
     if (missing.length > 0)
@@ -105,14 +105,27 @@ export async function writeBack(copy: OnlyCopy, signal: AbortSignal): Promise<ne
   }
 }
 
-/** Undoes the last batch unless the group's offset is after it. @returns the position row */
-async function undoneUnlessCommitted({ context, view }: OnlyCopy, store: KeyValueStore): Promise<Buffer> {
+interface CommittedRows {
+  /** The position row. */
+  readonly position: Buffer;
+  /**
+   * The keys that the undo in the folder returns to their prior values at the next opening. The changelog must have these
+   * rows after the folder's position, or the prior values would stay: they may be of a batch that the changelog lacks too.
+   */
+  readonly undoneLater: readonly Buffer[];
+}
+
+/** Undoes the last batch unless the group's offset is after it. */
+async function undoneUnlessCommitted({ context, view }: OnlyCopy, store: KeyValueStore): Promise<CommittedRows> {
   const committed = { offset: view.committed ?? -1, leaderEpoch: view.committedIn };
   const [position, undo] = await store.read([POSITION_KEY, UNDO_KEY]);
-  if (position != null && agrees(context, decodePositionRow(position), committed)) return position;
-  if (undo != null) await store.write([...decodeUndo(undo), { key: UNDO_KEY, value: null }]);
+  const priors = undo == null ? [] : decodeUndo(undo);
+  if (position != null && agrees(context, decodePositionRow(position), committed))
+    return { position, undoneLater: priors.map(({ key }) => key) };
+  if (undo != null) await store.write([...priors, { key: UNDO_KEY, value: null }]);
   const [before] = await store.read([POSITION_KEY]);
-  if (before != null && agrees(context, decodePositionRow(before), committed)) return before;
+  if (before != null && agrees(context, decodePositionRow(before), committed))
+    return { position: before, undoneLater: [] };
   throw new Error(`the folder does not agree with the group's offset ${view.committed} any more`);
 }
 

@@ -173,6 +173,33 @@ test('the batch is written again also if its undo is still in the folder', async
   expect(simulated.setAside).toEqual([]);
 });
 
+test('a row is right also if the changelog lacks the batch before too, and both batches together leave the row as it was', async () => {
+  const earlier = batchOf({ changed: 'old' }, { changed: 'between', passing: 'between' }, 5);
+  const last = batchOf({ changed: 'between', passing: 'between' }, { changed: 'old', passing: null }, 6);
+  const simulated = new SimulatedPartition(folder());
+  simulated.input.said = { ...SEEN_BY_MOST, leaderEpoch: EPOCH };
+  simulated.input.end = 6;
+  append(simulated, batchOf({}, BEFORE, 4));
+  const { changelog } = simulated;
+  const owner = await opened(simulated);
+  await owner.replay(changelog.records, changelog.end);
+  for (const [batch, offset] of [
+    [earlier, 5],
+    [last, 6],
+  ] as const) {
+    await owner.apply(batch, { topic: TOPICS.input, offset, countedUnder: 1 }, simulated.now);
+    changelog.end += batch.changes.length + 1; // Aborted here.
+    if (batch === earlier) owner.confirm(changelog.end - 1);
+  }
+  await owner.close();
+  simulated.committed = { offset: 6, leaderEpoch: EPOCH };
+  const task = await settled(simulated);
+  expect(task.status).toEqual({ state: 'running', reason: null });
+  await simulated.end(task);
+  expect(rowsInChangelog(simulated)).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+  expect(await rowsOnDisk()).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+});
+
 test.each<[string, number, readonly unknown[]]>([
   ['is kept if the new end is beyond its position', 0, []],
   // By then it is not the only copy.
