@@ -4,14 +4,14 @@
  *
  * Other partitions prove nothing. In a first start some partitions have state before the others begin.
  */
-import { announcementSource } from '../domain/announcement.js';
-import type { LogRecord, TopicPartition } from '../lib/record.js';
+import type { TopicPartition } from '../lib/record.js';
 import { shellQuoted } from '../lib/shell-command.js';
 import { withReader } from '../lib/with-reader.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { UnreadableBatchError } from './errors.js';
 import type { LostTail } from './lost-tail.js';
+import { isAnnouncementOf } from './missing-outbound.js';
 import { isOtherInput } from './origin.js';
 import type { PartitionView } from './partition-view.js';
 
@@ -44,17 +44,16 @@ export async function formerState(
 
 /** The offset of an announcement that this partition has made; null if none is among the newest records. */
 async function announcedBy(
-  { applicationId, topics, changelogLogs }: PipelineContext,
+  context: PipelineContext,
   partition: number,
   log: TopicPartition,
   signal: AbortSignal,
 ): Promise<number | null> {
+  const { changelogLogs } = context;
   const { start, end } = await changelogLogs.bounds(log);
   const from = Math.max(start, end - LOOKED_AT);
   if (from >= end) return null;
-  const source = Buffer.from(announcementSource(applicationId, topics.input, partition));
-  const isOurs = ({ headers }: LogRecord) =>
-    headers.some(({ key, value }) => key === 'ce_source' && value?.equals(source) === true);
+  const isOurs = isAnnouncementOf(context, partition);
   const look = async (reader: ReturnType<PipelineContext['changelogLogs']['reader']>): Promise<number | null> => {
     for (let position = from; position < end;) {
       const { records, nextOffset } = await reader.next(LOOKED_AT);

@@ -1,10 +1,12 @@
 /**
- * Rows of a committed transaction that only the state folder has. Brokers can leave a commit open in the changelog
- * alone, and it may be aborted there later; or an unclean leader election removes the end of the changelog. If the group's
+ * Rows of a committed transaction that only the state folder has. Brokers can leave a commit open in the changelog,
+ * and it may be aborted there later; or an unclean leader election removes the end of the changelog. If the group's
  * offset and the announcements of that transaction are committed, a restore from the changelog would announce companies
- * again. So the folder is kept, and its owner writes the rows to the changelog again.
+ * again. So the folder is kept, and its owner writes the rows to the changelog again. If announcements are lost too, the
+ * rows would say that companies were announced, and nobody would announce them: then an operator must choose.
  */
 import { NO_HEADERS, type TopicPartition } from '../lib/record.js';
+import { shortened } from '../lib/printable.js';
 import { withReader } from '../lib/with-reader.js';
 import type { KeyChange, KeyValueStore } from '../store/key-value-store.js';
 import { decodeUndo, UNDO_KEY } from '../store/partition-meta.js';
@@ -16,6 +18,7 @@ import { ChangelogTail } from './changelog-tail.js';
 import type { PipelineContext } from './context.js';
 import { InconsistentPositionError, RowsWrittenBackError } from './errors.js';
 import { lastOrigin, lastPosition } from './last-rows.js';
+import { missingOutbound, type MissingOutbound } from './missing-outbound.js';
 import { areOfDifferentInputs } from './origin.js';
 import type { PartitionView } from './partition-view.js';
 import { commandToSet } from './position-choices.js';
@@ -73,18 +76,22 @@ export interface OnlyCopy {
  * Writes to the changelog what only the folder has, in one transaction. Afterwards the partition must be taken over
  * again: the folder then agrees with the changelog, or can be set aside.
  *
- * @throws RowsWrittenBackError when that is done; InconsistentPositionError if it is more than one transaction may have
+ * @throws RowsWrittenBackError when that is done; InconsistentPositionError if it is more than one transaction may have, or
+ *   if announcements or dead letters that belong to the rows are missing; as `missingOutbound`
  */
 export async function writeBack(copy: OnlyCopy, signal: AbortSignal): Promise<never> {
   const { context, partition, view } = copy;
   const store = await context.state.open(partition);
   const replayed = new ReplayedRows(store);
   try {
-    const position = await undoneUnlessCommitted(copy, store);
+    const { position, undoneLater } = await undoneUnlessCommitted(copy, store);
     await replayed.clear();
     await replay(copy, replayed, signal);
-    const changes = await replayed.differences(LIMITS);
-    if (changes === null) throw tooMuch(copy);
+    const changes = await replayed.differences(LIMITS, undoneLater);
+    if (changes === null) throw mustChoose(copy, TOO_MUCH);
+    const missing = await missingOutbound(context, partition, changes, signal);
+    if (missing.length > 0)
+      throw mustChoose(copy, `But ${missing.map(lacks).join(', and ')}. They would never be written again`);
     changes.push({ key: POSITION_KEY, value: position });
     await write(copy, changes);
     throw new RowsWrittenBackError(
@@ -98,14 +105,27 @@ export async function writeBack(copy: OnlyCopy, signal: AbortSignal): Promise<ne
   }
 }
 
-/** Undoes the last batch unless the group's offset is after it. @returns the position row */
-async function undoneUnlessCommitted({ context, view }: OnlyCopy, store: KeyValueStore): Promise<Buffer> {
+interface CommittedRows {
+  /** The position row. */
+  readonly position: Buffer;
+  /**
+   * The keys that the undo in the folder returns to their prior values at the next opening. The changelog must have these
+   * rows after the folder's position, or the prior values would stay: they may be of a batch that the changelog lacks too.
+   */
+  readonly undoneLater: readonly Buffer[];
+}
+
+/** Undoes the last batch unless the group's offset is after it. */
+async function undoneUnlessCommitted({ context, view }: OnlyCopy, store: KeyValueStore): Promise<CommittedRows> {
   const committed = { offset: view.committed ?? -1, leaderEpoch: view.committedIn };
   const [position, undo] = await store.read([POSITION_KEY, UNDO_KEY]);
-  if (position != null && agrees(context, decodePositionRow(position), committed)) return position;
-  if (undo != null) await store.write([...decodeUndo(undo), { key: UNDO_KEY, value: null }]);
+  const priors = undo == null ? [] : decodeUndo(undo);
+  if (position != null && agrees(context, decodePositionRow(position), committed))
+    return { position, undoneLater: priors.map(({ key }) => key) };
+  if (undo != null) await store.write([...priors, { key: UNDO_KEY, value: null }]);
   const [before] = await store.read([POSITION_KEY]);
-  if (before != null && agrees(context, decodePositionRow(before), committed)) return before;
+  if (before != null && agrees(context, decodePositionRow(before), committed))
+    return { position: before, undoneLater: [] };
   throw new Error(`the folder does not agree with the group's offset ${view.committed} any more`);
 }
 
@@ -136,11 +156,27 @@ async function write({ context, partition, view, producer }: OnlyCopy, changes: 
   await producer.commit();
 }
 
-function tooMuch({ context: { topics }, partition, view, why }: OnlyCopy): InconsistentPositionError {
+const TOO_MUCH = `They are more than one transaction may have (${LIMITS.rows} rows, ${LIMITS.bytes} bytes)`;
+
+/** Ids in a message, and characters of each; the rest is counted. */
+const MAX_NAMED = 10;
+const MAX_ID_CHARACTERS = 100;
+
+function lacks({ topic, ids }: MissingOutbound): string {
+  const named = ids.slice(0, MAX_NAMED).map((id) => shortened(id, MAX_ID_CHARACTERS));
+  const more = ids.length > named.length ? [`and ${ids.length - named.length} more`] : [];
+  return `${topic} lacks the records of ${[...named, ...more].join(', ')}`;
+}
+
+/** @param reason why the rows are not written, as a sentence without its full stop */
+function mustChoose(
+  { context: { topics }, partition, view, why }: OnlyCopy,
+  reason: string,
+): InconsistentPositionError {
   return new InconsistentPositionError(
     `partition ${topics.input}/${partition} is blocked (changelog lost rows): ${why}. The group's offset is ` +
-      `${view.committed}, and only the state folder of this instance has all rows that belong to it. They are more than ` +
-      `one transaction may have (${LIMITS.rows} rows, ${LIMITS.bytes} bytes), so the folder is kept and nothing was written. ` +
+      `${view.committed}, and only the state folder of this instance has all rows that belong to it. ${reason}, so the ` +
+      'folder is kept and nothing was written. ' +
       `Stop all instances, and run \`${commandToSet(partition, 'state')}\` with the settings of this instance. Companies that ` +
       'are completed by the records read again are announced again, with the same event id. `company-sync positions show` ' +
       'lists all partitions. Before that, read "The changelog has lost records" in docs/operations.md',

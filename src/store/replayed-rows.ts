@@ -31,17 +31,25 @@ export class ReplayedRows {
   /**
    * The changes that make the changelog's rows equal to the store's rows. Null if they exceed the limits. Leaves out the
    * position row.
+   *
+   * @param always keys whose rows are among the changes even if they do not differ
    */
-  async differences({ rows, bytes }: DifferenceLimits): Promise<KeyChange[] | null> {
+  async differences({ rows, bytes }: DifferenceLimits, always: readonly Buffer[]): Promise<KeyChange[] | null> {
     const found: KeyChange[] = [];
     let size = 0;
+    const add = (change: KeyChange): void => {
+      size += change.key.length + (change.value?.length ?? 0);
+      found.push(change);
+    };
+    const wanted = always.filter(isCompared);
+    const values = await this.store.read(wanted);
+    for (const [index, key] of wanted.entries()) add({ key, value: values[index] ?? null });
+    const added = new Set(wanted.map(nameOf));
     const compare = async (page: readonly Pair[], others: readonly Buffer[], changeOf: ChangeOf): Promise<boolean> => {
       const values = await this.store.read(others);
       for (const [index, pair] of page.entries()) {
         const change = changeOf(pair, values[index] ?? null);
-        if (change === null) continue;
-        size += change.key.length + (change.value?.length ?? 0);
-        found.push(change);
+        if (change !== null && !added.has(nameOf(change.key))) add(change);
       }
       return found.length <= rows && size <= bytes;
     };
@@ -87,6 +95,14 @@ function changed(replayed: Pair, own: Buffer | null): KeyChange | null {
 /** For a row of the store that the changelog may lack. */
 function created(own: Pair, replayed: Buffer | null): KeyChange | null {
   return replayed === null ? own : null;
+}
+
+function isCompared(key: Buffer): boolean {
+  return COMPARED.some((kind) => key[0] === KEY_KIND[kind]);
+}
+
+function nameOf(key: Buffer): string {
+  return key.toString('latin1');
 }
 
 function replayedKey(key: Buffer): Buffer {

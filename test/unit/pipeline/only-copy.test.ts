@@ -4,22 +4,24 @@
  */
 import { join } from 'node:path';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
-import { NO_HEADERS } from '../../../src/lib/record.js';
+import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
+import { NO_HEADERS, type RecordToWrite } from '../../../src/lib/record.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
 import { originOf } from '../../../src/pipeline/origin.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
+import { deadLetterOf } from '../../../src/publish/dead-letter.js';
 import { OnlyCopyError, UnprovedChangelogError } from '../../../src/store/examine-store.js';
 import type { KeyChange } from '../../../src/store/key-value-store.js';
 import { OWN_BATCH_KEY, UndoWriter } from '../../../src/store/partition-meta.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
-import { writeOriginRow, writePositionRow } from '../../../src/store/row-codec.js';
-import { DATASET_PREFIX, ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
+import { writeCompanyRow, writeHoldRow, writeOriginRow, writePositionRow } from '../../../src/store/row-codec.js';
+import { companyKey, DATASET_PREFIX, holdKey, ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
 import type { EncodedChanges } from '../../../src/store/state-changes.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
-import { PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { PARTITION, SilentLog, SimulatedPartition } from './simulated-partition.js';
 import { TOPICS } from './topics.js';
 
 const folder = temporaryFolder();
@@ -33,15 +35,19 @@ function keyOf(name: string): Buffer {
   return Buffer.concat([DATASET_PREFIX, Buffer.from(name)]);
 }
 
-function positionRow(offset: number): Buffer {
+function encoded(write: (to: ByteWriter) => void): Buffer {
   const to = new ByteWriter();
   to.begin();
-  writePositionRow(to, { topic: TOPICS.input, offset, countedUnder: 1 });
+  write(to);
   return to.end();
 }
 
-/** The changes of a batch that ends before input offset `offset`. */
-function batchOf(priors: Values, values: Values, offset: number): EncodedChanges {
+function positionRow(offset: number): Buffer {
+  return encoded((to) => writePositionRow(to, { topic: TOPICS.input, offset, countedUnder: 1 }));
+}
+
+/** The changes of a batch that ends before input offset `offset`. @param others rows of other kinds that it creates */
+function batchOf(priors: Values, values: Values, offset: number, others: readonly KeyChange[] = []): EncodedChanges {
   const rows = Object.entries(values).map(([name, value]) => ({
     key: keyOf(name),
     prior: priors[name] ?? null,
@@ -55,7 +61,8 @@ function batchOf(priors: Values, values: Values, offset: number): EncodedChanges
     key,
     value: value === null ? null : Buffer.from(value),
   }));
-  changes.push({ key: POSITION_KEY, value: positionRow(offset) });
+  for (const { key } of others) undo.add(key, null, () => undefined);
+  changes.push(...others, { key: POSITION_KEY, value: positionRow(offset) });
   return {
     changes: changes.map((change) => ({ ...change, headers: NO_HEADERS })),
     local: [],
@@ -83,9 +90,11 @@ const AFTER = ['changed=new', 'created=new', 'untouched=old'];
 /**
  * A partition whose group has the offset after a batch that the changelog does not have.
  * @param leave what the owner still does with the applied batch, whose records end at `end`
+ * @param others rows of other kinds that the batch creates
  */
 async function withLostBatch(
   leave: (store: PartitionStore, end: number) => Promise<void>,
+  others: readonly KeyChange[] = [],
 ): Promise<SimulatedPartition> {
   const simulated = new SimulatedPartition(folder());
   simulated.input.said = { ...SEEN_BY_MOST, leaderEpoch: EPOCH };
@@ -94,7 +103,7 @@ async function withLostBatch(
   const { changelog } = simulated;
   const owner = await opened(simulated);
   await owner.replay(changelog.records, changelog.end);
-  const batch = batchOf(BEFORE, BATCH, 5);
+  const batch = batchOf(BEFORE, BATCH, 5, others);
   const size = batch.changes.length;
   await owner.apply(batch, { topic: TOPICS.input, offset: 5, countedUnder: 1 }, simulated.now);
   changelog.end += size;
@@ -162,6 +171,33 @@ test('the batch is written again also if its undo is still in the folder', async
   const simulated = await withLostBatch(() => Promise.resolve());
   await mustContinueWithoutLoss(simulated);
   expect(simulated.setAside).toEqual([]);
+});
+
+test('a row is right also if the changelog lacks the batch before too, and both batches together leave the row as it was', async () => {
+  const earlier = batchOf({ changed: 'old' }, { changed: 'between', passing: 'between' }, 5);
+  const last = batchOf({ changed: 'between', passing: 'between' }, { changed: 'old', passing: null }, 6);
+  const simulated = new SimulatedPartition(folder());
+  simulated.input.said = { ...SEEN_BY_MOST, leaderEpoch: EPOCH };
+  simulated.input.end = 6;
+  append(simulated, batchOf({}, BEFORE, 4));
+  const { changelog } = simulated;
+  const owner = await opened(simulated);
+  await owner.replay(changelog.records, changelog.end);
+  for (const [batch, offset] of [
+    [earlier, 5],
+    [last, 6],
+  ] as const) {
+    await owner.apply(batch, { topic: TOPICS.input, offset, countedUnder: 1 }, simulated.now);
+    changelog.end += batch.changes.length + 1; // Aborted here.
+    if (batch === earlier) owner.confirm(changelog.end - 1);
+  }
+  await owner.close();
+  simulated.committed = { offset: 6, leaderEpoch: EPOCH };
+  const task = await settled(simulated);
+  expect(task.status).toEqual({ state: 'running', reason: null });
+  await simulated.end(task);
+  expect(rowsInChangelog(simulated)).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+  expect(await rowsOnDisk()).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
 });
 
 test.each<[string, number, readonly unknown[]]>([
@@ -330,3 +366,109 @@ test('a standby sets such a folder aside once another owner has committed', asyn
   await simulated.end(task);
   expect(await rowsOnDisk()).toEqual(['changed=other', 'deleted=old', 'untouched=old']);
 });
+
+describe('a batch that announced a company and held another one', () => {
+  const ROWS: readonly KeyChange[] = [
+    { key: companyKey('announced'), value: announcedRow() },
+    { key: companyKey('held'), value: encoded((to) => writeCompanyRow(to, { ...NEW_COMPANY, holds: 1 })) },
+    {
+      key: holdKey('held', `${PARTITION}/4`),
+      value: encoded((to) => writeHoldRow(to, { code: 'undecodable', timestamp: 1 })),
+    },
+  ];
+
+  function announcement(companyId: string, partition = PARTITION): RecordToWrite {
+    const source = Buffer.from(`/app/${TOPICS.input}/${partition}`);
+    return { key: Buffer.from(companyId), value: Buffer.of(1), headers: [{ key: 'ce_source', value: source }] };
+  }
+
+  function deadLetter(offset: number, topic = TOPICS.input): RecordToWrite {
+    const record = { offset, timestamp: 0, key: Buffer.from('held'), value: null, headers: [] };
+    return deadLetterOf(record, { code: 'undecodable', message: '' }, { topic, partition: PARTITION });
+  }
+
+  function write(log: SilentLog, record: RecordToWrite): void {
+    log.records.push({ ...record, offset: log.end++, timestamp: 0 });
+    log.end++; // The marker.
+  }
+
+  async function withOutbound(
+    announcements: readonly RecordToWrite[],
+    deadLetters: readonly RecordToWrite[],
+  ): Promise<SimulatedPartition> {
+    const simulated = await withLostBatch(confirmed, ROWS);
+    for (const record of announcements) write(simulated.outbound.synchronized, record);
+    for (const record of deadLetters) write(simulated.outbound.deadLetter, record);
+    return simulated;
+  }
+
+  test('is written back if the announcement and the dead letter are committed', async () => {
+    const simulated = await withOutbound([announcement('announced')], [deadLetter(4)]);
+    for (let i = 0; i < 2_000; i++) write(simulated.outbound.synchronized, announcement(`later-${i}`, PARTITION + 1));
+    await mustContinueWithoutLoss(simulated);
+    expect(simulated.setAside).toEqual([]);
+  });
+
+  test.each<[string, readonly RecordToWrite[], readonly RecordToWrite[], string]>([
+    ['the announcement', [], [deadLetter(4)], 'synchronized lacks the records of announced.'],
+    [
+      'the announcement, and another partition has one of that company',
+      [announcement('announced', PARTITION + 1)],
+      [deadLetter(4)],
+      'synchronized lacks the records of announced.',
+    ],
+    ['the dead letter', [announcement('announced')], [], `dead-letter lacks the records of ${PARTITION}/4.`],
+    [
+      'the dead letter, and another record has one',
+      [announcement('announced')],
+      [deadLetter(3), deadLetter(4, 'other')],
+      `dead-letter lacks the records of ${PARTITION}/4.`,
+    ],
+  ])('blocks the partition if brokers have also lost %s', async (_, announcements, deadLetters, missing) => {
+    const simulated = await withOutbound(announcements, deadLetters);
+    const task = await settled(simulated);
+    expect(task.status.state).toBe('blocked');
+    expect(task.status.reason).toContain(missing);
+    expect(task.status.reason).toContain(`company-sync positions set --partition ${PARTITION} --to state`);
+    await simulated.end(task);
+    expect(simulated.setAside).toEqual([]);
+    expect(rowsInChangelog(simulated)).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+
+    // The choice of the message: the records are read again, so the company is announced.
+    simulated.committed = { offset: 4, leaderEpoch: -1 };
+    const again = await settled(simulated);
+    expect(again.status.state).toBe('running');
+    await simulated.end(again);
+    expect(simulated.input.lastRead?.from).toBe(4);
+    expect(await rowsOnDisk()).toEqual(['changed=old', 'deleted=old', 'untouched=old']);
+  });
+
+  test('waits while an open transaction may hide the announcement', async () => {
+    const simulated = await withOutbound([], [deadLetter(4)]);
+    const { synchronized } = simulated.outbound;
+    synchronized.highWatermark = 5;
+    const task = new PartitionTask(simulated.context, PARTITION);
+    await simulated.run(() => task.status.reason?.includes('a transaction is open in synchronized/3') === true);
+    write(synchronized, announcement('announced'));
+    synchronized.highWatermark = 0;
+    await simulated.run(() => ['running', 'blocked'].includes(task.status.state));
+    await simulated.end(task);
+    expect(task.status.state).toBe('closed');
+    expect(rowsInChangelog(simulated)).toEqual(AFTER);
+  });
+});
+
+function announcedRow(): Buffer {
+  return encoded((to) =>
+    writeCompanyRow(to, {
+      outcome: 'announced',
+      policy: 'ALL_DATASETS',
+      offset: 4,
+      synchronizedAt: 1,
+      named: 1,
+      succeeded: 1,
+      failed: 0,
+      ended: 0,
+    }),
+  );
+}

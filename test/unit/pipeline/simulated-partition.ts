@@ -105,6 +105,8 @@ export class SimulatedPartition {
   #steadyMs = 0;
   readonly input = new SilentLog();
   readonly changelog = new SilentLog();
+  /** The topics of announcements and of dead letters. What the partition writes there is not kept. */
+  readonly outbound = { synchronized: new SilentLog(), deadLetter: new SilentLog() };
   /** The number of changes in each write to the disk. */
   writes = 0;
   takeOvers = 0;
@@ -163,8 +165,8 @@ export class SimulatedPartition {
       cacheBytes: () => 1e6,
       loadBytes: () => Infinity,
       clock: { now: () => this.now, monotonicMs: () => this.#steadyMs, delay: (ms, signal) => this.#delay(ms, signal) },
-      inputLogs: this.#logs(this.input),
-      changelogLogs: this.#logs(this.changelog),
+      inputLogs: this.#logs(() => this.input),
+      changelogLogs: this.#logs((topic) => this.#written(topic)),
       transactions: { fence: () => Promise.resolve(this.#producer()) },
       membership: { start: never, stop: never, confirmed: (signal) => this.#confirmed(signal) },
       partitioner: { partitionFor: never, targets: (_, to) => ({ partitions: [to], isExclusive: true }) },
@@ -239,12 +241,18 @@ export class SimulatedPartition {
     return this.confirmation;
   }
 
-  #logs(log: SilentLog): Logs {
+  #written(topic: string): SilentLog {
+    const { synchronized, deadLetter } = this.outbound;
+    if (topic === TOPICS.synchronized) return synchronized;
+    return topic === TOPICS.deadLetter ? deadLetter : this.changelog;
+  }
+
+  #logs(of: (topic: string) => SilentLog): Logs {
     return {
-      reader: (_, from, followed) => log.reader(from, followed),
-      bounds: () => log.bounds(),
+      reader: ({ topic }, from, followed) => of(topic).reader(from, followed),
+      bounds: ({ topic }) => of(topic).bounds(),
       committedOffset: () => Promise.resolve(this.committed),
-      endOfEpoch: (_, epoch) => Promise.resolve(log.endOfEpoch(epoch)),
+      endOfEpoch: ({ topic }, epoch) => Promise.resolve(of(topic).endOfEpoch(epoch)),
       pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
     };
   }
@@ -257,6 +265,7 @@ export class SimulatedPartition {
     const producer: TransactionalProducer = {
       ...UNUSED_PRODUCER,
       lostConnection: () => false,
+      openFrom: () => Promise.resolve('nothing'), // Other producers have opened what is open.
       prove: () => {
         this.proofs++;
         const changelogEnd = this.changelog.end;
