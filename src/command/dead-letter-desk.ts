@@ -8,6 +8,7 @@ import type { LogRecord, RecordToWrite } from '../lib/record.js';
 import { loadReaderSchemas } from '../lib/schema-files.js';
 import { systemClock } from '../lib/system-clock.js';
 import type { DeadLetter } from '../publish/dead-letter.js';
+import { utf8Text } from '../publish/sync-event-json.js';
 import { SchemaRegistry } from '../registry/schema-registry.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import { DeadLetterReader, READER_READS, type ReadDeadLetter, type Watched } from './dead-letter-reader.js';
@@ -87,7 +88,7 @@ export class DeadLetterDesk {
   async readLine(file: string): Promise<{ record: RecordToWrite & { readonly key: Buffer }; event: InputEvent }> {
     await mustBeReadable('--file', file);
     const json = await syncEventJson(this.schemasFolder);
-    const typed = json.eventOf(await readFile(file, 'utf8'));
+    const typed = json.eventOf(utf8Text(await readFile(file)));
     const record = (await syncEventRecords(this.config, json)).recordOf(typed);
     const [event] = await this.#decode([{ ...record, offset: 0, timestamp: systemClock.now() }]);
     if (event === undefined || typeof event === 'string') throw new Error(event ?? 'the line was decoded to no event');

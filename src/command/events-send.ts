@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { RECORD_NAMES } from '../decode/payload.js';
 import { SILENCES_COMPANY, type Payload } from '../domain/events.js';
 import { type RecordSender, RECORDS_A_REQUEST } from '../kafka/topics/record-sender.js';
-import { MalformedLineError, type SyncEventJson, type TypedEvent } from '../publish/sync-event-json.js';
+import { MalformedLineError, utf8Text, type SyncEventJson, type TypedEvent } from '../publish/sync-event-json.js';
 import type { RecordToWrite } from '../lib/record.js';
 import { command, requiredTextFlag } from './command.js';
 import { maySilence, SILENCING_FLAGS, SilencedCompanies } from './confirm-silencing.js';
@@ -123,11 +123,12 @@ async function readEvents(file: string, json: SyncEventJson): Promise<{ events: 
   const faults: string[] = [];
   let number = 0;
   const input = file === '-' ? process.stdin : createReadStream(file);
+  input.setEncoding('latin1'); // One character for each byte, so that bytes that are not UTF-8 are seen.
   for await (const line of createInterface({ input, crlfDelay: Infinity })) {
     number++;
-    const text = line.trim();
-    if (text === '' || text.startsWith('#')) continue;
     try {
+      const text = utf8Text(Buffer.from(line, 'latin1')).trim();
+      if (text === '' || text.startsWith('#')) continue;
       events.push(json.eventOf(text));
     } catch (error) {
       if (!(error instanceof MalformedLineError)) throw error;

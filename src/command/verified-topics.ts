@@ -116,10 +116,9 @@ export class VerifiedTopics {
       for (const record of records) {
         await values.prepare(record);
         const read = record.value === null ? null : values.read(record);
-        const clientId = record.key?.toString() ?? '';
         // A choice that cannot be read changes nothing, as for the processor.
-        if (typeof read === 'string' || (read !== null && read.clientId !== clientId)) continue;
-        choices.add(clientId, read?.synchronizedTrigger ?? null, record.timestamp);
+        if (typeof read === 'string' || (read !== null && read.clientId !== record.key?.toString())) continue;
+        choices.add(record.key, read?.synchronizedTrigger ?? null, record.timestamp);
       }
     });
     return choices;

@@ -1,10 +1,24 @@
 /** Commands in messages, which a person copies into a shell. */
+import { printable } from './printable.js';
 
 const WITHOUT_QUOTES = /^[\w@%+=:,./-]+$/;
 
-/** One word of a command, quoted if a POSIX shell would change it. */
+/**
+ * One word of a command, quoted if a POSIX shell would change it. Characters that `printable` escapes are written as the
+ * bytes of their UTF-8, which $'...' reads back. Otherwise the command that a person copies would name another id.
+ */
 export function shellQuoted(word: string): string {
-  return WITHOUT_QUOTES.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  if (WITHOUT_QUOTES.test(word)) return word;
+  if (printable(word) === word) return `'${word.replaceAll("'", `'\\''`)}'`;
+  const characters = Array.from(word, (character) => {
+    if (character === "'" || character === '\\') return `\\${character}`;
+    return printable(character) === character ? character : octal(character);
+  });
+  return `$'${characters.join('')}'`;
+}
+
+function octal(character: string): string {
+  return Array.from(Buffer.from(character), (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Turns lines of JSON, written by people, into records of the input topic. */
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
@@ -14,8 +15,17 @@ export class MalformedLineError extends Error {
 
 /** Fields whose texts the processor does not store. */
 const NOT_KEPT = ['eventId', 'errorMessage', 'by'];
-/** The most faults about too long texts that are reported for one line. */
-const MAX_LENGTH_FAULTS = 5;
+/** The most faults about texts that are reported for one line. */
+const MAX_TEXT_FAULTS = 5;
+
+/**
+ * The text of a line. A record with a wrong id would change another company, or none, and nobody would notice.
+ * @throws MalformedLineError
+ */
+export function utf8Text(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new MalformedLineError('not UTF-8');
+  return bytes.toString();
+}
 
 interface SyncEventSchema {
   readonly namespace: string;
@@ -71,7 +81,7 @@ export class SyncEventJson {
       payload: { [`${this.#namespace}.${record}`]: value },
     };
     this.#mustFit(event);
-    mustBeWithinLimits(event);
+    mustHaveFitTexts(event);
     return {
       key: Buffer.from(String((event as { companyId?: unknown }).companyId)),
       headers: headersOf(headers),
@@ -133,18 +143,23 @@ export class SyncEventRecords {
   }
 }
 
+/** UTF-8 has no bytes for it: another character would be sent. */
+const HALF_A_CHARACTER = /\p{Cs}/u;
+
 /** A record with a longer text becomes a dead letter. A field that it does not store may have any length. */
-function mustBeWithinLimits(event: object): void {
+function mustHaveFitTexts(event: object): void {
   const faults: string[] = [];
   const look = (value: unknown, path: string): void => {
     if (typeof value === 'string' && utf8Bytes(value) > MAX_TEXT_BYTES)
       faults.push(`${path}: has ${utf8Bytes(value)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
+    if (typeof value === 'string' && HALF_A_CHARACTER.test(value))
+      faults.push(`${path}: has half a character (an unpaired surrogate)`);
     if (typeof value !== 'object' || value === null) return;
     for (const [field, content] of Object.entries(value))
       if (!NOT_KEPT.includes(field)) look(content, path === '' ? shortened(field) : `${path}.${shortened(field)}`);
   };
   look(event, '');
-  if (faults.length > 0) throw new MalformedLineError(faults.slice(0, MAX_LENGTH_FAULTS).join('; '));
+  if (faults.length > 0) throw new MalformedLineError(faults.slice(0, MAX_TEXT_FAULTS).join('; '));
 }
 
 /** Reads a value written with `schema` as the name of its payload's record. */

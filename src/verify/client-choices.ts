@@ -5,6 +5,7 @@
  * counts from a while before its time until a while after the next one. Where several choices may have been in force,
  * the verifier accepts what each of them allows.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Policy } from './input-event.js';
 
 const HOUR_MS = 3_600_000;
@@ -20,9 +21,16 @@ const ONLY: Readonly<Record<Policy, ReadonlySet<Policy>>> = {
 /** The settings that may have been in force for a client, from one time until another. */
 export type PossibleChoices = (clientId: string, fromMs: number, untilMs: number) => ReadonlySet<Policy>;
 
-/** Beyond these, the verifier remembers less, and so accepts more. */
-const MAX_CLIENTS = 1_000_000;
+/** Bytes of memory. Beyond them, the verifier remembers less, and so accepts more. */
+const MAX_CHOICES_BYTES = 128 * 1_024 * 1_024;
 const MAX_CHOICES_OF_A_CLIENT = 100;
+/** No accepted record can belong to a client with a longer id. */
+const MAX_ID_BYTES = 1_024;
+/** Bytes of an entry in the map, without its choices and the characters of its id. */
+const CLIENT_BYTES = 128;
+const CHOICE_BYTES = 64;
+/** Bytes of each character in a text that has a character outside Latin-1. */
+const CHARACTER_BYTES = 2;
 
 interface Choice {
   readonly policy: Policy;
@@ -31,20 +39,37 @@ interface Choice {
 
 export class ClientChoices {
   readonly #choices = new Map<string, Choice[]>();
+  #bytes = 0;
+  /** Whether choices of further clients are missing. */
   #isFull = false;
 
-  /** Adds a record of `client-settings`, in the order of the log. @param policy null for a tombstone */
-  add(clientId: string, policy: Policy | null, timestampMs: number): void {
+  constructor(private readonly maxBytes = MAX_CHOICES_BYTES) {}
+
+  /**
+   * Adds a record of `client-settings`, in the order of the log.
+   * @param key different bytes that are not UTF-8 become the same text, so such a key names no client
+   * @param policy null for a tombstone
+   */
+  add(key: Buffer | null, policy: Policy | null, timestampMs: number): void {
+    if (key === null || key.length > MAX_ID_BYTES || !isUtf8(key)) return;
+    const clientId = key.toString();
     const choice = { policy: policy ?? THE_DEFAULT, sinceMs: timestampMs };
     const known = this.#choices.get(clientId);
     if (known === undefined) {
-      if (this.#choices.size < MAX_CLIENTS) this.#choices.set(clientId, [choice]);
+      if (this.#take(CLIENT_BYTES + CHARACTER_BYTES * clientId.length + CHOICE_BYTES))
+        this.#choices.set(clientId, [choice]);
       else this.#isFull = true;
       return;
     }
     if (known.at(-1)?.policy === choice.policy) return;
+    if (known.length >= MAX_CHOICES_OF_A_CLIENT || !this.#take(CHOICE_BYTES)) known.shift();
     known.push(choice);
-    if (known.length > MAX_CHOICES_OF_A_CLIENT) known.shift();
+  }
+
+  #take(bytes: number): boolean {
+    if (this.#bytes + bytes > this.maxBytes) return false;
+    this.#bytes += bytes;
+    return true;
   }
 
   readonly possible: PossibleChoices = (clientId, fromMs, untilMs) => {

@@ -1,4 +1,5 @@
 /** The result of a verification. */
+import { cutText } from '../lib/cut-text.js';
 import type { Tally } from './company-tally.js';
 import { FINDING_KINDS, type Evidence, type Fate, type Finding, type FindingKind } from './finding.js';
 
@@ -28,6 +29,13 @@ export interface VerifyReport {
   readonly evidence: readonly Evidence[];
 }
 
+/**
+ * Entries of a list and characters of a text that a finding shows. Anyone may write announcements, and a small one can
+ * have a million entries.
+ */
+const MAX_SHOWN_ENTRIES = 100;
+const MAX_SHOWN_CHARACTERS = 2_000;
+
 /** Collects what was found. Keeps a limited number of findings; the others are only counted. */
 export class ReportBuilder {
   readonly #fates = new Map<Fate, number>();
@@ -45,7 +53,10 @@ export class ReportBuilder {
 
   /** Keeps a finding, and does not count it. @param history is called only if the finding is kept */
   keep(finding: Omit<Finding, 'history'>, history: () => readonly string[] = () => []): void {
-    if (this.#findings.length < this.maxFindings) this.#findings.push({ ...finding, history: history() });
+    if (this.#findings.length >= this.maxFindings) return;
+    const what = cutText(finding.what, MAX_SHOWN_CHARACTERS);
+    const [came, shouldHaveCome] = [shown(finding.came), shown(finding.shouldHaveCome)];
+    this.#findings.push({ ...finding, what, came, shouldHaveCome, history: history() });
   }
 
   /** Keeps and counts a finding that belongs to no tally. */
@@ -115,4 +126,17 @@ export class ReportBuilder {
   #count(kind: FindingKind, count: number): void {
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + count);
   }
+}
+
+/** A copy without the ends of long lists and texts. */
+function shown(value: unknown): unknown {
+  if (typeof value === 'string') return cutText(value, MAX_SHOWN_CHARACTERS);
+  if (typeof value !== 'object' || value === null) return value;
+  if (!Array.isArray(value)) {
+    const fields = Object.entries(value).slice(0, MAX_SHOWN_ENTRIES);
+    return Object.fromEntries(fields.map(([name, content]) => [cutText(name, MAX_SHOWN_CHARACTERS), shown(content)]));
+  }
+  const entries = (value as unknown[]).slice(0, MAX_SHOWN_ENTRIES).map(shown);
+  const more = value.length - entries.length;
+  return more > 0 ? [...entries, `and ${more} more`] : entries;
 }

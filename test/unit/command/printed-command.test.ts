@@ -11,6 +11,7 @@ import { COMMAND_NAMES } from '../../../src/command/commands.js';
 import { loadConfig } from '../../../src/config.js';
 import { InputGrownError } from '../../../src/kafka/topics/input-growth.js';
 import { shellQuoted } from '../../../src/lib/shell-command.js';
+import { printable } from '../../../src/lib/printable.js';
 import { createLogger } from '../../../src/ops/logger.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
 
@@ -22,6 +23,16 @@ test.each(['plain', '', 'two words', "it's", '$HOME', '`id`', '*', '"', '\\', '-
   (word) => {
     const { stdout } = spawnSync('sh', ['-c', `printf '%s|' ${shellQuoted(word)}`], { encoding: 'utf8' });
     expect(stdout).toBe(`${word}|`);
+  },
+);
+
+test.each(['a\u200bcme', '\uFEFFacme', 'a\nb', '\u001b[2J', "it's\u202E\\", 'x\u{E0041}7', '\u00857'])(
+  'bash reads %j back as one word, although the terminal shows no such character',
+  (word) => {
+    const shown = printable(shellQuoted(word));
+    const { stdout } = spawnSync('bash', ['-c', `printf '%s|' ${shown}`], { encoding: 'utf8', env: { LC_ALL: 'C' } });
+    expect(stdout).toBe(`${word}|`);
+    expect(shown).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   },
 );
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import avro from 'avsc';
-import { MalformedLineError, SyncEventJson, SyncEventRecords } from '../../../src/publish/sync-event-json.js';
+import { MalformedLineError, SyncEventJson, SyncEventRecords, utf8Text } from '../../../src/publish/sync-event-json.js';
 import { newestSchema } from '../../../testkit/schema-file.js';
 
 const REPOSITORY = join(__dirname, '..', '..', '..');
@@ -92,4 +92,9 @@ test('a stored text that is too long is refused, with its place and length', () 
   );
   const event = { companyId: 'c', clientId: 'a', payload: { AnnouncedElsewhere: { by: 'b'.repeat(5_000) } } };
   expect(decoded(JSON.stringify(event)).key).toBe('c');
+});
+
+test('bytes that are not UTF-8 are no line', () => {
+  expect(utf8Text(Buffer.from('café'))).toBe('café');
+  expect(() => utf8Text(Buffer.from('café', 'latin1'))).toThrow(new MalformedLineError('not UTF-8'));
 });

@@ -95,7 +95,7 @@ async function choicesOf({ settings, schemas }: AuditInput, schemaById: (id: num
   for (const record of settings.records) {
     await values.prepare(logRecord(record));
     const read = record.value === null ? null : values.read(logRecord(record));
-    if (typeof read !== 'string') choices.add(String(record.key), read?.synchronizedTrigger ?? null, record.timestamp);
+    if (typeof read !== 'string') choices.add(record.key, read?.synchronizedTrigger ?? null, record.timestamp);
   }
   return choices;
 }
