@@ -28,10 +28,10 @@ for await (const outcome of outcomesOf(search, from, from + seeds, workers)) {
   for (const line of trace ?? []) console.log(line);
   if (anomalies.length > 0) {
     total.failed++;
-    const kind = [search.isPipeline ? '--pipeline' : [], search.fault === null ? [] : ['--fault', `'${search.fault}'`]];
+    const kinds = (search.faults ?? []).flatMap((kind) => ['--fault', `'${kind}'`]);
     console.log(`seed ${seed} FAILED after ${total.runs} seeds:\n${anomalies.join('\n')}`);
     console.log(
-      `replay it: npm run simulate -- ${[...kind.flat(), '--seeds', 1, '--from', seed, '--trace'].join(' ')}`,
+      `replay it: npm run simulate -- ${[...(search.isPipeline ? ['--pipeline'] : []), ...kinds, '--seeds', 1, '--from', seed, '--trace'].join(' ')}`,
     );
     if (!isKeptGoing) break;
   }

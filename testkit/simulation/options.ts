@@ -11,7 +11,7 @@ npm run simulate -- [options]
   --seeds N        how many seeds (1000)
   --workers N      processes that run seeds (one for each core; 1 with --trace)
   --pipeline       runs the pipeline under its ports, and not whole instances
-  --fault 'NAME'   whole instances only: each run has this kind of fault alone
+  --fault 'NAME'   whole instances only: each run has this kind of fault alone; may be repeated
   --trace          prints every step
   --keep-going     continues after a seed that failed
 
@@ -37,14 +37,14 @@ export function optionsOf(args: string[]): Options {
     console.log(HELP);
     process.exit(0);
   }
-  const { pipeline: isPipeline, trace: isTraced, fault = null } = values;
-  if (fault !== null && (isPipeline || !Object.hasOwn(KINDS, fault)))
+  const { pipeline: isPipeline, trace: isTraced, fault: faults = null } = values;
+  if (faults !== null && (isPipeline || faults.some((kind) => !Object.hasOwn(KINDS, kind))))
     refuse(`--fault must be one of these, without --pipeline: ${Object.keys(KINDS).join(', ')}`);
   const from = wholeNumber('from', values.from, 0);
   const seeds = wholeNumber('seeds', values.seeds, 1);
   const cores = isTraced ? 1 : availableParallelism();
   const workers = Math.min(seeds, wholeNumber('workers', values.workers ?? String(cores), 1));
-  return { from, seeds, workers, isPipeline, isTraced, fault, isKeptGoing: values['keep-going'] };
+  return { from, seeds, workers, isPipeline, isTraced, faults, isKeptGoing: values['keep-going'] };
 }
 
 function valuesOf(args: string[]) {
@@ -56,7 +56,7 @@ function valuesOf(args: string[]) {
         seeds: { type: 'string', default: '1000' },
         from: { type: 'string', default: '1' },
         workers: { type: 'string' },
-        fault: { type: 'string' },
+        fault: { type: 'string', multiple: true },
         trace: { type: 'boolean', default: false },
         'keep-going': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

@@ -4,8 +4,8 @@ import { runSeed as runPipeline } from './pipeline/run-seed.js';
 
 export interface Search {
   readonly isPipeline: boolean;
-  /** The one kind of fault; null if each run draws its kinds. */
-  readonly fault: string | null;
+  /** The kinds of faults; null if each run draws its kinds. */
+  readonly faults: readonly string[] | null;
   readonly isTraced: boolean;
 }
 
@@ -28,11 +28,11 @@ export interface Outcome {
   readonly announced: number;
 }
 
-export async function outcomeOf({ isPipeline, fault, isTraced }: Search, seed: number): Promise<Outcome> {
+export async function outcomeOf({ isPipeline, faults, isTraced }: Search, seed: number): Promise<Outcome> {
   const beganAt = performance.now();
   const { anomalies, trace, steps, records, announced } = await (isPipeline
     ? runPipeline(seed, { isTraced })
-    : runInstances(seed, { isTraced, fault }));
+    : runInstances(seed, { isTraced, faults }));
   const { user, system } = process.cpuUsage();
   const ms = Math.round(performance.now() - beganAt);
   return { seed, ms, cpuMs: (user + system) / 1_000, anomalies, trace, steps, records, announced };

@@ -1,6 +1,8 @@
 /** The search finds planted faults. `npm run simulate:planted` plants all of them. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { KINDS } from '../../../testkit/simulation/instances/faults.js';
 import { INSTANCE_FAULTS } from '../../../testkit/simulation/planted/instance-faults.js';
+import { NOT_SIMULATED } from '../../../testkit/simulation/planted/not-simulated.js';
 import { PIPELINE_FAULTS } from '../../../testkit/simulation/planted/pipeline-faults.js';
 import { seedsUntilFound, sourceWith } from '../../../testkit/simulation/planted/plant.js';
 
@@ -9,6 +11,16 @@ test.each([...PIPELINE_FAULTS, ...INSTANCE_FAULTS])('the source still has the pl
     const source = readFileSync(change.file, 'utf8');
     expect(sourceWith(change, source)).not.toBe(source);
   }
+});
+
+test.each(NOT_SIMULATED)('another test exists for: $fault', ({ test: file }) => {
+  expect(existsSync(file)).toBe(true);
+});
+
+test('each search is aimed at faults that exist', () => {
+  const aims = INSTANCE_FAULTS.flatMap(({ aim = [] }) => aim);
+  expect(aims.length).toBeGreaterThan(0);
+  expect(aims.filter((kind) => KINDS[kind] === undefined)).toEqual([]);
 });
 
 test('a hold that is ignored is found', async () => {

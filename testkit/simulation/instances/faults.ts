@@ -115,17 +115,17 @@ export class Faults {
   readonly #meanMs: number;
   #isOver = false;
 
-  /** @param only the one kind of fault that a run has; null if the run draws its kinds */
+  /** @param only the kinds of faults that a run has; null if the run draws its kinds */
   constructor(
     readonly world: World,
     readonly instances: readonly Instance[],
-    only: string | null,
+    only: readonly string[] | null,
   ) {
     this.random = world.random;
     const drawn = Array.from({ length: this.random.pick([0, 1, 2, 3, 4, 8]) }, () =>
       this.random.pick(Object.keys(KINDS)),
     );
-    this.#kinds = only === null ? drawn : [only];
+    this.#kinds = only ?? drawn;
     this.#meanMs = this.random.pick([200, 1_000, 4_000]);
     world.network.lossRate = this.random.pick([0, 0, 0.001, 0.01]);
     world.trace('faults', `every ${this.#meanMs} ms: ${this.#kinds.join(', ')}`);

@@ -18,8 +18,8 @@ export interface InstancesRunResult extends Omit<RunResult, 'topics'> {
 
 export interface RunOptions {
   readonly isTraced?: boolean;
-  /** The one kind of fault that the run has; null if the run draws its kinds. */
-  readonly fault?: string | null;
+  /** The kinds of faults that the run has; null if the run draws its kinds. */
+  readonly faults?: readonly string[] | null;
 }
 
 /** Longer than the longest wait of a partition that waits for an operator. */
@@ -34,12 +34,12 @@ const LAST_TIMER_MS = 60_000;
 
 export async function runSeed(
   seed: number,
-  { isTraced = false, fault = null }: RunOptions = {},
+  { isTraced = false, faults = null }: RunOptions = {},
 ): Promise<InstancesRunResult> {
   const world = new World(seed, new SeededRandom(seed + 4_000_037).integer(1, 3), isTraced);
   const anomalies: string[] = [];
   try {
-    anomalies.push(...(await inWorld(world, () => run(world, fault))));
+    anomalies.push(...(await inWorld(world, () => run(world, faults))));
   } catch (error) {
     anomalies.push((error as Error).stack ?? String(error));
   }
@@ -56,7 +56,7 @@ export async function runSeed(
   };
 }
 
-async function run(world: World, fault: string | null): Promise<string[]> {
+async function run(world: World, kinds: readonly string[] | null): Promise<string[]> {
   const { random } = world;
   const choices = choicesOf(random);
   const numStandby = random.pick(['0', '0', '1']);
@@ -65,7 +65,7 @@ async function run(world: World, fault: string | null): Promise<string[]> {
   const count = random.integer(1, 3);
   const instances = Array.from({ length: count }, (_, i) => new Instance(world, `instance-${i}`, settings));
   const platform = new Platform(world);
-  const faults = new Faults(world, instances, fault);
+  const faults = new Faults(world, instances, kinds);
 
   await world.pass(1_000);
   platform.writeChoices(choices);

@@ -57,6 +57,7 @@ export const INSTANCE_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: 'a commit without an answer counts as done',
+    aim: ['commit not received', 'process killed'],
     changes: [
       {
         file: 'src/kafka/transactions/transactional-producer.ts',

@@ -7,6 +7,8 @@ export interface PlantedFault {
   /** What the changed program does wrong. */
   readonly name: string;
   readonly changes: readonly Change[];
+  /** The kinds of faults that a run over whole instances has while it searches for this one; all if it is missing. */
+  readonly aim?: readonly string[];
 }
 
 /** The text `from` occurs once in the file. */
@@ -173,5 +175,35 @@ export const PIPELINE_FAULTS: readonly PlantedFault[] = [
     'src/pipeline/commit-batch.ts',
     'for (const badRecord of decisions.badRecords)',
     'for (const badRecord of decisions.badRecords.slice(1))',
+  ),
+  fault(
+    'the cache survives a restart of its partition',
+    'src/pipeline/partition-task.ts',
+    'const cache = new CompanyCache(context.cacheBytes);',
+    "const cache = ((this as never as { kept: CompanyCache })['kept'] ??= new CompanyCache(context.cacheBytes));",
+  ),
+  fault(
+    'a commit without an answer counts as done',
+    'src/pipeline/commit-batch.ts',
+    '  await producer.commit();\n',
+    '  await producer.commit().catch(() => undefined);\n',
+  ),
+  fault(
+    'a partition is not restarted after an error',
+    'src/pipeline/partition-task.ts',
+    'if (!signal.aborted) await this.#recover(error, signal);',
+    'if (!signal.aborted) return;',
+  ),
+  fault(
+    'a deletion is ignored',
+    'src/domain/transition.ts',
+    'rows.reduceTo({ outcome: payload.kind, offset: event.offset, timestamp: event.timestamp });',
+    '',
+  ),
+  fault(
+    'an unlinking ends no link',
+    'src/domain/transition.ts',
+    'if (ending.length > 0) endLinks(rows, event, payload);',
+    '',
   ),
 ];
