@@ -5,9 +5,9 @@ import {
   socketFactoryFor,
   type ClusterOptions,
   type SimulatedTime,
-} from '../../../testkit/simulated-kafka/index.js';
-import { pollUntil } from '../../../testkit/cluster/poll-until.js';
-import { SeededRandom } from '../../../testkit/seeded-random.js';
+} from './index.js';
+import { pollUntil } from '../cluster/poll-until.js';
+import { SeededRandom } from '../seeded-random.js';
 
 /** `stop` ends all its timers, and later ones never run: a test leaves none behind. */
 class RealTime implements SimulatedTime {
