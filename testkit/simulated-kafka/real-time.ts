@@ -1,11 +1,6 @@
 /** The simulated cluster in real time, for clients with real timers. */
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
-import {
-  SimulatedCluster,
-  socketFactoryFor,
-  type ClusterOptions,
-  type SimulatedTime,
-} from './index.js';
+import { SimulatedCluster, socketFactoryFor, type ClusterOptions, type SimulatedTime } from './index.js';
 import { pollUntil } from '../cluster/poll-until.js';
 import { SeededRandom } from '../seeded-random.js';
 
