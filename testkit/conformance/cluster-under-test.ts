@@ -22,7 +22,7 @@ import { FieldReader, FieldWriter } from '../simulated-kafka/wire/fields.js';
 import { Answers } from './answers.js';
 import { batchesOf } from './batches.js';
 
-const POLL = { timeoutMs: 15_000, intervalMs: 50 };
+const POLL = { timeoutMs: 30_000, intervalMs: 50 };
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 const FETCH_LIMITS = { maxWaitMs: 100, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000 };
 export const TRANSACTION_TIMEOUT_MS = 60_000;
