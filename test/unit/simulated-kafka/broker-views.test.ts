@@ -1,6 +1,6 @@
 import { KafkaLogs } from '../../../src/kafka/reading/kafka-logs.js';
 import { systemClock } from '../../../src/lib/system-clock.js';
-import { startCluster, until, type RealTimeCluster } from './real-time.js';
+import { startCluster, until, type RealTimeCluster } from '../../../testkit/simulated-kafka/real-time.js';
 
 const log = { topic: 'letters', partition: 0 };
 const SESSION_MS = 200;

@@ -5,7 +5,7 @@ import { systemClock } from '../../../src/lib/system-clock.js';
 import type { Api } from '../../../testkit/simulated-kafka/wire/api.js';
 import { FieldReader, FieldWriter } from '../../../testkit/simulated-kafka/wire/fields.js';
 import { heartbeatApi, joinGroupApi, syncGroupApi } from '../../../testkit/simulated-kafka/wire/group-apis.js';
-import { startCluster, until, type RealTimeCluster } from './real-time.js';
+import { startCluster, until, type RealTimeCluster } from '../../../testkit/simulated-kafka/real-time.js';
 
 let real: RealTimeCluster;
 const endings: (() => unknown)[] = [];

@@ -1,4 +1,4 @@
-import { startCluster, type RealTimeCluster } from './real-time.js';
+import { startCluster, type RealTimeCluster } from '../../../testkit/simulated-kafka/real-time.js';
 
 let real: RealTimeCluster;
 beforeEach(() => {

@@ -12,7 +12,7 @@ import { NO_HEADERS, type RecordToWrite } from '../../../src/lib/record.js';
 import { FencedError } from '../../../src/pipeline/errors.js';
 import type { TransactionalProducer } from '../../../src/pipeline/ports.js';
 import type { ClusterOptions } from '../../../testkit/simulated-kafka/index.js';
-import { startCluster, until } from './real-time.js';
+import { startCluster, until } from '../../../testkit/simulated-kafka/real-time.js';
 
 const input = { topic: 'input', partition: 0 };
 const output = { topic: 'output', partition: 1 };

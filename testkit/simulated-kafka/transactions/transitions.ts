@@ -21,7 +21,7 @@ export interface TransactionState {
   /** A bigint in decimal digits. */
   readonly producerId: string;
   readonly epoch: number;
-  /** The epoch before the last fencing by the producer itself; -1 otherwise. */
+  /** The epoch before the last fencing by the producer itself or by an abort of the coordinator; -1 otherwise. */
   readonly lastEpoch: number;
   readonly timeoutMs: number;
   readonly phase: Phase;
@@ -65,9 +65,9 @@ export function newSession(
   return { ...next, epoch: state.epoch + 1, lastEpoch };
 }
 
-/** The coordinator aborts an open transaction, and fences its producer. */
+/** The coordinator aborts an open transaction, and fences its producer. The producer may get the new epoch (KIP-588). */
 export function fenced(state: TransactionState): TransactionState {
-  return { ...state, epoch: state.epoch + 1, lastEpoch: -1, phase: 'PrepareAbort' };
+  return { ...state, epoch: state.epoch + 1, lastEpoch: state.epoch, phase: 'PrepareAbort' };
 }
 
 /** @param state undefined for an unknown id */

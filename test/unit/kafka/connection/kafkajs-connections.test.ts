@@ -2,7 +2,7 @@
 import { Socket } from 'node:net';
 import { Kafka, logLevel } from 'kafkajs';
 import { createCluster } from '../../../../src/kafka/connection/cluster.js';
-import { startCluster, until } from '../../simulated-kafka/real-time.js';
+import { startCluster, until } from '../../../../testkit/simulated-kafka/real-time.js';
 
 /** kafkajs's own, as far as it is used here. */
 interface KafkaJsCluster {

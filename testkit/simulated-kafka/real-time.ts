@@ -1,13 +1,8 @@
 /** The simulated cluster in real time, for clients with real timers. */
 import { Kafka, logLevel, type KafkaConfig } from 'kafkajs';
-import {
-  SimulatedCluster,
-  socketFactoryFor,
-  type ClusterOptions,
-  type SimulatedTime,
-} from '../../../testkit/simulated-kafka/index.js';
-import { pollUntil } from '../../../testkit/cluster/poll-until.js';
-import { SeededRandom } from '../../../testkit/seeded-random.js';
+import { SimulatedCluster, socketFactoryFor, type ClusterOptions, type SimulatedTime } from './index.js';
+import { pollUntil } from '../cluster/poll-until.js';
+import { SeededRandom } from '../seeded-random.js';
 
 /** `stop` ends all its timers, and later ones never run: a test leaves none behind. */
 class RealTime implements SimulatedTime {
