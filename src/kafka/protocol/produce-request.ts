@@ -88,6 +88,7 @@ function readAnswer(body: Buffer, to: TopicPartition): ProduceAnswer {
   });
   const clientSideThrottleTime = decoder.readInt32();
   const answer = partitions.flat()[0];
-  if (answer === undefined) throw new BrokerError(`the answer to Produce has no result for ${to.topic}-${to.partition}`);
+  if (answer === undefined)
+    throw new BrokerError(`the answer to Produce has no result for ${to.topic}-${to.partition}`);
   return { ...answer, clientSideThrottleTime };
 }
