@@ -37,6 +37,14 @@ interface Faults {
 /** Takes no value, and stands for a command of its own. */
 const QUESTIONS = ['help', 'version'] as const;
 
+/** A flag as `parseArgs` found it. */
+interface FlagToken {
+  readonly name: string;
+  readonly value: string | undefined;
+  /** Whether the value came after an equals sign. */
+  readonly inlineValue: boolean | undefined;
+}
+
 interface Parsed {
   readonly words: readonly string[];
   /** Without those of `asksFor`. */
@@ -101,7 +109,7 @@ async function withoutCommand(parsed: Parsed, commands: readonly Command[]): Pro
 /** Flags of other commands and unknown flags take a value only after `=`. */
 function parse(argv: readonly string[], commands: readonly Command[]): Parsed {
   const flags = commands.flatMap((command) => Object.entries(command.flags));
-  const { positionals, values } = parseArgs({
+  const { positionals, values, tokens } = parseArgs({
     args: [...argv],
     options: {
       ...Object.fromEntries(settingFlags().map((flag) => [flag, { type: 'string' as const }])),
@@ -114,6 +122,7 @@ function parse(argv: readonly string[], commands: readonly Command[]): Parsed {
     },
     strict: false,
     allowPositionals: true,
+    tokens: true,
   });
   const { help, version, ...others } = values as Record<string, string | true>;
   const isHelp = positionals[0] === 'help';
@@ -122,10 +131,24 @@ function parse(argv: readonly string[], commands: readonly Command[]): Parsed {
     words: isHelp ? positionals.slice(1) : positionals,
     flags: others,
     asksFor: QUESTIONS.find((question) => asked[question] !== undefined) ?? null,
-    faults: QUESTIONS.filter((question) => typeof asked[question] === 'string').map(
-      (question) => `--${question} takes no value: pass --${question} alone`,
-    ),
+    faults: [
+      ...QUESTIONS.filter((question) => typeof asked[question] === 'string').map(
+        (question) => `--${question} takes no value: pass --${question} alone`,
+      ),
+      ...tokens.flatMap((token) => (token.kind === 'option' ? swallowedFlag(token) : [])),
+    ],
   };
+}
+
+/**
+ * A setting whose value was left out takes the next flag as its value: with `--http-token $UNSET --dry-run`, nothing
+ * would be a dry run. The value is not shown, because it may be a secret.
+ */
+function swallowedFlag({ name, value, inlineValue }: FlagToken): string[] {
+  if (value?.startsWith('--') !== true || inlineValue === true || !settingFlags().includes(name)) return [];
+  return [
+    `--${name} needs a value, but a flag follows it: if the value begins with two dashes, pass --${name}=<value>`,
+  ];
 }
 
 function knownFlags(commands: readonly Command[]): ReadonlySet<string> {

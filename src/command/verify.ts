@@ -13,9 +13,10 @@ import {
   placeFlag,
   textFlag,
   UsageError,
+  type CommandContext,
 } from './command.js';
 import { LOGS_READ } from './command-logs.js';
-import { printJson, printText } from './print.js';
+import { printJson } from './print.js';
 import { Speed } from './progress.js';
 import { ScratchFolder } from './scratch-folder.js';
 import { VerifiedTopics } from './verified-topics.js';
@@ -76,7 +77,7 @@ partition of the input, plus the announcements and dead letters. The command rem
     const { from, to, partition, company, json, scratch } = flags;
     if (partition === null && [from, to].some((place) => place !== null && 'offset' in place))
       throw new UsageError(['--from and --to are offsets of one partition: add --partition, or pass times']);
-    const { print, printError, host } = context;
+    const { printError, host } = context;
     const interrupt = new AbortController();
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       host.once(signal, () => interrupt.abort(new Error(`${signal}: stopped, and removed the temporary files`)));
@@ -95,7 +96,7 @@ partition of the input, plus the announcements and dead letters. The command rem
           speed.report(done, doing);
         },
       });
-      show(report, plan, json, print);
+      show(report, plan, json, context);
       return exitCodeOf(report, plan);
     } catch (error) {
       interrupt.signal.throwIfAborted();
@@ -106,8 +107,13 @@ partition of the input, plus the announcements and dead letters. The command rem
   },
 });
 
-function show(report: VerifyReport, plan: VerifyPlan, json: boolean, print: Parameters<typeof printText>[1]): void {
-  if (json) printJson({ ...report, notJudged: notJudged(report) }, print);
+function show(
+  report: VerifyReport,
+  plan: VerifyPlan,
+  json: boolean,
+  { print, printData }: Pick<CommandContext, 'print' | 'printData'>,
+): void {
+  if (json) printJson({ ...report, notJudged: notJudged(report) }, printData);
   else for (const { line, colour } of verifyText(report, plan)) print(line, colour);
 }
 

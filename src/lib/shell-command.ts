@@ -2,19 +2,22 @@
 import { printable } from './printable.js';
 
 const WITHOUT_QUOTES = /^[\w@%+=:,./-]+$/;
+/** As a command of this program begins in a message: settings are added to it, which must not happen inside a word. */
+const OWN_NAME = 'company-sync ';
 
 /**
  * One word of a command, quoted if a POSIX shell would change it. Characters that `printable` escapes are written as the
- * bytes of their UTF-8, which $'...' reads back. Otherwise the command that a person copies would name another id.
+ * bytes of their UTF-8, which $'...' reads back. Otherwise the command that a person copies would name another id. So is
+ * the space of a command of this program, so that `AddSettings` finds none in the word.
  */
 export function shellQuoted(word: string): string {
   if (WITHOUT_QUOTES.test(word)) return word;
-  if (printable(word) === word) return `'${word.replaceAll("'", `'\\''`)}'`;
+  if (printable(word) === word && !word.includes(OWN_NAME)) return `'${word.replaceAll("'", `'\\''`)}'`;
   const characters = Array.from(word, (character) => {
     if (character === "'" || character === '\\') return `\\${character}`;
     return printable(character) === character ? character : octal(character);
   });
-  return `$'${characters.join('')}'`;
+  return `$'${characters.join('').replaceAll(OWN_NAME, `${OWN_NAME.trimEnd()}${octal(' ')}`)}'`;
 }
 
 function octal(character: string): string {

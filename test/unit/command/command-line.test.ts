@@ -236,6 +236,23 @@ test.each([
   expect(await parseCommandLine(typed)).toMatchObject({ kind: 'command', name: 'explain', argument: 'acme' });
 });
 
+test.each([
+  ['dead-letters', 'repair', '--all', '--http-token', '--dry-run'],
+  ['companies', 'seed', '--file', 'ids', '--event-namespace', '--dry-run'],
+  ['run', '--event-namespace', '--shadow'],
+])('a setting without its value does not swallow the next flag: %s %s %s %s', async (...typed) => {
+  const [flag = ''] = typed.slice(-2);
+  expect(await parseCommandLine(typed)).toMatchObject({
+    kind: 'faults',
+    faults: [`${flag} needs a value, but a flag follows it: if the value begins with two dashes, pass ${flag}=<value>`],
+  });
+});
+
+test('the value of a setting may begin with two dashes after an equals sign', async () => {
+  const line = await parseCommandLine(['run', '--http-token=--a-long-secret']);
+  expect(line).toMatchObject({ kind: 'command', settings: { 'http-token': '--a-long-secret' } });
+});
+
 test('no flag of a command has the name of a setting, and every command can be asked for help', async () => {
   const settings = new Set([...settingFlags(), ...settingSwitches()]);
   for (const name of COMMAND_NAMES) {

@@ -36,6 +36,18 @@ test.each(['a\u200bcme', '\uFEFFacme', 'a\nb', '\u001b[2J', "it's\u202E\\", 'x\u
   },
 );
 
+test.each(["company-sync run\u0007';touch pwned #", "company-sync verify'; touch pwned #", "x company-sync run '"])(
+  'no setting is added inside the word %j, which could end its quotes',
+  (word) => {
+    const add = settingsAdder(" --kafka-brokers='a:9092, b:9092'");
+    const shown = printable(add(`company-sync dead-letters release ${shellQuoted(word)}`));
+    const script = `company-sync() { printf '%s|' "$@"; }; ${shown}`;
+    const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8', env: { LC_ALL: 'C' }, cwd: folder });
+    expect(stdout).toBe(`dead-letters|release|--kafka-brokers=a:9092, b:9092|${word}|`);
+    expect(readdirSync(folder)).not.toContain('pwned');
+  },
+);
+
 test.each(['acme', '-acme', '--yes', "it's", '- x'])(
   'a printed command reads the company %j back',
   async (companyId) => {
@@ -164,6 +176,7 @@ describe('no source file prints a command without the settings', () => {
       'command/events-tail.ts',
       'command/explain.ts',
       'command/positions.ts', // as JSON; it adds the settings itself
+      'command/verify.ts', // as JSON, which names no command
       'main.ts',
     ]);
   });
