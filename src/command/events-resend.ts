@@ -83,7 +83,7 @@ async function resend(context: CommandContext<Part>, to: string, companyId: stri
   }
 
   const { record, log } = found;
-  const sender = await RecordSender.connect(kafka);
+  const sender = await RecordSender.connect(kafka, systemClock);
   try {
     // If the partition counts are equal, use the same partition, whichever partitioner has chosen it.
     const same = partitions === outboundPartitions ? { partition: log.partition } : {};

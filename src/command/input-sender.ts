@@ -42,7 +42,7 @@ export async function withInputSender<T>(
   } finally {
     await logs.close();
   }
-  const sender = await RecordSender.connect(kafka);
+  const sender = await RecordSender.connect(kafka, systemClock);
   try {
     return await use(sender);
   } finally {

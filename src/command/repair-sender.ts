@@ -39,8 +39,9 @@ export class RepairSender {
   async send(records: readonly RecordTo[]): Promise<void> {
     const { applicationId, topics } = this.config;
     const kafka = kafkaConfigOf(this.config, this.logger);
-    if (records.length > 1) return sendTogether(kafka, `${applicationId}-dead-letters`, topics.syncEvents, records);
-    this.#sender ??= RecordSender.connect(kafka);
+    if (records.length > 1)
+      return sendTogether(kafka, systemClock, `${applicationId}-dead-letters`, topics.syncEvents, records);
+    this.#sender ??= RecordSender.connect(kafka, systemClock);
     await (await this.#sender).send(topics.syncEvents, records);
   }
 

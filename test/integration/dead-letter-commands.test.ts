@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { logLevel } from 'kafkajs';
+import { systemClock } from '../../src/lib/system-clock.js';
 import { partitionOfKey } from '../../src/kafka/transactions/partitioner.js';
 import type { KafkaConfig } from '../../src/kafka/connection/cluster.js';
 import { RecordSender, sendTogether } from '../../src/kafka/topics/record-sender.js';
@@ -342,7 +343,7 @@ test('a dead letter that another client wrote is not sent, and does not hide the
     return { ...deadLetterOf(record, { code: 'unknown-schema', message: '' }, input), partition };
   };
   const beyondEnd = offset + 1_000_000;
-  await sendTogether(client, randomUUID(), deployment.topics.deadLetters, [
+  await sendTogether(client, systemClock, randomUUID(), deployment.topics.deadLetters, [
     forged(offset),
     forged(beyondEnd),
     forged(offset + 1),
@@ -363,11 +364,11 @@ test('a dead letter that another client wrote is not sent, and does not hide the
 test('a record for a partition that the topic does not have is refused, and the others are not written', async () => {
   const topic = await createTopic(deployment.bootstrap, { numPartitions: 2 });
   const records = [1, 7].map((partition) => ({ key: null, value: Buffer.from('v'), headers: [], partition }));
-  await expect(sendTogether(client, randomUUID(), topic, records)).rejects.toThrow(
+  await expect(sendTogether(client, systemClock, randomUUID(), topic, records)).rejects.toThrow(
     `nothing was written to partition 7 of ${topic}`,
   );
   expect(await readCommitted(deployment.bootstrap, topic)).toEqual([]);
-  const sender = await RecordSender.connect(client);
+  const sender = await RecordSender.connect(client, systemClock);
   try {
     await expect(sender.send(topic, records.slice(1))).rejects.toThrow('nothing was written to partition 7');
   } finally {
@@ -380,7 +381,7 @@ test('of records that are sent together, all are written or none', async () => {
   const topic = await createTopic(deployment.bootstrap, { numPartitions: 2, configEntries });
   const send = (...sizes: readonly number[]) => {
     const records = sizes.map((size, partition) => ({ key: null, value: Buffer.alloc(size), headers: [], partition }));
-    return sendTogether(client, randomUUID(), topic, records);
+    return sendTogether(client, systemClock, randomUUID(), topic, records);
   };
   await expect(send(10, 5_000)).rejects.toThrow(BrokerError);
   expect(await readCommitted(deployment.bootstrap, topic)).toEqual([]);

@@ -8,10 +8,13 @@ import {
   type ProducerRecord,
   type RecordMetadata,
 } from 'kafkajs';
+import type { Clock } from '../../lib/clock.js';
 import { recordBytes, type RecordToWrite } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { reasonOf } from '../../lib/reason-of.js';
+import { partitionOfKey } from '../transactions/partitioner.js';
+import { partitionsOf } from './topics.js';
 
 /** If a request fails, so many records at most may have been written although `onSent` was not called for them. */
 export const RECORDS_A_REQUEST = 500;
@@ -27,23 +30,31 @@ const OPTIONS = {
   maxInFlightRequests: 1,
 } as const;
 
-/** A record and its partition. Without a partition, its key decides. */
+/** A record and its partition. Without a partition, its key decides. Without a key too, it goes to partition 0. */
 export interface RecordTo extends RecordToWrite {
   readonly partition?: number;
 }
 
 export class RecordSender {
-  private constructor(private readonly producer: Producer) {}
+  /** Topic -> the number of its partitions. */
+  readonly #partitions = new Map<string, number>();
+
+  private constructor(
+    private readonly producer: Producer,
+    private readonly config: KafkaConfig,
+    private readonly clock: Clock,
+  ) {}
 
   /** @throws BrokerError if no broker can be reached */
-  static async connect(config: KafkaConfig): Promise<RecordSender> {
+  static async connect(config: KafkaConfig, clock: Clock): Promise<RecordSender> {
     const producer = new Kafka(config).producer(OPTIONS);
     await producer.connect().catch(asBrokerError);
-    return new RecordSender(producer);
+    return new RecordSender(producer, config, clock);
   }
 
   /**
-   * Writes the records, one portion after the other.
+   * Writes the records, one portion after the other. Each request of kafkajs is for one partition. If one is for several
+   * brokers, and a leader moves meanwhile, kafkajs may not send all records, or send some twice (kafkajs #1303).
    * @param onSent called after each portion with the number of records written so far
    * @throws BrokerError; then some records may have been written, from the first on
    */
@@ -52,10 +63,14 @@ export class RecordSender {
     records: readonly RecordTo[],
     { onSent }: { onSent?: (count: number) => void } = {},
   ): Promise<void> {
+    const partitions = this.#partitions.get(topic) ?? (await partitionsOf(this.config, this.clock, topic));
+    this.#partitions.set(topic, partitions);
     for (let from = 0; from < records.length; from += RECORDS_A_REQUEST) {
       const portion = records.slice(from, from + RECORDS_A_REQUEST);
-      const written = await this.producer.send({ topic, ...requestOf(portion) }).catch(asBrokerError);
-      mustCover(topic, portion, written);
+      for (const request of byPartition(withPartitions(portion, partitions)).values()) {
+        const written = await this.producer.send({ topic, ...requestOf(request) }).catch(asBrokerError);
+        mustCover(topic, request, written);
+      }
       onSent?.(from + portion.length);
     }
   }
@@ -74,6 +89,7 @@ export class RecordSender {
  */
 export async function sendTogether(
   config: KafkaConfig,
+  clock: Clock,
   transactionalId: string,
   topic: string,
   records: readonly RecordTo[],
@@ -84,10 +100,11 @@ export async function sendTogether(
     transactionTimeout: TRANSACTION_TIMEOUT_MS,
   });
   try {
+    const placed = withPartitions(records, await partitionsOf(config, clock, topic));
     await producer.connect();
     const transaction = await producer.transaction();
     try {
-      mustCover(topic, records, await transaction.send({ topic, ...requestOf(records) }));
+      mustCover(topic, placed, await transaction.send({ topic, ...requestOf(placed) }));
     } catch (error) {
       await transaction.abort().catch(() => undefined); // Otherwise the timeout or the next user of the id ends it.
       throw error;
@@ -98,6 +115,25 @@ export async function sendTogether(
   } finally {
     await producer.disconnect().catch(() => undefined);
   }
+}
+
+/** Every record with its partition, as the platform's producers choose it. */
+function withPartitions(records: readonly RecordTo[], partitions: number): Required<RecordTo>[] {
+  return records.map((record) => {
+    const { key, partition = key === null ? 0 : partitionOfKey(key, partitions) } = record;
+    return { ...record, partition };
+  });
+}
+
+/** In their order. */
+function byPartition(records: readonly Required<RecordTo>[]): Map<number, Required<RecordTo>[]> {
+  const groups = new Map<number, Required<RecordTo>[]>();
+  for (const record of records) {
+    const group = groups.get(record.partition);
+    if (group === undefined) groups.set(record.partition, [record]);
+    else group.push(record);
+  }
+  return groups;
 }
 
 /**
