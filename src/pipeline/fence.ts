@@ -36,15 +36,19 @@ export async function fence(context: PipelineContext, partition: number): Promis
   const transactionalId = transactionalIdOf({ applicationId, input: topics.input }, partition);
   await mustNotBeMarked(context, partition);
   const former = await context.transactions.fence(transactionalId);
-  const hasEnded = await orDiscard(former, endWhatIsOpen(context, partition, former));
-  if (!hasEnded) return former;
+  const repeated = await orDiscard(former, endWhatIsOpen(context, partition, former));
+  if (repeated === null) return former;
   await former.discard();
 
   const producer = await context.transactions.fence(transactionalId); // Returns when the coordinator counts that end as done.
   const still = await orDiscard(producer, openByMost(context, partition, producer));
   if (still.length === 0) return producer;
   await producer.discard();
-  throw new HangingTransactionError(adviceOn(context, still, 'left it open again after its end was repeated'));
+  throw new HangingTransactionError(
+    repeated === 'commit'
+      ? textOfOpenCommit(still)
+      : adviceOn(context, still, 'left it open again after its end was repeated'),
+  );
 }
 
 /**
@@ -65,22 +69,22 @@ async function mustNotBeMarked({ topics, inputLogs }: PipelineContext, partition
   );
 }
 
-/** Ends what is open. @returns whether there was anything to end */
+/** Ends what is open. @returns how; null if nothing was open */
 async function endWhatIsOpen(
   context: PipelineContext,
   partition: number,
   producer: TransactionalProducer,
-): Promise<boolean> {
+): Promise<TransactionOutcome | null> {
   const open = await openByMost(context, partition, producer);
-  if (open.length === 0) return false;
+  if (open.length === 0) return null;
   await mustNotBeMarked(context, partition); // The first answer may have been that of a broker that was cut off.
   const changelog = { topic: context.topics.changelog, partition };
   const ofCommit = open.filter((place) => belongsToCommit(producer.lastCommit, place, changelog));
-  if (ofCommit.length === 0 && isOffsetAlone(open, producer)) return false;
+  if (ofCommit.length === 0 && isOffsetAlone(open, producer)) return null;
   const { places, outcome } = howToEnd(context, partition, producer, { open, ofCommit });
   context.observer.leftOpen(partition, outcome, open.map(nameOfOpen));
   await producer.repeatEnd(places, outcome);
-  return true;
+  return outcome;
 }
 
 /**
@@ -197,6 +201,15 @@ function adviceOnUnclear({ kafkaCommand }: PipelineContext, open: readonly OpenP
     'must not be aborted, because other producers have written after it. The last transaction may also be open there. First ' +
     `read "A partition was left with an open transaction" in docs/operations.md. Then read the records from that offset on: ` +
     commands.join(' && ')
+  );
+}
+
+/** No command: an abort would discard records of a commit that the coordinator has acknowledged. */
+function textOfOpenCommit(open: readonly OpenPlace[]): string {
+  return (
+    `the brokers have left an acknowledged commit open, also after it was repeated: ${open.map(nameOfOpen).join(', ')}. ` +
+    'Do not abort it, because that discards acknowledged records. The partition repeats the commit until the brokers that ' +
+    'lead these partitions write its end: look at their logs'
   );
 }
 

@@ -343,7 +343,15 @@ test('if the end cannot be repeated now, the producer is released', async () => 
 test('a transaction that is still open after its end was repeated blocks the partition', async () => {
   const { did, result } = await fenced({ outcomes: ['commit', 'commit'], open: [TOPICS.changelog], staysOpen: true });
   expect(result).toBeInstanceOf(HangingTransactionError);
+  expect(String(result)).toContain('Do not abort it');
+  expect(String(result)).not.toContain('abort --topic');
   expect(did.at(-1)).toBe('discard');
+});
+
+test('an aborted transaction that is still open after its end was repeated has the command to abort it', async () => {
+  const { result } = await fenced({ outcomes: ['abort', 'abort'], open: [TOPICS.changelog], staysOpen: true });
+  expect(result).toBeInstanceOf(HangingTransactionError);
+  expect(String(result)).toContain(`abort --topic ${TOPICS.changelog}`);
 });
 
 test('an owner that has lost a connection continues only if nothing is open', async () => {
