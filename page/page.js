@@ -50,7 +50,7 @@ const limits = { held: LISTED, stalled: LISTED, pending: LISTED };
 let explained = null;
 
 /** Characters that nobody sees or that change the order of others, such as bidi controls. As in `printable` of the commands. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** Makes the characters of a text visible. Ids and names come from others. Anything else stays as it is. */
 function seen(child) {
@@ -255,8 +255,8 @@ function showVerdict(sentence, looks) {
 async function showExplanation(companyId) {
   explained = companyId;
   byId('company').value = companyId;
-  history.replaceState(null, '', `#${encodeURIComponent(companyId)}`);
   try {
+    history.replaceState(null, '', `#${encodeURIComponent(companyId)}`);
     const explanation = await ask(`companies?scope=deployment&id=${encodeURIComponent(companyId)}`);
     if (explained !== companyId) return;
     // The position is left out: it moves with every record of other companies, and must not be read out again.

@@ -2,9 +2,9 @@
 
 /**
  * Control characters (C0 with ESC, BEL and line breaks; DEL; C1), format characters (bidi overrides, zero width), line
- * and paragraph separators, and halves of surrogate pairs.
+ * and paragraph separators, halves of surrogate pairs, and what is shown as nothing (fillers, variation selectors).
  */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Point}]/u;
 
 /** Code unit -> the letter of its short escape. */
 const SHORT: ReadonlyMap<number, number> = new Map(

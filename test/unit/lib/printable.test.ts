@@ -23,7 +23,7 @@ test('a million characters that are all escaped take no second, wherever they ar
 });
 
 test('each character is escaped as a regular expression would do it', () => {
-  const pattern = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+  const pattern = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{DI}]/gu;
   const escape = (units: string) => JSON.parse(`"${printable(units)}"`) as unknown;
   for (let point = 0; point <= 0x10ffff; point += 1) {
     const character = String.fromCodePoint(point);
@@ -33,6 +33,13 @@ test('each character is escaped as a regular expression would do it', () => {
       throw new Error(`U+${point.toString(16)} is not escaped`);
   }
 });
+
+test.each(['\u034f', '\u115f', '\u3164', '\u17b4', '\ufe0f', '\u{e0100}'])(
+  '%j, which is shown as nothing, is escaped',
+  (one) => {
+    expect(printable(`acme-42${one}`)).toMatch(/^acme-42(\\u[0-9a-f]{4})+$/);
+  },
+);
 
 test('a line of JSON stays the same JSON', () => {
   const value = { [HOSTILE]: [HOSTILE, 1] };

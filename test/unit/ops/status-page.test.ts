@@ -44,7 +44,10 @@ describe('a page whose instance gives no answer', () => {
     append(): void {}
     replaceChildren(): void {}
     setAttribute(): void {}
-    addEventListener(): void {}
+    readonly listeners = new Map<string, (event: object) => void>();
+    addEventListener(type: string, listener: (event: object) => void): void {
+      this.listeners.set(type, listener);
+    }
     focus(): void {}
     contains = () => false;
     querySelectorAll = () => [];
@@ -83,11 +86,17 @@ describe('a page whose instance gives no answer', () => {
       addEventListener: () => undefined,
     };
     const sessionStorage = { getItem: () => null, setItem: () => undefined, removeItem: () => undefined };
-    const globals = { document, sessionStorage, location: { hash: '' }, history: {}, fetch: answer };
+    const globals = { document, sessionStorage, location: { hash: '' }, history: { replaceState() {} }, fetch: answer };
     // The timers and the clock are the fake ones of jest.
     const ofLanguage = { AbortSignal, Date, Promise, setInterval, setTimeout };
     runInNewContext(PAGE, { ...globals, ...ofLanguage });
-    return { summary: byId('summary'), body };
+    return { summary: byId('summary'), body, byId };
+  }
+
+  /** Answers of an instance that runs one partition. */
+  function answered(path: string) {
+    const answer = path.startsWith('partitions') ? PARTITIONS : { companies: [], count: 0, complete: true };
+    return Promise.resolve({ status: 200, json: () => Promise.resolve(answer) });
   }
 
   beforeEach(() => jest.useFakeTimers());
@@ -104,10 +113,7 @@ describe('a page whose instance gives no answer', () => {
     const { summary, body } = open((path, { signal }) => {
       if (signal == null) throw new Error('a request without a time limit');
       signals.push(signal);
-      if (!isFrozen) {
-        const answer = path.startsWith('partitions') ? PARTITIONS : { companies: [], count: 0, complete: true };
-        return Promise.resolve({ status: 200, json: () => Promise.resolve(answer) });
-      }
+      if (!isFrozen) return answered(path);
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
     });
     await jest.advanceTimersByTimeAsync(500);
@@ -126,5 +132,20 @@ describe('a page whose instance gives no answer', () => {
     expect(summary.textContent).toMatch(/^1 of 1 partitions run on 1 instance/);
     expect(body.className).toBe('');
     jest.restoreAllMocks();
+  });
+
+  test('goes on after it was asked for an id with half a character', async () => {
+    const asked: string[] = [];
+    const { byId } = open((path) => {
+      asked.push(path);
+      return answered(path);
+    });
+    byId('company').value = '\ud800';
+    byId('search').listeners.get('submit')?.({ preventDefault: () => undefined });
+    await jest.advanceTimersByTimeAsync(5_000);
+    const before = asked.filter((path) => path.startsWith('partitions')).length;
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(asked.filter((path) => path.startsWith('partitions')).length).toBeGreaterThan(before);
+    expect(byId('verdict').className).toBe('verdict bad');
   });
 });
