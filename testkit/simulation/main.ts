@@ -5,11 +5,13 @@
  */
 import { optionsOf } from './options.js';
 import { outcomesOf } from './run-search.js';
+import { argumentsOf } from './search.js';
+import { printShrunk } from './shrink.js';
 
 const PROGRESS_MS = 5_000;
 const SLOWEST_SHOWN = 3;
 
-const { from, seeds, workers, isKeptGoing, ...search } = optionsOf(process.argv.slice(2));
+const { from, seeds, workers, isKeptGoing, isShrunk, ...search } = optionsOf(process.argv.slice(2));
 const startedAt = performance.now();
 const total = { runs: 0, failed: 0, steps: 0, records: 0, announced: 0 };
 /** Of each worker. */
@@ -28,11 +30,10 @@ for await (const outcome of outcomesOf(search, from, from + seeds, workers)) {
   for (const line of trace ?? []) console.log(line);
   if (anomalies.length > 0) {
     total.failed++;
-    const kinds = (search.faults ?? []).flatMap((kind) => ['--fault', `'${kind}'`]);
     console.log(`seed ${seed} FAILED after ${total.runs} seeds:\n${anomalies.join('\n')}`);
-    console.log(
-      `replay it: npm run simulate -- ${[...(search.isPipeline ? ['--pipeline'] : []), ...kinds, '--seeds', 1, '--from', seed, '--trace'].join(' ')}`,
-    );
+    console.log(`replay it: npm run simulate -- ${argumentsOf(search, seed)} --trace`);
+    if (isShrunk) await printShrunk(search, outcome);
+    else console.log(`shrink it: npm run simulate -- ${argumentsOf(search, seed)} --shrink`);
     if (!isKeptGoing) break;
   }
   if (performance.now() - reportedAt > PROGRESS_MS) {
