@@ -1,7 +1,9 @@
 /** A seed that failed is shrunk to the faults and records that it needs, and the smaller case can be replayed. */
+import { SeededRandom } from '../../../testkit/seeded-random.js';
 import { ddmin } from '../../../testkit/simulation/ddmin.js';
 import { runSeed as runInstances } from '../../../testkit/simulation/instances/run-seed.js';
 import { formatLeftOut, NOTHING, parseLeftOut, rangesOf } from '../../../testkit/simulation/left-out.js';
+import { historyOf, planRecords, type PlannedRecord } from '../../../testkit/simulation/pipeline/history.js';
 import { runSeed as runPipeline } from '../../../testkit/simulation/pipeline/run-seed.js';
 import { PIPELINE_FAULTS } from '../../../testkit/simulation/planted/pipeline-faults.js';
 import { withPlanted } from '../../../testkit/simulation/planted/plant.js';
@@ -96,21 +98,34 @@ test.each([
   expect(kindOf(anomaly)).toBe(kind);
 });
 
-const NUMBERED = /^ *([\d.]+) ms +(FAULT +\d+: .*|platform +writes record \d+)/;
+test('a record keeps its number and its time if others are left out', () => {
+  const plan = (without: string) => {
+    const random = new SeededRandom(7);
+    return planRecords(random, historyOf(random, 0), 10_000, parseLeftOut(without) ?? NOTHING, 100);
+  };
+  const timesOf = (records: PlannedRecord[]) => records.map(({ number, afterMs }) => ({ number, afterMs }));
+  const whole = timesOf(plan(''));
+  const numbers = whole.map(({ number }) => number);
+  expect(numbers).toEqual(numbers.map((_, i) => 101 + i));
+  const part = timesOf(plan('records 1-3,102,104-106'));
+  expect(part).toEqual(whole.filter(({ number }) => ![102, 104, 105, 106].includes(number)));
+});
+
+const FAULT = /^ *([\d.]+ ms) +FAULT +(\d+: .*)/;
+const RECORD = /^ *[\d.]+ ms +platform +writes record (\d+)/;
 const SIMULATIONS = [
   ['the pipeline', runPipeline, 1],
   ['whole instances', runInstances, 101],
 ] as const;
 
 describe.each(SIMULATIONS)('%s', (_, run, firstSeed) => {
-  /** The faults and records of a run, with their numbers and times. */
-  async function happenedIn(seed: number, without: string): Promise<{ faults: string[]; records: string[] }> {
-    const leftOut = parseLeftOut(without) ?? NOTHING;
-    const { trace } = await run(seed, { isTraced: true, leftOut });
-    const lines = (trace ?? []).flatMap((line) => NUMBERED.exec(line)?.slice(1, 3).join(' ') ?? []);
+  /** Each fault with its time. */
+  async function happenedIn(seed: number, without: string): Promise<{ faults: string[]; records: number[] }> {
+    const { trace } = await run(seed, { isTraced: true, leftOut: parseLeftOut(without) ?? NOTHING });
+    const lines = trace ?? [];
     return {
-      faults: lines.filter((line) => line.includes('FAULT')),
-      records: lines.filter((line) => line.includes('record')),
+      faults: lines.flatMap((line) => FAULT.exec(line)?.slice(1).join(' ') ?? []),
+      records: lines.flatMap((line) => RECORD.exec(line)?.[1] ?? []).map(Number),
     };
   }
 
@@ -131,9 +146,10 @@ describe.each(SIMULATIONS)('%s', (_, run, firstSeed) => {
     const seed = await seedWithFaults();
     const whole = await happenedIn(seed, '');
     const part = await happenedIn(seed, 'faults 2-3; records 2-4');
-    const isLeftOut = (line: string) => /FAULT +[23]:|record [234]$/.test(line);
-    expect(part.faults).toEqual(whole.faults.filter((line) => !isLeftOut(line)));
+    expect(part.faults).toEqual(whole.faults.filter((line) => !/ms [23]:/.test(line)));
     expect(part.faults.length).toBe(whole.faults.length - 2);
+    const ascending = (numbers: number[]) => numbers.toSorted((a, b) => a - b);
+    expect(ascending(part.records)).toEqual(ascending(whole.records).filter((number) => number < 2 || number > 4));
     expect(part.records.length).toBe(whole.records.length - 3);
   });
 
