@@ -3,10 +3,11 @@
  * pipeline under its ports. Each seed is one run, and always the same run. Exits with 1 at the first failing seed,
  * unless `--keep-going`.
  */
+import { NOTHING } from './left-out.js';
 import { optionsOf } from './options.js';
 import { outcomesOf } from './run-search.js';
-import { argumentsOf } from './search.js';
-import { printShrunk } from './shrink.js';
+import { argumentsOf, type Outcome } from './search.js';
+import { printShrunk, sizesAfter } from './shrink.js';
 
 const PROGRESS_MS = 5_000;
 const SLOWEST_SHOWN = 3;
@@ -18,6 +19,7 @@ const total = { runs: 0, failed: 0, steps: 0, records: 0, announced: 0 };
 const cpuMs: number[] = [];
 let slowest: { readonly seed: number; readonly ms: number }[] = [];
 let reportedAt = startedAt;
+let firstFailed: Outcome | null = null;
 for await (const outcome of outcomesOf(search, from, from + seeds, workers)) {
   const { seed, ms, anomalies, trace } = outcome;
   total.runs++;
@@ -28,12 +30,13 @@ for await (const outcome of outcomesOf(search, from, from + seeds, workers)) {
   slowest.push({ seed, ms });
   slowest = slowest.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN);
   for (const line of trace ?? []) console.log(line);
+  if (search.leftOut !== NOTHING) console.log(`the run had ${sizesAfter(search.leftOut, outcome.plan)}`);
   if (anomalies.length > 0) {
     total.failed++;
     console.log(`seed ${seed} FAILED after ${total.runs} seeds:\n${anomalies.join('\n')}`);
     console.log(`replay it: npm run simulate -- ${argumentsOf(search, seed)} --trace`);
-    if (isShrunk) await printShrunk(search, outcome);
-    else console.log(`shrink it: npm run simulate -- ${argumentsOf(search, seed)} --shrink`);
+    firstFailed ??= outcome;
+    if (!isShrunk) console.log(`shrink it: npm run simulate -- ${argumentsOf(search, seed)} --shrink`);
     if (!isKeptGoing) break;
   }
   if (performance.now() - reportedAt > PROGRESS_MS) {
@@ -42,6 +45,8 @@ for await (const outcome of outcomesOf(search, from, from + seeds, workers)) {
   }
 }
 report();
+// Now no worker runs other seeds.
+if (isShrunk && firstFailed !== null) await printShrunk(search, firstFailed);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
 function report(): void {

@@ -17,8 +17,8 @@ npm run simulate -- [options]
   --fault 'NAME'   whole instances only: each run has this kind of fault alone; may be repeated
   --trace          prints every step
   --keep-going     continues after a seed that failed
-  --shrink         leaves out faults and records of a seed that failed, as long as it still fails:
-                   at most ${MAX_TRIES} runs and ${MAX_SHRINKING_MS / 1_000} s for each seed
+  --shrink         leaves out faults and records of the first seed that failed, as long as it still fails in the
+                   same way; at most ${MAX_TRIES} runs, and no new one after ${MAX_SHRINKING_MS / 1_000} s
   --without 'faults 3,7; records 10-40'
                    leaves out these faults and records of the seed, by their numbers in the trace; needs --seeds 1
 

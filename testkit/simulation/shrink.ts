@@ -40,6 +40,11 @@ export async function printShrunk(search: Search, failed: Outcome): Promise<void
   console.log(`replay it: npm run simulate -- ${argumentsOf({ ...search, leftOut }, seed)} --trace`);
 }
 
+/** How many faults and records a run has. */
+export function sizesAfter(leftOut: LeftOut, plan: Plan): string {
+  return sizes(keptOf(plan, leftOut), plan);
+}
+
 /** @param onTry called after each run, with the smallest case so far */
 export async function shrink(
   search: Search,
