@@ -3,19 +3,23 @@
  * pipeline under its ports. Each seed is one run, and always the same run. Exits with 1 at the first failing seed,
  * unless `--keep-going`.
  */
+import { NOTHING } from './left-out.js';
 import { optionsOf } from './options.js';
 import { outcomesOf } from './run-search.js';
+import { argumentsOf, type Outcome } from './search.js';
+import { printShrunk, sizesAfter } from './shrink.js';
 
 const PROGRESS_MS = 5_000;
 const SLOWEST_SHOWN = 3;
 
-const { from, seeds, workers, isKeptGoing, ...search } = optionsOf(process.argv.slice(2));
+const { from, seeds, workers, isKeptGoing, isShrunk, ...search } = optionsOf(process.argv.slice(2));
 const startedAt = performance.now();
 const total = { runs: 0, failed: 0, steps: 0, records: 0, announced: 0 };
 /** Of each worker. */
 const cpuMs: number[] = [];
 let slowest: { readonly seed: number; readonly ms: number }[] = [];
 let reportedAt = startedAt;
+let firstFailed: Outcome | null = null;
 for await (const outcome of outcomesOf(search, from, from + seeds, workers)) {
   const { seed, ms, anomalies, trace } = outcome;
   total.runs++;
@@ -26,13 +30,13 @@ for await (const outcome of outcomesOf(search, from, from + seeds, workers)) {
   slowest.push({ seed, ms });
   slowest = slowest.sort((a, b) => b.ms - a.ms).slice(0, SLOWEST_SHOWN);
   for (const line of trace ?? []) console.log(line);
+  if (search.leftOut !== NOTHING) console.log(`the run had ${sizesAfter(search.leftOut, outcome.plan)}`);
   if (anomalies.length > 0) {
     total.failed++;
-    const kinds = (search.faults ?? []).flatMap((kind) => ['--fault', `'${kind}'`]);
     console.log(`seed ${seed} FAILED after ${total.runs} seeds:\n${anomalies.join('\n')}`);
-    console.log(
-      `replay it: npm run simulate -- ${[...(search.isPipeline ? ['--pipeline'] : []), ...kinds, '--seeds', 1, '--from', seed, '--trace'].join(' ')}`,
-    );
+    console.log(`replay it: npm run simulate -- ${argumentsOf(search, seed)} --trace`);
+    firstFailed ??= outcome;
+    if (!isShrunk) console.log(`shrink it: npm run simulate -- ${argumentsOf(search, seed)} --shrink`);
     if (!isKeptGoing) break;
   }
   if (performance.now() - reportedAt > PROGRESS_MS) {
@@ -41,6 +45,8 @@ for await (const outcome of outcomesOf(search, from, from + seeds, workers)) {
   }
 }
 report();
+// Now no worker runs other seeds.
+if (isShrunk && firstFailed !== null) await printShrunk(search, firstFailed);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
 function report(): void {

@@ -2,8 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { KINDS } from './instances/faults.js';
+import { NOTHING, parseLeftOut } from './left-out.js';
 import type { Search } from './search.js';
+import { MAX_SHRINKING_MS, MAX_TRIES } from './shrink.js';
 
+const COMMAND = 'npm run simulate';
 const HELP = `Searches for faults: each seed is one run, and always the same run.
 
 npm run simulate -- [options]
@@ -14,10 +17,15 @@ npm run simulate -- [options]
   --fault 'NAME'   whole instances only: each run has this kind of fault alone; may be repeated
   --trace          prints every step
   --keep-going     continues after a seed that failed
+  --shrink         leaves out faults and records of the first seed that failed, as long as it still fails in the
+                   same way; at most ${MAX_TRIES} runs, and no new one after ${MAX_SHRINKING_MS / 1_000} s
+  --without 'faults 3,7; records 10-40'
+                   leaves out these faults and records of the seed, by their numbers in the trace; needs --seeds 1
 
 Examples
   npm run simulate -- --seeds 500                        searches 500 seeds
   npm run simulate -- --seeds 1 --from 123 --trace       replays seed 123
+  npm run simulate -- --seeds 1 --from 123 --shrink      finds a smaller case of seed 123
   npm run simulate -- --pipeline --seeds 10000           searches the pipeline
   npm run simulate -- --fault 'broker cut off'           searches with one kind of fault
 
@@ -28,6 +36,7 @@ interface Options extends Search {
   readonly seeds: number;
   readonly workers: number;
   readonly isKeptGoing: boolean;
+  readonly isShrunk: boolean;
 }
 
 /** Ends the process if an option is wrong, or after the help. */
@@ -42,9 +51,15 @@ export function optionsOf(args: string[]): Options {
     refuse(`--fault must be one of these, without --pipeline: ${Object.keys(KINDS).join(', ')}`);
   const from = wholeNumber('from', values.from, 0);
   const seeds = wholeNumber('seeds', values.seeds, 1);
+  const leftOut = values.without === undefined ? NOTHING : parseLeftOut(values.without);
+  if (leftOut === null)
+    refuse(`--without must look like 'faults 3,7; records 10-40', or have one of the two: it is '${values.without}'`);
+  if (values.without !== undefined && seeds !== 1)
+    refuse(`--without needs --seeds 1, because each seed has its own faults and records: --seeds is ${seeds}`);
   const cores = isTraced ? 1 : availableParallelism();
   const workers = Math.min(seeds, wholeNumber('workers', values.workers ?? String(cores), 1));
-  return { from, seeds, workers, isPipeline, isTraced, faults, isKeptGoing: values['keep-going'] };
+  const { 'keep-going': isKeptGoing, shrink: isShrunk } = values;
+  return { from, seeds, workers, isPipeline, isTraced, faults, leftOut, isKeptGoing, isShrunk };
 }
 
 function valuesOf(args: string[]) {
@@ -58,6 +73,8 @@ function valuesOf(args: string[]) {
         workers: { type: 'string' },
         fault: { type: 'string', multiple: true },
         trace: { type: 'boolean', default: false },
+        without: { type: 'string' },
+        shrink: { type: 'boolean', default: false },
         'keep-going': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -67,14 +84,16 @@ function valuesOf(args: string[]) {
   }
 }
 
-function wholeNumber(name: string, text: string, min: number): number {
+/** Ends the process if the text is not such a number. */
+export function wholeNumber(name: string, text: string, min: number, command = COMMAND): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isSafeInteger(value) || value < min)
-    refuse(`--${name} must be a whole number from ${min}: it is '${text}'`);
+    refuse(`--${name} must be a whole number from ${min}: it is '${text}'`, command);
   return value;
 }
 
-function refuse(why: string): never {
-  console.error(`${why}\nAll options: npm run simulate -- --help`);
+/** Ends the process. */
+export function refuse(why: string, command = COMMAND): never {
+  console.error(`${why}\nAll options: ${command} -- --help`);
   process.exit(2);
 }

@@ -3,79 +3,81 @@
  * one.
  */
 import type { SeededRandom } from '../../seeded-random.js';
+import { planFaults, type FaultRates, type PlannedFault } from '../fault-plan.js';
+import type { LeftOut } from '../left-out.js';
 import { BROKERS, APPLICATION_ID, TOPICS } from './topics.js';
 import type { Instance } from './instance.js';
 import { END_TXN, JOIN_GROUP, SYNC_GROUP } from './network.js';
 import type { World } from './world.js';
 
-type Fault = (faults: Faults) => void;
+type Kind = (fault: Fault) => void;
 
 const MINUTE_MS = 60_000;
 
 /** Every fault by its name. */
-export const KINDS: Readonly<Record<string, Fault>> = {
-  'process killed': (faults) => faults.crash(() => undefined),
-  'machine crashed': (faults) =>
-    faults.crash(({ volume }) => volume.loseTail((writes) => faults.random.integer(0, writes))),
-  'disk lost': (faults) => faults.crash(({ volume }) => volume.erase()),
-  'disk from a backup': (faults) => faults.crash(({ volume }) => volume.restore()),
-  'backup taken': (faults) => faults.one().volume.backUp(),
-  'disk synced': (faults) => faults.one().volume.sync(),
-  'disks swapped': (faults) => faults.swapDisks(),
-  'disk full': (faults) => {
-    const { volume } = faults.one();
+export const KINDS: Readonly<Record<string, Kind>> = {
+  'process killed': (fault) => fault.crash(() => undefined),
+  'machine crashed': (fault) =>
+    fault.crash(({ volume }) => volume.loseTail((writes) => fault.random.integer(0, writes))),
+  'disk lost': (fault) => fault.crash(({ volume }) => volume.erase()),
+  'disk from a backup': (fault) => fault.crash(({ volume }) => volume.restore()),
+  'backup taken': (fault) => fault.one().volume.backUp(),
+  'disk synced': (fault) => fault.one().volume.sync(),
+  'disks swapped': (fault) => fault.swapDisks(),
+  'disk full': (fault) => {
+    const { volume } = fault.one();
     volume.setFull(true);
-    faults.endAfter(8_000, () => volume.setFull(false));
+    fault.endAfter(8_000, () => volume.setFull(false));
   },
-  'folder damaged': (faults) => faults.one().volume.damage((disks) => faults.random.pick(disks)),
-  'process frozen': (faults) => faults.one().process?.freeze(faults.random.integer(100, 30_000)),
-  stop: (faults) => faults.stop(),
-  'clock set': (faults) => {
-    const { process } = faults.one();
-    if (process !== null) process.clockAheadMs = faults.random.pick([0, 1, -1, 60, -60]) * MINUTE_MS;
+  'folder damaged': (fault) => fault.one().volume.damage((disks) => fault.random.pick(disks)),
+  'process frozen': (fault) => fault.one().process?.freeze(fault.random.integer(100, 30_000)),
+  stop: (fault) => fault.stop(),
+  'clock set': (fault) => {
+    const { process } = fault.one();
+    if (process !== null) process.clockAheadMs = fault.random.pick([0, 1, -1, 60, -60]) * MINUTE_MS;
   },
-  'connections reset': (faults) =>
-    faults.world.network.cut(faults.one().name, faults.random.pick(['request lost', 'answer lost'])),
+  'connections reset': (fault) =>
+    fault.world.network.cut(fault.one().name, fault.random.pick(['request lost', 'answer lost'])),
   'commit not received': ({ world }) => world.network.loseNext(END_TXN, 'request lost'),
   'answer to commit lost': ({ world }) => world.network.loseNext(END_TXN, 'answer lost'),
-  'join lost': (faults) => {
-    const { random } = faults;
-    faults.world.network.loseNext(random.pick([JOIN_GROUP, SYNC_GROUP]), random.pick(['request lost', 'answer lost']));
-    faults.stop();
+  'join lost': (fault) => {
+    const { random } = fault;
+    fault.world.network.loseNext(random.pick([JOIN_GROUP, SYNC_GROUP]), random.pick(['request lost', 'answer lost']));
+    fault.stop();
   },
-  'way to a broker blocked': (faults) => {
-    const { network } = faults.world;
-    const way = { instance: faults.one().name, address: faults.address(faults.broker()) };
+  'way to a broker blocked': (fault) => {
+    const { network } = fault.world;
+    const way = { instance: fault.one().name, address: fault.address(fault.broker()) };
     network.block(way);
-    faults.endAfter(30_000, () => network.unblock(way));
+    fault.endAfter(30_000, () => network.unblock(way));
   },
-  'broker slow': (faults) =>
-    faults.slowDown(
-      faults.instances.map(({ name }) => name),
-      [faults.address(faults.broker())],
+  'broker slow': (fault) =>
+    fault.slowDown(
+      fault.instances.map(({ name }) => name),
+      [fault.address(fault.broker())],
     ),
-  'instance far from the brokers': (faults) => faults.slowDown([faults.one().name], faults.world.cluster.addresses()),
-  'way to a broker slow': (faults) => faults.slowDown([faults.one().name], [faults.address(faults.broker())]),
-  'broker killed': (faults) => {
-    const id = faults.broker();
-    faults.world.cluster.killBroker(id);
-    faults.endAfter(25_000, () => faults.world.cluster.startBroker(id));
+  'instance far from the brokers': (fault) => fault.slowDown([fault.one().name], fault.world.cluster.addresses()),
+  'way to a broker slow': (fault) => fault.slowDown([fault.one().name], [fault.address(fault.broker())]),
+  'broker killed': (fault) => {
+    const id = fault.broker();
+    fault.world.cluster.killBroker(id);
+    fault.endAfter(25_000, () => fault.world.cluster.startBroker(id));
   },
-  'broker restarted': (faults) => {
-    const id = faults.broker();
-    faults.world.cluster.stopBroker(id);
-    faults.endAfter(10_000, () => faults.world.cluster.startBroker(id));
+  'broker restarted': (fault) => {
+    const id = fault.broker();
+    fault.world.cluster.stopBroker(id);
+    fault.endAfter(10_000, () => fault.world.cluster.startBroker(id));
   },
-  'broker cut off': (faults) => faults.cutOff(faults.broker()),
-  'broker cut off with one instance': (faults) => {
-    const id = faults.broker();
-    faults.cutOff(id);
-    faults.leaveOnly(faults.one(), id);
+  'broker cut off': (fault) => fault.cutOff(fault.broker()),
+  'broker cut off with one instance': (fault) => {
+    const id = fault.broker();
+    fault.cutOff(id);
+    fault.leaveOnly(fault.one(), id);
   },
-  'start with a broker that is cut off': (faults) => {
-    const id = faults.broker();
-    faults.cutOff(id);
-    faults.crash((instance) => faults.leaveOnly(instance, id));
+  'start with a broker that is cut off': (fault) => {
+    const id = fault.broker();
+    fault.cutOff(id);
+    fault.crash((instance) => fault.leaveOnly(instance, id));
   },
   'all brokers down': ({ world, endAfter }) => {
     for (let id = 1; id <= BROKERS; id++) world.cluster.killBroker(id);
@@ -88,16 +90,16 @@ export const KINDS: Readonly<Record<string, Fault>> = {
     world.cluster.throttle(id, random.integer(1, 300));
     endAfter(3_000, () => world.cluster.throttle(id, 0));
   },
-  'leader moved': (faults) => faults.moveLeader(...faults.partition()),
-  'leader elected that lacks the uncommitted end': (faults) => faults.electUnclean(...faults.partition()),
-  'group coordinator moved': (faults) => {
-    const { topic, partition } = faults.world.cluster.coordinatorPartition('group', APPLICATION_ID);
-    faults.moveLeader(topic, partition);
+  'leader moved': (fault) => fault.moveLeader(...fault.partition()),
+  'leader elected that lacks the uncommitted end': (fault) => fault.electUnclean(...fault.partition()),
+  'group coordinator moved': (fault) => {
+    const { topic, partition } = fault.world.cluster.coordinatorPartition('group', APPLICATION_ID);
+    fault.moveLeader(topic, partition);
   },
-  'transaction coordinator moved': (faults) => {
-    const id = `${APPLICATION_ID}-${TOPICS.syncEvents}-${faults.random.integer(0, faults.world.partitions - 1)}`;
-    const { topic, partition } = faults.world.cluster.coordinatorPartition('transaction', id);
-    faults.moveLeader(topic, partition);
+  'transaction coordinator moved': (fault) => {
+    const id = `${APPLICATION_ID}-${TOPICS.syncEvents}-${fault.random.integer(0, fault.world.partitions - 1)}`;
+    const { topic, partition } = fault.world.cluster.coordinatorPartition('transaction', id);
+    fault.moveLeader(topic, partition);
   },
   'transactions expire': ({ world }) => world.cluster.expireTransactions(),
   'registry down': ({ world, endAfter }) => {
@@ -110,10 +112,8 @@ const MAX_RESTART_MS = 12_000;
 const MAX_CUT_OFF_MS = 30_000;
 
 export class Faults {
-  readonly random: SeededRandom;
-  readonly #kinds: readonly string[];
-  readonly #meanMs: number;
-  #isOver = false;
+  readonly #rates: FaultRates;
+  isOver = false;
 
   /** @param only the kinds of faults that a run has; null if the run draws its kinds */
   constructor(
@@ -121,30 +121,24 @@ export class Faults {
     readonly instances: readonly Instance[],
     only: readonly string[] | null,
   ) {
-    this.random = world.random;
-    const drawn = Array.from({ length: this.random.pick([0, 1, 2, 3, 4, 8]) }, () =>
-      this.random.pick(Object.keys(KINDS)),
-    );
-    this.#kinds = only ?? drawn;
-    this.#meanMs = this.random.pick([200, 1_000, 4_000]);
-    world.network.lossRate = this.random.pick([0, 0, 0.001, 0.01]);
-    world.trace('faults', `every ${this.#meanMs} ms: ${this.#kinds.join(', ')}`);
+    const { random } = world;
+    const drawn = Array.from({ length: random.pick([0, 1, 2, 3, 4, 8]) }, () => random.pick(Object.keys(KINDS)));
+    const meanMs = random.pick([200, 1_000, 4_000]);
+    this.#rates = { kinds: only ?? drawn, meanMs, lossRate: random.pick([0, 0, 0.001, 0.01]) };
   }
 
-  begin(): void {
-    if (this.#isOver || this.#kinds.length === 0) return;
-    this.world.time.after(this.random.integer(0, 2 * this.#meanMs), () => {
-      if (this.#isOver) return;
-      const kind = this.random.pick(this.#kinds);
-      this.world.trace('FAULT', kind);
-      KINDS[kind]?.(this);
-      this.begin();
-    });
+  /** Begins the faults. @returns all of them up to `endMs`, also those that are left out */
+  begin(endMs: number, leftOut: LeftOut): readonly PlannedFault[] {
+    const { planned, lossRate } = planFaults(this.world, this.#rates, endMs, leftOut, (kind, random) =>
+      KINDS[kind]?.(new Fault(this, random)),
+    );
+    this.world.network.lossRate = lossRate;
+    return planned;
   }
 
   /** From now on all goes well: every process runs, and every fault has ended. */
   end(): void {
-    this.#isOver = true;
+    this.isOver = true;
     const { cluster, network, registry } = this.world;
     this.world.trace('faults', 'all end');
     network.clear();
@@ -162,10 +156,24 @@ export class Faults {
       else process.thaw();
     }
   }
+}
+
+/** One fault, with its own random values. */
+class Fault {
+  readonly world: World;
+  readonly instances: readonly Instance[];
+
+  constructor(
+    private readonly run: Faults,
+    readonly random: SeededRandom,
+  ) {
+    this.world = run.world;
+    this.instances = run.instances;
+  }
 
   endAfter = (mostMs: number, end: () => void): void => {
     this.world.time.after(this.random.integer(1, mostMs), () => {
-      if (!this.#isOver) end();
+      if (!this.run.isOver) end();
     });
   };
 

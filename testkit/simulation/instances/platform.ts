@@ -1,5 +1,6 @@
 /** The platform: it writes the history of all companies to the input, in any order between partitions. */
-import { historyOf, type Draft } from '../pipeline/history.js';
+import { NOTHING } from '../left-out.js';
+import { historyOf, planRecords, type Draft, type PlannedRecord } from '../pipeline/history.js';
 import { framed } from '../pipeline/codecs.js';
 import type { NewEntry } from '../pipeline/model-log.js';
 import { TOPICS } from './topics.js';
@@ -9,8 +10,10 @@ import type { World } from './world.js';
 const AGAIN_MS = 200;
 
 export class Platform {
-  /** Partition -> what is not written yet, in its order. */
-  readonly #histories: Draft[][];
+  /** By partition. */
+  readonly #histories: readonly (readonly Draft[])[];
+  /** By partition: what is not written yet, in its order. */
+  #waiting: PlannedRecord[][] = [];
   /** The next record of a partition that no broker has taken yet: a repair is made once, for it names bad records. */
   readonly #refused = new Map<number, NewEntry>();
 
@@ -24,8 +27,13 @@ export class Platform {
     });
   }
 
+  /** With those that are left out. */
+  get records(): number {
+    return this.#histories.reduce((sum, history) => sum + history.length, 0);
+  }
+
   get hasWrittenAll(): boolean {
-    return this.#histories.every((history) => history.length === 0);
+    return this.#waiting.every((records) => records.length === 0);
   }
 
   /** Writes each client's choice, before any instance starts. */
@@ -38,27 +46,30 @@ export class Platform {
   }
 
   /** Writes the history, spread over this time. */
-  begin(writingMs: number): void {
-    const { random, time } = this.world;
-    for (const [partition, history] of this.#histories.entries())
-      for (let i = history.length; i > 0; i--)
-        time.after(random.integer(0, writingMs), () => this.#writeNext(partition, history));
+  begin(writingMs: number, leftOut = NOTHING): void {
+    let before = 0;
+    this.#waiting = this.#histories.map((history) => {
+      before += history.length;
+      return planRecords(this.world.random, history, writingMs, leftOut, before - history.length);
+    });
+    for (const [partition, records] of this.#waiting.entries())
+      for (const { afterMs } of records) this.world.time.after(afterMs, () => this.#writeNext(partition, records));
   }
 
-  #writeNext(partition: number, history: Draft[]): void {
+  #writeNext(partition: number, records: PlannedRecord[]): void {
     const { cluster, time } = this.world;
-    const [draft] = history;
-    if (draft === undefined) return;
-    const entry = this.#refused.get(partition) ?? draft.make(time.now());
+    const [next] = records;
+    if (next === undefined) return;
+    const entry = this.#refused.get(partition) ?? next.draft.make(time.now());
     const { timestamp, ...record } = entry;
     const offset = cluster.append(TOPICS.syncEvents, partition, record, timestamp);
     if (offset === null) {
       this.#refused.set(partition, entry);
-      return void time.after(AGAIN_MS, () => this.#writeNext(partition, history));
+      return void time.after(AGAIN_MS, () => this.#writeNext(partition, records));
     }
     this.#refused.delete(partition);
-    history.shift();
-    draft.written(offset);
-    this.world.trace('platform', `writes input ${partition}/${offset}`);
+    records.shift();
+    next.draft.written(offset);
+    this.world.trace('platform', `writes record ${next.number} at input ${partition}/${offset}`);
   }
 }

@@ -1,7 +1,8 @@
 /** One run: a seed decides the history, the instances, the faults, and the order of everything. */
 import { SeededRandom } from '../../seeded-random.js';
+import { NOTHING, type LeftOut } from '../left-out.js';
 import { choicesOf } from '../pipeline/history.js';
-import type { RunResult } from '../pipeline/run-seed.js';
+import type { Plan, RunResult } from '../pipeline/run-seed.js';
 import { anomaliesOf, countAnnounced, isAtRest, partitionsOf, stuck } from './check.js';
 import { Faults } from './faults.js';
 import { Instance } from './instance.js';
@@ -20,6 +21,7 @@ export interface RunOptions {
   readonly isTraced?: boolean;
   /** The kinds of faults that the run has; null if the run draws its kinds. */
   readonly faults?: readonly string[] | null;
+  readonly leftOut?: LeftOut;
 }
 
 /** Longer than the longest wait of a partition that waits for an operator. */
@@ -34,12 +36,13 @@ const LAST_TIMER_MS = 60_000;
 
 export async function runSeed(
   seed: number,
-  { isTraced = false, faults = null }: RunOptions = {},
+  { isTraced = false, faults = null, leftOut = NOTHING }: RunOptions = {},
 ): Promise<InstancesRunResult> {
   const world = new World(seed, new SeededRandom(seed + 4_000_037).integer(1, 3), isTraced);
   const anomalies: string[] = [];
+  let plan: Plan = { faults: [], history: 0 };
   try {
-    anomalies.push(...(await inWorld(world, () => run(world, faults))));
+    anomalies.push(...(await inWorld(world, () => run(world, faults, leftOut, (drawn) => (plan = drawn)))));
   } catch (error) {
     anomalies.push((error as Error).stack ?? String(error));
   }
@@ -48,6 +51,7 @@ export async function runSeed(
     seed,
     anomalies: [...anomalies, ...world.violations],
     steps: world.time.steps,
+    plan,
     records: ends.reduce((sum, end) => sum + end, 0),
     announced: countAnnounced(world),
     checksum: world.checksum,
@@ -56,7 +60,12 @@ export async function runSeed(
   };
 }
 
-async function run(world: World, kinds: readonly string[] | null): Promise<string[]> {
+async function run(
+  world: World,
+  kinds: readonly string[] | null,
+  leftOut: LeftOut,
+  onPlanned: (plan: Plan) => void,
+): Promise<string[]> {
   const { random } = world;
   const choices = choicesOf(random);
   const numStandby = random.pick(['0', '0', '1']);
@@ -71,9 +80,10 @@ async function run(world: World, kinds: readonly string[] | null): Promise<strin
   platform.writeChoices(choices);
   for (const instance of instances) instance.start();
   const writingMs = random.pick([3_000, 20_000, 60_000]);
-  platform.begin(writingMs);
-  faults.begin();
-  await world.pass(random.integer(writingMs / 3, writingMs));
+  platform.begin(writingMs, leftOut);
+  const faultyMs = random.integer(Math.floor(writingMs / 3), writingMs);
+  onPlanned({ faults: faults.begin(world.time.elapsed() + faultyMs, leftOut), history: platform.records });
+  await world.pass(faultyMs);
   faults.end();
   const hasSettled = await world.pass(MAX_SETTLING_MS, () => platform.hasWrittenAll && isAtRest(world, instances));
   if (world.violations.length > 0) return [];

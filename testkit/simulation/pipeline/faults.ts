@@ -7,33 +7,33 @@ import type { CommittedOffset } from '../../../src/pipeline/ports.js';
 import type { Instance } from './instance.js';
 import { viewOf } from './model-logs.js';
 import type { OldView } from './weather.js';
+import { planFaults, type FaultRates, type PlannedFault } from '../fault-plan.js';
+import type { LeftOut } from '../left-out.js';
 import { TOPICS, type World } from './world.js';
 
-type Fault = (faults: Faults) => void;
+type Kind = (fault: Fault) => void;
 
 /** Every fault by its name. */
-const KINDS: Readonly<Record<string, Fault>> = {
-  'process killed': (faults) => faults.crash(() => undefined),
-  'machine crashed': (faults) =>
-    faults.crash(({ disk }) => disk.loseTail((writes) => faults.random.integer(0, writes))),
-  'disk lost': (faults) => faults.crash(({ disk }) => disk.erase()),
-  'disk from a backup': (faults) => faults.crash(({ disk }) => void disk.restore()),
-  'backup taken': (faults) => faults.random.pick(faults.instances).disk.backUp(),
-  'disk synced': (faults) => faults.random.pick(faults.instances).disk.sync(),
-  'disk full': (faults) => {
-    const { disk } = faults.random.pick(faults.instances);
+const KINDS: Readonly<Record<string, Kind>> = {
+  'process killed': (fault) => fault.crash(() => undefined),
+  'machine crashed': (fault) => fault.crash(({ disk }) => disk.loseTail((writes) => fault.random.integer(0, writes))),
+  'disk lost': (fault) => fault.crash(({ disk }) => disk.erase()),
+  'disk from a backup': (fault) => fault.crash(({ disk }) => void disk.restore()),
+  'backup taken': (fault) => fault.random.pick(fault.instances).disk.backUp(),
+  'disk synced': (fault) => fault.random.pick(fault.instances).disk.sync(),
+  'disk full': (fault) => {
+    const { disk } = fault.random.pick(fault.instances);
     disk.isFull = true;
-    faults.endAfter(8_000, () => void (disk.isFull = false));
+    fault.endAfter(8_000, () => void (disk.isFull = false));
   },
-  'folder damaged': (faults) => void (faults.random.pick(faults.instances).disk.isDamaged = true),
-  'process frozen': (faults) =>
-    faults.random.pick(faults.instances).process?.freeze(faults.random.integer(100, 30_000)),
-  'owner frozen, then replaced': (faults) => {
-    faults.world.group.owner?.process?.freeze(faults.random.integer(500, 30_000));
-    faults.rebalance();
+  'folder damaged': (fault) => void (fault.random.pick(fault.instances).disk.isDamaged = true),
+  'process frozen': (fault) => fault.random.pick(fault.instances).process?.freeze(fault.random.integer(100, 30_000)),
+  'owner frozen, then replaced': (fault) => {
+    fault.world.group.owner?.process?.freeze(fault.random.integer(500, 30_000));
+    fault.rebalance();
   },
-  rebalance: (faults) => faults.rebalance(),
-  stop: (faults) => faults.stopOne(),
+  rebalance: (fault) => fault.rebalance(),
+  stop: (fault) => fault.stopOne(),
   'brokers down': ({ world, endAfter }) => {
     world.weather.brokersAreDown = true;
     endAfter(25_000, () => void (world.weather.brokersAreDown = false));
@@ -46,9 +46,9 @@ const KINDS: Readonly<Record<string, Fault>> = {
     world.weather.mostAnswer = false;
     endAfter(10_000, () => void (world.weather.mostAnswer = true));
   },
-  'broker cut off': (faults) => faults.answerInTurns(viewOf(faults.world), faults.random.integer(100, 5_000)),
-  'broker cut off, then another owner': (faults) => faults.replaceWhileCutOff(),
-  "group's offset deleted": (faults) => faults.loseOffset(() => null),
+  'broker cut off': (fault) => fault.answerInTurns(viewOf(fault.world), fault.random.integer(100, 5_000)),
+  'broker cut off, then another owner': (fault) => fault.replaceWhileCutOff(),
+  "group's offset deleted": (fault) => fault.loseOffset(() => null),
   "group's offset set back": ({ random, loseOffset }) =>
     // Offset 0 would be an operator's consent to read everything again.
     loseOffset(({ offset, leaderEpoch }) => ({ offset: random.integer(Math.min(1, offset), offset), leaderEpoch })),
@@ -73,39 +73,33 @@ const KINDS: Readonly<Record<string, Fault>> = {
 const MAX_RESTART_MS = 12_000;
 
 export class Faults {
-  readonly random: SeededRandom;
-  readonly #kinds: readonly string[];
-  readonly #meanMs: number;
-  #isOver = false;
-  #hasLostOffset = false;
+  readonly #rates: FaultRates;
+  isOver = false;
+  hasLostOffset = false;
 
   constructor(
     readonly world: World,
     readonly instances: readonly Instance[],
   ) {
-    this.random = world.random;
-    const all = Object.keys(KINDS);
-    const share = this.random.pick([0.1, 0.3, 1]);
-    this.#kinds = all.filter(() => this.random.chance(share));
-    this.#meanMs = this.random.pick([300, 1_000, 3_000]);
-    world.weather.lossRate = this.random.pick([0, 0, 0.002, 0.02]);
-    world.trace('faults', `every ${this.#meanMs} ms: ${this.#kinds.join(', ')}`);
+    const { random } = world;
+    const share = random.pick([0.1, 0.3, 1]);
+    const kinds = Object.keys(KINDS).filter(() => random.chance(share));
+    const meanMs = random.pick([300, 1_000, 3_000]);
+    this.#rates = { kinds, meanMs, lossRate: random.pick([0, 0, 0.002, 0.02]) };
   }
 
-  begin(): void {
-    if (this.#isOver || this.#kinds.length === 0) return;
-    this.world.time.after(this.random.integer(0, 2 * this.#meanMs), () => {
-      if (this.#isOver) return;
-      const kind = this.random.pick(this.#kinds);
-      this.world.trace('FAULT', kind);
-      KINDS[kind]?.(this);
-      this.begin();
-    });
+  /** Begins the faults. @returns all of them up to `endMs`, also those that are left out */
+  begin(endMs: number, leftOut: LeftOut): readonly PlannedFault[] {
+    const { planned, lossRate } = planFaults(this.world, this.#rates, endMs, leftOut, (kind, random) =>
+      KINDS[kind]?.(new Fault(this, random)),
+    );
+    this.world.weather.lossRate = lossRate;
+    return planned;
   }
 
   /** From now on all goes well: every process runs, and every fault has ended. */
   end(): void {
-    this.#isOver = true;
+    this.isOver = true;
     this.world.trace('faults', 'all end');
     this.world.weather.clear();
     for (const instance of this.instances) {
@@ -113,7 +107,27 @@ export class Faults {
       instance.process?.thaw();
       if (instance.process === null) instance.start();
     }
-    this.rebalance();
+    this.rebalance(this.world.random);
+  }
+
+  /** Any instance may own the partition next, or the same again. */
+  rebalance(random: SeededRandom): void {
+    const running = this.instances.filter(({ process }) => process !== null);
+    if (running.length > 0) this.world.group.giveTo(random.pick(running), this.instances, 10_000);
+  }
+}
+
+/** One fault, with its own random values. */
+class Fault {
+  readonly world: World;
+  readonly instances: readonly Instance[];
+
+  constructor(
+    readonly run: Faults,
+    readonly random: SeededRandom,
+  ) {
+    this.world = run.world;
+    this.instances = run.instances;
   }
 
   endAfter = (mostMs: number, end: () => void): void => {
@@ -131,7 +145,7 @@ export class Faults {
   /** For `ms`, sometimes the broker that is cut off answers, and sometimes the others do. */
   answerInTurns(old: OldView, ms: number): void {
     const { weather, time } = this.world;
-    weather.oldView = weather.oldView === null && ms > 0 && !this.#isOver ? old : null;
+    weather.oldView = weather.oldView === null && ms > 0 && !this.run.isOver ? old : null;
     const turnMs = this.random.integer(1, 30);
     if (ms > 0) time.after(turnMs, () => this.answerInTurns(old, ms - turnMs));
   }
@@ -144,7 +158,7 @@ export class Faults {
     const old = viewOf(this.world, this.random.chance(0.5));
     const { group, weather, time } = this.world;
     time.after(this.random.integer(1, 2_000), () => {
-      if (this.#isOver) return;
+      if (this.run.isOver) return;
       weather.oldView = old;
       const others = this.instances.filter((instance) => instance !== group.owner);
       const other = this.random.pick(others.length > 0 ? others : this.instances);
@@ -162,12 +176,12 @@ export class Faults {
   loseOffset = (change: (before: CommittedOffset) => CommittedOffset | null): void => {
     const { coordinator, time } = this.world;
     const before = coordinator.committed;
-    if (before === null || this.#hasLostOffset) return;
+    if (before === null || this.run.hasLostOffset) return;
     const lost = change(before);
     coordinator.committed = lost;
-    this.#hasLostOffset = true;
+    this.run.hasLostOffset = true;
     time.after(this.random.integer(1_000, 60_000), () => {
-      this.#hasLostOffset = false;
+      this.run.hasLostOffset = false;
       if (coordinator.committed === lost) coordinator.committed = before;
     });
   };
@@ -179,10 +193,8 @@ export class Faults {
     this.rebalance();
   }
 
-  /** Any instance may own the partition next, or the same again. */
   rebalance(): void {
-    const running = this.instances.filter(({ process }) => process !== null);
-    if (running.length > 0) this.world.group.giveTo(this.random.pick(running), this.instances, 10_000);
+    this.run.rebalance(this.random);
   }
 
   /** Mostly the owner: the others have little to lose. */

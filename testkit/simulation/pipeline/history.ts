@@ -5,6 +5,7 @@
 import type { Header } from '../../../src/lib/record.js';
 import type { Policy } from '../../../src/domain/policy.js';
 import type { SeededRandom } from '../../seeded-random.js';
+import { includes, type LeftOut } from '../left-out.js';
 import { framed } from './codecs.js';
 import type { NewEntry } from './model-log.js';
 import { ALL_DATASETS_FROM } from './world.js';
@@ -40,6 +41,32 @@ export function historyOf(random: SeededRandom, partition: number, first = 0, co
   const waiting = () => queues.filter((queue) => queue.length > 0);
   for (let left = waiting(); left.length > 0; left = waiting()) mixed.push(random.pick(left).shift() as Draft);
   return mixed;
+}
+
+/** A record with its number in its run, which it keeps if others are left out. */
+export interface PlannedRecord {
+  readonly number: number;
+  readonly draft: Draft;
+  readonly afterMs: number;
+}
+
+/**
+ * Spreads a history over this time, in its order.
+ *
+ * @param before how many records other histories of the run have before this one
+ * @returns without the records that are left out
+ */
+export function planRecords(
+  random: SeededRandom,
+  history: readonly Draft[],
+  writingMs: number,
+  leftOut: LeftOut,
+  before = 0,
+): PlannedRecord[] {
+  const times = history.map(() => random.integer(0, writingMs)).sort((a, b) => a - b);
+  return history
+    .map((draft, i) => ({ number: before + i + 1, draft, afterMs: times[i] ?? 0 }))
+    .filter(({ number }) => !includes(leftOut.records, number));
 }
 
 class CompanyHistory {
@@ -128,11 +155,12 @@ class CompanyHistory {
     const at = this.#insert({ ...bad, written: (offset) => this.#bad.push(offset) });
     if (!random.chance(0.75)) return;
     const repaired = random.pick(this.#drafts);
+    const most = random.integer(1, 2);
     const repair = {
       ...repaired,
       make: (now: number) => {
         const made = repaired.make(now);
-        const named = this.#bad.splice(0, random.integer(1, 2)).map((offset) => repairsHeader(this.partition, offset));
+        const named = this.#bad.splice(0, most).map((offset) => repairsHeader(this.partition, offset));
         return { ...made, headers: [...made.headers, ...named] };
       },
     };

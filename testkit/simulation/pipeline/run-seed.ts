@@ -1,15 +1,25 @@
 /** One run: a seed decides the history, the instances, the faults, and the order of everything. */
 import type { AuditInput } from '../../audit/audit-topics.js';
+import type { PlannedFault } from '../fault-plan.js';
+import { NOTHING, type LeftOut } from '../left-out.js';
 import { anomaliesOf, differencesOf, topicsOf } from './check.js';
 import { Faults } from './faults.js';
-import { choicesOf, historyOf } from './history.js';
+import { choicesOf, historyOf, planRecords } from './history.js';
 import { Instance } from './instance.js';
 import { PARTITION, TOPICS, World } from './world.js';
+
+/** What a run had to do, with what is left out. */
+export interface Plan {
+  readonly faults: readonly PlannedFault[];
+  /** How many records the history has. */
+  readonly history: number;
+}
 
 export interface RunResult {
   readonly seed: number;
   /** One text for each; empty if the run was right. */
   readonly anomalies: readonly string[];
+  readonly plan: Plan;
   readonly steps: number;
   readonly records: number;
   readonly announced: number;
@@ -27,7 +37,10 @@ const MAX_SETTLING_MS = 1_800_000;
 const IDLE_MS = 20_000;
 const MAX_STEPS = 300_000;
 
-export async function runSeed(seed: number, { isTraced = false } = {}): Promise<RunResult> {
+export async function runSeed(
+  seed: number,
+  { isTraced = false, leftOut = NOTHING }: { isTraced?: boolean; leftOut?: LeftOut } = {},
+): Promise<RunResult> {
   const world = new World(seed, isTraced);
   const { random, time } = world;
   const choices = choicesOf(random);
@@ -41,18 +54,17 @@ export async function runSeed(seed: number, { isTraced = false } = {}): Promise<
   const anomalies: string[] = [];
 
   for (const instance of instances) instance.start();
-  faults.rebalance();
-  faults.begin();
+  faults.rebalance(random);
   const writingMs = random.pick([2_000, 10_000, MAX_WRITING_MS]);
-  for (const draft of history)
-    time.after(random.integer(0, writingMs), () => {
-      // The order of the drafts counts, and not which event writes them.
-      const next = history[world.input.entries.length] ?? draft;
-      const offset = world.input.append([next.make(time.now())], false) - 1;
-      next.written(offset);
-      world.trace('platform', `writes input offset ${offset}`);
+  for (const { number, draft, afterMs } of planRecords(random, history, writingMs, leftOut))
+    time.after(afterMs, () => {
+      const offset = world.input.append([draft.make(time.now())], false) - 1;
+      draft.written(offset);
+      world.trace('platform', `writes record ${number} at input offset ${offset}`);
     });
-  time.after(random.integer(0, writingMs), () => faults.end());
+  const faultyMs = random.integer(0, writingMs);
+  const plan = { faults: faults.begin(time.elapsed() + faultyMs, leftOut), history: history.length };
+  time.after(faultyMs, () => faults.end());
 
   const isConsumed = () =>
     time.now() >= writingEnds && world.coordinator.committed?.offset === world.input.end && isOwnerRunning(world);
@@ -76,7 +88,7 @@ export async function runSeed(seed: number, { isTraced = false } = {}): Promise<
     if (owner !== null) anomalies.push(...differencesOf(world.log(TOPICS.changelog).committed(), owner.disk));
   }
   const announced = world.log('company-synchronized').committed().length;
-  return { seed, anomalies, steps: time.steps, records: world.input.end, announced, topics, trace: world.lines };
+  return { seed, anomalies, plan, steps: time.steps, records: world.input.end, announced, topics, trace: world.lines };
 }
 
 function isOwnerRunning({ group }: World): boolean {

@@ -14,6 +14,9 @@ export function sourceWith({ file, from, to }: Change, source: string): string {
   return source.replace(from, () => to);
 }
 
+/** Runs the search with these arguments. @returns all that it prints */
+export type RunSearch = (search: readonly string[]) => Promise<string>;
+
 /**
  * Runs the search on a copy with the fault.
  *
@@ -26,6 +29,18 @@ export async function seedsUntilFound(
   fault: PlantedFault,
   search: readonly string[],
 ): Promise<number | null> {
+  const output = await withPlanted(root, fault, (run) => run(search));
+  const found = /^seed \d+ FAILED after (\d+) seeds/m.exec(output);
+  if (found === null && !/\b0 failed;/.test(output)) throw new Error(`the search did not run:\n${output}`);
+  return found === null ? null : Number(found[1]);
+}
+
+/** Makes a copy with the fault, and removes it after `use`. */
+export async function withPlanted<T>(
+  root: string,
+  fault: PlantedFault,
+  use: (runSearch: RunSearch) => Promise<T>,
+): Promise<T> {
   const copy = mkdtempSync(join(tmpdir(), 'planted-'));
   try {
     for (const name of COPIED) cpSync(join(root, name), join(copy, name), { recursive: true });
@@ -34,10 +49,7 @@ export async function seedsUntilFound(
       const file = join(copy, change.file);
       writeFileSync(file, sourceWith(change, readFileSync(file, 'utf8')));
     }
-    const output = await outputOf(copy, search);
-    const found = /^seed \d+ FAILED after (\d+) seeds/m.exec(output);
-    if (found === null && !/\b0 failed;/.test(output)) throw new Error(`the search did not run:\n${output}`);
-    return found === null ? null : Number(found[1]);
+    return await use((search) => outputOf(copy, search));
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
