@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { findJavas } from '../../testkit/cluster/find-java.js';
 import { cacheDir, kafkaJars, registryApp } from '../../testkit/cluster/maven-artifacts.js';
 import { runToEnd } from '../../testkit/cluster/run-to-end.js';
-import { registryReleases } from '../../testkit/cluster/versions.js';
+import { KAFKA_VERSION, registryReleases } from '../../testkit/cluster/versions.js';
 import { installPackages } from './debian-packages.js';
 import { images } from './images.js';
 import { say } from './say.js';
@@ -80,7 +80,7 @@ async function java(context: string): Promise<readonly string[]> {
 }
 
 async function kafka(context: string): Promise<readonly string[]> {
-  await pack(join(context, 'libs.tar'), await kafkaJars(cacheDir(process.env), say));
+  await pack(join(context, 'libs.tar'), await kafkaJars(cacheDir(process.env), KAFKA_VERSION, say));
   return [];
 }
 

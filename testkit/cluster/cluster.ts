@@ -66,6 +66,8 @@ export type Profile = 'test' | 'bench';
 export interface ClusterOptions {
   /** The number of brokers, which are also controllers: 1 (the default) or 3. */
   readonly brokers?: number;
+  /** The release of Kafka; KAFKA_VERSION by default. */
+  readonly kafkaVersion?: string;
   /** Whether to start a schema registry too; true by default. */
   readonly registry?: boolean;
   /**

@@ -3,7 +3,6 @@ import { commonSettings } from './broker-config.js';
 import type { Broker, Profile } from './cluster.js';
 import { brokersAnswer } from './cluster-answers.js';
 import { ContainerNode } from './container-node.js';
-import { KAFKA_VERSION } from './versions.js';
 
 export interface ContainerBrokerInput {
   readonly id: number;
@@ -17,6 +16,7 @@ export interface ContainerBrokerInput {
   readonly profile: Profile;
   readonly overrides: Readonly<Record<string, string>>;
   readonly network: StartedNetwork;
+  readonly kafkaVersion: string;
 }
 
 /** Ports inside the containers. */
@@ -46,7 +46,7 @@ export class ContainerBroker extends ContainerNode implements Broker {
     onContainer: (container: StartedTestContainer) => void,
   ): Promise<ContainerBroker> {
     const { GenericContainer } = await import('testcontainers');
-    const container = await new GenericContainer(`apache/kafka:${KAFKA_VERSION}`)
+    const container = await new GenericContainer(`apache/kafka:${input.kafkaVersion}`)
       .withNetwork(input.network)
       .withNetworkAliases(`kafka-${input.id}`)
       .withEnvironment(brokerEnvironment(input))
@@ -61,7 +61,9 @@ export class ContainerBroker extends ContainerNode implements Broker {
 }
 
 /** The environment of one broker. Kafka's own image turns each KAFKA_ variable into a broker setting. */
-export function brokerEnvironment(input: Omit<ContainerBrokerInput, 'network'>): Record<string, string> {
+export function brokerEnvironment(
+  input: Omit<ContainerBrokerInput, 'network' | 'kafkaVersion'>,
+): Record<string, string> {
   const { id, brokers, profile } = input;
   const voters = Array.from({ length: brokers }, (_, index) => `${index + 1}@kafka-${index + 1}:${ports.controller}`);
   const settings: Record<string, string> = {

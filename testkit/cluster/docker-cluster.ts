@@ -22,14 +22,18 @@ export async function startDockerCluster(options: ClusterOptions): Promise<Clust
   for (let id = 1; id <= brokers; id++) brokerPorts.push(await freePort(taken));
   const registryPort = await freePort(taken);
 
-  options.onProgress?.(`starting Kafka ${KAFKA_VERSION} in Docker, brokers: ${brokers}; its image is pulled once`);
+  const kafkaVersion = options.kafkaVersion ?? KAFKA_VERSION;
+  options.onProgress?.(`starting Kafka ${kafkaVersion} in Docker, brokers: ${brokers}; its image is pulled once`);
   const network = await new Network().start();
   const containers: StartedTestContainer[] = [];
   const onContainer = (container: StartedTestContainer): number => containers.push(container);
   const profile = options.profile ?? 'test';
   const overrides = options.brokerConfig ?? {};
   const startingBrokers = brokerPorts.map((port, index) =>
-    ContainerBroker.run({ id: index + 1, brokers, clusterId, host, port, profile, overrides, network }, onContainer),
+    ContainerBroker.run(
+      { id: index + 1, brokers, clusterId, host, port, profile, overrides, network, kafkaVersion },
+      onContainer,
+    ),
   );
   const startingRegistry =
     options.registry === false ? undefined : ContainerRegistry.run({ host, port: registryPort }, onContainer);

@@ -60,13 +60,17 @@ async function resolvePrograms(options: ClusterOptions, javas: readonly [Java, .
   const onProgress = options.onProgress ?? (() => undefined);
   const cache = cacheDir(process.env);
   const [java] = javas;
-  const jars = await kafkaJars(cache, onProgress);
+  const jars = await kafkaJars(cache, kafkaVersionOf(options), onProgress);
   const release = registryReleases.find((candidate) => candidate.java <= java.release);
   if (release === undefined) throw new Error(`no release of the registry runs on Java ${java.release}`);
   const { version, launch } = release;
   const registry =
     options.registry === false ? undefined : { app: await registryApp(cache, version, onProgress), launch };
   return { java, jars, registry };
+}
+
+function kafkaVersionOf({ kafkaVersion = KAFKA_VERSION }: ClusterOptions): string {
+  return kafkaVersion;
 }
 
 async function freeLocalPlaces(count: number): Promise<BrokerPlace[]> {
@@ -84,7 +88,8 @@ async function startOnce(
   programs: Programs,
   places: readonly BrokerPlace[],
 ): Promise<Cluster> {
-  options.onProgress?.(`starting Kafka ${KAFKA_VERSION} with Java ${programs.java.release}, brokers: ${places.length}`);
+  const version = kafkaVersionOf(options);
+  options.onProgress?.(`starting Kafka ${version} with Java ${programs.java.release}, brokers: ${places.length}`);
   const java = programs.java.path;
   const { jars } = programs;
   const addresses = places.map((place) => place.addresses);

@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { runToEnd } from './run-to-end.js';
-import { KAFKA_VERSION } from './versions.js';
 import { nothingToRunKafka } from './what-to-install.js';
 
 /** The plugin's version is fixed, so the command has the same meaning with every Maven. */
@@ -15,14 +14,16 @@ const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.
  */
 const LOG4J_VERSION = '2.25.4';
 
+/** Kafka 3 brings this bridge too. Slf4j uses the bridge that it finds first, and the brokers are configured for log4j 2. */
+const LOG4J_1_BRIDGE = 'slf4j-reload4j';
+
 /** The folder for resolved files: COMPANY_SYNC_CACHE_DIR, or company-sync in the user's cache folder. */
 export function cacheDir(env: NodeJS.ProcessEnv): string {
   return env['COMPANY_SYNC_CACHE_DIR'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'company-sync');
 }
 
-/** Resolves, once, the jars of Kafka's broker and command-line tools. Returns their folder. */
-export function kafkaJars(cache: string, onProgress: (line: string) => void): Promise<string> {
-  const version = KAFKA_VERSION;
+/** Resolves, once, the jars of this release's broker and command-line tools. Returns their folder. */
+export function kafkaJars(cache: string, version: string, onProgress: (line: string) => void): Promise<string> {
   return once(join(cache, `kafka-${version}`), async (dir) => {
     onProgress(`resolving Apache Kafka ${version} through Maven (about 55 MB, once)`);
     const kafka = ['kafka_2.13', 'kafka-tools', 'kafka-storage'].map((artifact) =>
@@ -39,7 +40,8 @@ ${[...kafka, dependency('org.apache.logging.log4j', 'log4j-slf4j-impl', LOG4J_VE
 </project>
 `,
     );
-    await maven(dir, [`${DEPENDENCY_PLUGIN}:copy-dependencies`, `-DoutputDirectory=${dir}`, '-DincludeScope=runtime']);
+    const copied = [`-DoutputDirectory=${dir}`, '-DincludeScope=runtime', `-DexcludeArtifactIds=${LOG4J_1_BRIDGE}`];
+    await maven(dir, [`${DEPENDENCY_PLUGIN}:copy-dependencies`, ...copied]);
   });
 }
 

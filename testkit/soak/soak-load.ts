@@ -6,6 +6,8 @@ import { createPlatformEncoder, type PlatformEncoder, type PlatformPayload } fro
 import { SeededRandom } from '../seeded-random.js';
 
 const TICK_MS = 100;
+/** Of one write: after an outage, many are due at once. */
+const MOST_AT_ONCE = 1_000;
 /** Companies that are being synced at the same time. */
 const IN_FLIGHT = 400;
 const DATASETS = 8;
@@ -64,7 +66,8 @@ export class SoakLoad {
     const startedAt = performance.now();
     while (!this.#isStopping) {
       const due = Math.floor(((performance.now() - startedAt) * this.options.rate) / 1_000);
-      const messages = Array.from({ length: due - this.#written }, () => this.#next());
+      const count = Math.min(due - this.#written, MOST_AT_ONCE);
+      const messages = Array.from({ length: count }, () => this.#next());
       if (messages.length > 0) await this.producer.send({ topic: this.topic, messages });
       this.#written += messages.length;
       await delay(TICK_MS);

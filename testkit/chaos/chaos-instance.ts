@@ -1,0 +1,100 @@
+/** An instance that can be killed, frozen, and started with other state. Its log is kept in a file. */
+import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Deployment } from '../deployment.js';
+import type { Processor, Processors } from '../processor.js';
+
+/** Of the log that is kept in memory for error messages. */
+const KEPT_LINES = 200;
+const PROBE_TIMEOUT_MS = 2_000;
+
+export class ChaosInstance {
+  readonly #stateDir: string;
+  readonly #copyDir: string;
+  readonly #logFile: string;
+  #processor: Processor | null = null;
+  #address: string | null = null;
+
+  /** @param folder for its state and its log; the folder must exist */
+  constructor(
+    readonly name: string,
+    private readonly deployment: Deployment,
+    private readonly processors: Processors,
+    private readonly standbys: number,
+    folder: string,
+  ) {
+    this.#stateDir = join(folder, `${name}-state`);
+    this.#copyDir = join(folder, `${name}-copy`);
+    this.#logFile = join(folder, `${name}.log`);
+  }
+
+  get isUp(): boolean {
+    return this.#processor !== null;
+  }
+
+  /** Starts it and does not wait: the next fault may come while it starts. */
+  start(): void {
+    this.#address = null;
+    const processor = this.processors.start(this.deployment, {
+      stateDir: this.#stateDir,
+      settings: { NUM_STANDBY: String(this.standbys), LOG_LEVEL: 'info' },
+      onLine: ({ msg, address }, text) => {
+        appendFileSync(this.#logFile, `${text}\n`);
+        if (this.#processor !== processor) return;
+        if (msg === 'listening') this.#address = address as string;
+        processor.log.splice(0, processor.log.length - KEPT_LINES);
+      },
+    });
+    this.#processor = processor;
+  }
+
+  async kill(): Promise<void> {
+    const processor = this.#processor;
+    this.#processor = null;
+    processor?.signal('SIGCONT');
+    await processor?.kill();
+  }
+
+  freeze(): void {
+    this.#processor?.signal('SIGSTOP');
+  }
+
+  wakeUp(): void {
+    this.#processor?.signal('SIGCONT');
+  }
+
+  /** Only while it is down. */
+  loseState(): void {
+    rmSync(this.#stateDir, { recursive: true, force: true });
+  }
+
+  /** Only while it is down. */
+  copyState(): void {
+    rmSync(this.#copyDir, { recursive: true, force: true });
+    mkdirSync(this.#stateDir, { recursive: true }); // It may have been killed before it created the folder.
+    cpSync(this.#stateDir, this.#copyDir, { recursive: true });
+  }
+
+  /** Only while it is down. Replaces its state by the copy. */
+  putCopyBack(): void {
+    this.loseState();
+    renameSync(this.#copyDir, this.#stateDir);
+  }
+
+  /** @throws Error if the process has ended by itself */
+  mustRun(): void {
+    const processor = this.#processor;
+    if (processor === null || processor.running) return;
+    throw new Error(
+      `${this.name} ended by itself with ${processor.endedWith}; its log ends with\n${processor.logTail()}`,
+    );
+  }
+
+  async isReady(): Promise<boolean> {
+    this.mustRun();
+    if (this.#address === null) return false;
+    const answer = await fetch(`${this.#address}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    if (answer.status === 200) return true;
+    throw new Error(`${this.name} is not ready: ${await answer.text()}`);
+  }
+}
