@@ -2,7 +2,7 @@
 import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Deployment } from '../deployment.js';
-import type { Processor, Processors } from '../processor.js';
+import type { Processor, Processors, Readiness } from '../processor.js';
 
 /** Of the log that is kept in memory for error messages. */
 const KEPT_LINES = 200;
@@ -95,6 +95,8 @@ export class ChaosInstance {
     if (this.#address === null) return false;
     const answer = await fetch(`${this.#address}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
     if (answer.status === 200) return true;
-    throw new Error(`${this.name} is not ready: ${await answer.text()}`);
+    const { reason, unready } = (await answer.json()) as Readiness;
+    const partitions = unready.map(({ partition, state }) => `partition ${partition} ${state}`);
+    throw new Error(`${this.name}: ${[...(reason === undefined ? [] : [reason]), ...partitions].join(', ')}`);
   }
 }
