@@ -4,13 +4,8 @@ import type { TopicPartition } from '../lib/record.js';
 import { latestOriginRow, latestPositionRow } from '../store/changelog-rows.js';
 import type { OriginRow, PositionRow } from '../store/row-codec.js';
 import type { LogBounds, LogReader, Logs } from './ports.js';
+import { windowsBackwards } from './windows-backwards.js';
 
-/**
- * Every transaction of a partition ends with its position row. After `repartition`, rows from other partitions may
- * follow.
- */
-const FIRST_WINDOW_OFFSETS = 1_000;
-const NEXT_WINDOW_FACTOR = 10;
 const RECORDS_A_READ = 10_000;
 
 /** The last row of each kind; null if it does not exist. */
@@ -58,21 +53,23 @@ export async function lastOrigin(
   return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined)).origin;
 }
 
+/**
+ * Every transaction of a partition ends with its position row. After `repartition`, rows from other partitions may
+ * follow.
+ */
 async function lastRowsUntil(
   isFound: (rows: LastRows) => boolean,
   logs: Pick<Logs, 'reader'>,
   changelog: TopicPartition,
-  { start, end }: Pick<LogBounds, 'start' | 'end'>,
+  bounds: Pick<LogBounds, 'start' | 'end'>,
   read: (records: number) => void,
   signal?: AbortSignal,
 ): Promise<LastRows> {
   let found: LastRows = { position: null, origin: null };
-  let window = FIRST_WINDOW_OFFSETS;
-  for (let to = end; to > start && !isFound(found); window *= NEXT_WINDOW_FACTOR) {
-    const from = Math.max(start, to - window);
-    const { position, origin } = await lastBetween(logs, changelog, { from, to }, read, signal);
+  for (const window of windowsBackwards(bounds)) {
+    if (isFound(found)) break;
+    const { position, origin } = await lastBetween(logs, changelog, window, read, signal);
     found = { position: found.position ?? position, origin: found.origin ?? origin };
-    to = from;
   }
   return found;
 }

@@ -15,10 +15,9 @@ import { BrokerError, UnreadableBatchError } from './errors.js';
 import { hasOpenTransaction } from './left-open.js';
 import { boundsByMost } from './partition-view.js';
 import type { LogReader } from './ports.js';
+import { windowsBackwards } from './windows-backwards.js';
 
 /** The records are the last ones of this input partition, so they are near the end of a log. */
-const FIRST_WINDOW_OFFSETS = 1_000;
-const NEXT_WINDOW_FACTOR = 10;
 /** How far to look back in each log. Other input partitions and applications may have written since. */
 const MAX_LOOKED_AT = 1_000_000;
 const RECORDS_A_READ = 10_000;
@@ -127,12 +126,10 @@ async function findIn(
       next = nextOffset;
     }
   };
-  let window = FIRST_WINDOW_OFFSETS;
   try {
-    for (let to = end; to > lowest && ids.size > 0; window *= NEXT_WINDOW_FACTOR) {
-      const [from, before] = [Math.max(lowest, to - window), to];
-      await withReader(changelogLogs.reader(log, from), (reader) => look(reader, from, before), signal);
-      to = from;
+    for (const { from, to } of windowsBackwards({ start: lowest, end })) {
+      if (ids.size === 0) break;
+      await withReader(changelogLogs.reader(log, from), (reader) => look(reader, from, to), signal);
     }
   } catch (error) {
     if (!(error instanceof UnreadableBatchError)) throw error;

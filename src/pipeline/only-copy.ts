@@ -105,7 +105,7 @@ export async function writeBack(copy: OnlyCopy, signal: AbortSignal): Promise<ne
   }
 }
 
-interface CommittedRows {
+interface RowsOfCommit {
   /** The position row. */
   readonly position: Buffer;
   /**
@@ -116,7 +116,7 @@ interface CommittedRows {
 }
 
 /** Undoes the last batch unless the group's offset is after it. */
-async function undoneUnlessCommitted({ context, view }: OnlyCopy, store: KeyValueStore): Promise<CommittedRows> {
+async function undoneUnlessCommitted({ context, view }: OnlyCopy, store: KeyValueStore): Promise<RowsOfCommit> {
   const committed = { offset: view.committed ?? -1, leaderEpoch: view.committedIn };
   const [position, undo] = await store.read([POSITION_KEY, UNDO_KEY]);
   const priors = undo == null ? [] : decodeUndo(undo);
