@@ -5,7 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { CompressionTypes, type Message, type Producer } from 'kafkajs';
+import kafkajs, { CompressionTypes, type Message, type Producer } from 'kafkajs';
+import { hugeRecord } from '../testkit/huge-record.js';
 import { createPlatformEncoder, type PlatformEncoder } from '../testkit/platform-events.js';
 import { SeededRandom } from '../testkit/seeded-random.js';
 import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
@@ -33,7 +34,7 @@ if a hostile record does not end as the contract says.
   --max-ms N   the longest that GET /metrics may take (1000)
   --max-cpu-ms N  the longest that the instance's main thread may be busy during an answer (1000): on a shared machine
                --max-ms also counts the load of others
-  --only NAME  write only this input and the ordinary companies: backlog, large-batch, or a kind of record in
+  --only NAME  write only this input and the ordinary companies: backlog, large-batch, huge-record, or a kind of record in
                bench/lib/hostile-records.ts, such as unlinked; several are possible
   --node FLAG  a flag for Node of the instance, such as --node=--cpu-prof; several are possible
   --short      less of everything, at most 90 s
@@ -54,10 +55,14 @@ const BACKLOG_COMPANIES = values.short ? 2_000 : 60_000;
 const BACKLOG_DATASETS = 43;
 const BACKLOG_BATCH_RECORDS = 4_000;
 const ORDINARY_COMPANIES = values.short ? 200 : 2_000;
-/** The last partition gets only the batch that is too large. */
+/** The other partitions get only a batch that cannot be read: one that is too large, or one with a huge record. */
 const SHARED_PARTITIONS = 4;
-const BLOCKED_PARTITION = SHARED_PARTITIONS;
+const TOO_LARGE_BATCH_PARTITION = SHARED_PARTITIONS;
+const HUGE_RECORD_PARTITIONS = [5, 6, 7, 8];
+const PARTITIONS = SHARED_PARTITIONS + 1 + HUGE_RECORD_PARTITIONS.length;
 const MIB = 2 ** 20;
+/** Less than MAX_BATCH_BYTES. Compressed, the record takes 8 kB. */
+const HUGE_RECORD_MIB = 255;
 /** More than MAX_BATCH_BYTES, which is 256 MiB. */
 const TOO_LARGE_BATCH_MIB = 280;
 const METRICS_INTERVAL_MS = 250;
@@ -75,7 +80,7 @@ async function bench(cluster: Cluster): Promise<void> {
 
 /** @returns the faults that were found */
 async function play(cluster: Cluster): Promise<string[]> {
-  const plain = await deploy(cluster, { partitions: SHARED_PARTITIONS + 1, build: OWN_BUILD });
+  const plain = await deploy(cluster, { partitions: PARTITIONS, build: OWN_BUILD });
   const token = randomUUID();
   const deployment = { ...plain, env: { ...plain.env, HTTP_TOKEN: token } };
   const topic = deployment.topics.events;
@@ -103,9 +108,14 @@ async function play(cluster: Cluster): Promise<string[]> {
       writeOrdinary(producer, topic, encoder),
       writeHostile(producer, topic, inputs),
       isWanted('large-batch') ? writeTooLargeBatch(producer, topic) : null,
+      isWanted('huge-record') ? writeHugeRecords(producer, topic) : null,
     ]);
     await consumed(logs, partitionsOf(topic, SHARED_PARTITIONS), processor);
-    const blocked = isWanted('large-batch') ? await blockedBecause(processor) : null;
+    const unreadable = [
+      ...(isWanted('large-batch') ? [TOO_LARGE_BATCH_PARTITION] : []),
+      ...(isWanted('huge-record') ? HUGE_RECORD_PARTITIONS : []),
+    ];
+    const blocked = await Promise.all(unreadable.map((partition) => blockedBecause(processor, partition)));
     const seconds = (Date.now() - started.at) / 1_000;
     watching.abort();
     const [answerTimes, answers] = await watched;
@@ -129,9 +139,11 @@ async function play(cluster: Cluster): Promise<string[]> {
       ...(slowestCpu > Number(values['max-cpu-ms'])
         ? [`an answer of /metrics took ${slowestCpu.toFixed(0)} ms of CPU time`]
         : []),
-      ...(blocked === null || /at offsets 0 to \d+ cannot be read/.test(blocked)
-        ? []
-        : [`the large batch gave the reason '${blocked}'`]),
+      ...blocked.flatMap((reason, i) =>
+        /at offsets 0 to \d+ cannot be read.*MAX_BATCH_BYTES/.test(reason)
+          ? []
+          : [`the batch in partition ${unreadable[i]} gave the reason '${reason}'`],
+      ),
       ...answers.faults.map((fault) => `a client got status 500 from ${fault}`),
       ...(await wrongAnnouncements(logs, deployment, ordinary)),
       ...(await wrongDeadLetters(logs, deployment, inputs)),
@@ -208,7 +220,7 @@ async function writeHostile(producer: Producer, topic: string, inputs: readonly 
 
 async function writeTooLargeBatch(producer: Producer, topic: string): Promise<void> {
   const value = Buffer.alloc(MIB);
-  const message = { key: 'too-large-batch', value, partition: BLOCKED_PARTITION };
+  const message = { key: 'too-large-batch', value, partition: TOO_LARGE_BATCH_PARTITION };
   await sendCompressed(
     producer,
     topic,
@@ -225,13 +237,20 @@ function partitionOf(companyId: string): number {
   return Buffer.from(companyId).reduce((sum, byte) => sum + byte, 0) % SHARED_PARTITIONS;
 }
 
-/** Waits until the partition of the large batch is blocked. @returns the reason that it gives */
-async function blockedBecause(processor: MeasuredProcessor): Promise<string> {
+/** Replaces the codec of kafkajs, because the zeros are never in memory in this way. */
+async function writeHugeRecords(producer: Producer, topic: string): Promise<void> {
+  const records = hugeRecord(HUGE_RECORD_MIB * MIB);
+  const compress = (): Promise<Buffer> => Promise.resolve(records);
+  kafkajs.CompressionCodecs[CompressionTypes.ZSTD] = () => ({ compress, decompress: compress });
+  for (const partition of HUGE_RECORD_PARTITIONS)
+    await producer.send({ topic, messages: [{ value: 'x', partition }], compression: CompressionTypes.ZSTD });
+}
+
+/** Waits until a partition is blocked. @returns the reason that it gives */
+async function blockedBecause(processor: MeasuredProcessor, partition: number): Promise<string> {
   for (const deadline = Date.now() + BLOCKED_WITHIN_MS; Date.now() < deadline; await delay(POLL_MS)) {
     processor.mustRun();
-    const blocked = processor.states.find(
-      ({ partition, state }) => partition === BLOCKED_PARTITION && state === 'blocked',
-    );
+    const blocked = processor.states.find((logged) => logged.partition === partition && logged.state === 'blocked');
     if (blocked !== undefined) return blocked.reason ?? '';
   }
   return 'none: it is not blocked';
@@ -243,7 +262,7 @@ async function wrongAnnouncements(
   ordinary: ReadonlySet<string>,
 ): Promise<string[]> {
   const times = new Map<string, number>();
-  await readWhole(logs, partitionsOf(topics.synchronized, SHARED_PARTITIONS + 1), ({ key }) => {
+  await readWhole(logs, partitionsOf(topics.synchronized, PARTITIONS), ({ key }) => {
     times.set(String(key), (times.get(String(key)) ?? 0) + 1);
   });
   const wrong = [...ordinary].filter((companyId) => times.get(companyId) !== 1);
@@ -264,7 +283,7 @@ async function wrongDeadLetters(
   inputs: readonly HostileInput[],
 ): Promise<string[]> {
   const codes = new Map<string, string[]>();
-  await readWhole(logs, partitionsOf(env.TOPIC_DEAD_LETTER as string, SHARED_PARTITIONS + 1), (record) => {
+  await readWhole(logs, partitionsOf(env.TOPIC_DEAD_LETTER as string, PARTITIONS), (record) => {
     const kind = String(record.key).replace(/-\d+$/, '');
     const letters = codes.get(kind) ?? [];
     letters.push(readDeadLetter(record)?.code ?? 'not a dead letter');

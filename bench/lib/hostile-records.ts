@@ -39,6 +39,8 @@ export interface HostileScale {
   readonly unlinkedCompanies: number;
   readonly links: number;
   readonly zeroRecords: number;
+  /** Records of 30 MiB, in every partition. Compressed, each takes 30 kB. */
+  readonly hugeRecords: number;
   /** Records with another schema id each. */
   readonly unknownIds: number;
   /** Companies with 1,500 statuses of datasets that no manifest names. */
@@ -51,6 +53,7 @@ export const FULL_SCALE: HostileScale = {
   unlinkedCompanies: 1_000,
   links: 50_000,
   zeroRecords: 50,
+  hugeRecords: 24,
   unknownIds: 20_000,
   earlyCompanies: 100,
 };
@@ -60,6 +63,7 @@ export const SHORT_SCALE: HostileScale = {
   unlinkedCompanies: 100,
   links: 12_000,
   zeroRecords: 6,
+  hugeRecords: 8,
   unknownIds: 3_000,
   earlyCompanies: 10,
 };
@@ -74,6 +78,8 @@ const DATASETS_A_CONNECTION = 50;
 const EARLY_STATUSES = 1_500;
 const MIB = 2 ** 20;
 const ZERO_BYTES = 3 * MIB;
+/** Near the limit of a record of a large batch, which is 32 MiB. */
+const HUGE_BYTES = 30 * MIB;
 const BLOCK_BYTES = 900_000;
 /** A schema id that no registry of a bench has. */
 const UNKNOWN_SCHEMA_IDS = [2_000_000_001, 2_000_000_002, 2_000_000_003];
@@ -185,6 +191,12 @@ export function hostileInputs(encoder: PlatformEncoder, schemaId: number, scale:
       outcome: { kind: 'dead-letters', codes: ['bad-framing'] },
       batchRecords: 1,
       records: several('ones', scale.zeroRecords, (key) => ({ key, value: Buffer.alloc(ZERO_BYTES, 1) })),
+    },
+    {
+      name: 'huge-records',
+      outcome: { kind: 'dead-letters', codes: ['unknown-schema'] },
+      batchRecords: 1,
+      records: several('huge-records', scale.hugeRecords, (key) => ({ key, value: Buffer.alloc(HUGE_BYTES) })),
     },
     {
       name: 'unknown-ids',

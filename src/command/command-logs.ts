@@ -12,6 +12,12 @@ import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 export const LOGS_READ = ['applicationId', 'kafka', 'maxBatchBytes'] as const;
 
 /**
+ * A record may have an eighth of MAX_BATCH_BYTES, and its dead letter takes up to 64 KiB more than the record. Commands must
+ * read that dead letter too.
+ */
+const EXTRA_BATCH_BYTES = 8 * 64 * 1024;
+
+/**
  * Opens logs; the caller closes them. Errors that are retried are printed to standard error, after the command's name.
  */
 export function commandLogs(
@@ -24,7 +30,7 @@ export function commandLogs(
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock: systemClock,
-    maxBatchBytes: config.maxBatchBytes,
+    maxBatchBytes: config.maxBatchBytes + EXTRA_BATCH_BYTES,
     onTrouble: troublePrinter((line) => printError(`company-sync ${command}: ${line}`)),
   });
 }

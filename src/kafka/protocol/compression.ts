@@ -1,11 +1,10 @@
 /** Decompresses the records of a record batch, with all codecs that Kafka clients use. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
-import { TooManyBytesError } from './decompressed-bytes.js';
-import { decompressLz4Frame } from './lz4-frame.js';
-import { decompressSnappy } from './snappy-blocks.js';
-import { decompressZstd, decompressZstdNatively, zstdWork } from './zstd-frames.js';
+import { createGunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
+import { atOnce, TooManyBytesError } from './decompressed-bytes.js';
+import { decompressLz4Frame, LZ4_MEMORY_BYTES } from './lz4-frame.js';
+import { decompressSnappy, snappyMemory } from './snappy-blocks.js';
+import { decompressZstd, decompressZstdNatively, PIECE_BYTES, zstdMemory, zstdWork } from './zstd-frames.js';
 import { reasonOf } from '../../lib/reason-of.js';
 
 export { TooManyBytesError };
@@ -13,13 +12,24 @@ export { TooManyBytesError };
 interface Codec {
   readonly name: string;
   /**
-   * Decompresses, and yields from time to time.
+   * Decompresses, one piece after the other.
    *
+   * @param maxAtOnce the most bytes of the piece that must be in memory at once
    * @throws if the bytes are broken, or decompress to more than `maxBytes`
    */
-  readonly steps: (bytes: Buffer, maxBytes: number) => Generator<void, Buffer>;
+  readonly pieces: (bytes: Buffer, maxBytes: number, maxAtOnce: number) => Generator<Buffer>;
   /** The same outside the event loop; null if that is not possible. */
-  readonly natively: (bytes: Buffer, maxBytes: number) => Promise<Buffer> | null;
+  readonly natively: (bytes: Buffer, maxBytes: number) => AsyncIterable<Buffer> | null;
+  /** The most bytes that decompressing keeps in memory, besides those that go in and come out. */
+  readonly memory: (bytes: Buffer, limits: OpeningLimits) => number;
+}
+
+/** The limits of one batch. */
+export interface OpeningLimits {
+  /** The most bytes that may come out. */
+  readonly maxBytes: number;
+  /** The most bytes that the decoder may keep in memory. */
+  readonly maxAtOnce: number;
 }
 
 const GZIP = 1;
@@ -29,14 +39,24 @@ const ZSTD = 4;
 
 /** The codecs, by their number in a batch's attributes. Number 0 means that the batch is not compressed. */
 const CODECS: Readonly<Record<number, Codec>> = {
-  [GZIP]: {
-    name: 'gzip',
-    steps: gunzipSteps,
-    natively: (bytes, maxBytes) => promisify(gunzip)(bytes, gunzipOptions(bytes, maxBytes)),
+  [GZIP]: { name: 'gzip', pieces: gunzipAtOnce, natively: gunzipAside, memory: () => GZIP_MEMORY_BYTES },
+  [SNAPPY]: {
+    name: 'snappy',
+    pieces: decompressSnappy,
+    natively: () => null,
+    memory: (bytes, { maxAtOnce }) => snappyMemory(bytes, maxAtOnce),
   },
-  [SNAPPY]: { name: 'snappy', steps: decompressSnappy, natively: () => null },
-  [LZ4]: { name: 'lz4', steps: decompressLz4Frame, natively: () => null },
-  [ZSTD]: { name: 'zstd', steps: decompressZstd, natively: decompressZstdNatively },
+  [LZ4]: { name: 'lz4', pieces: decompressLz4Frame, natively: () => null, memory: () => LZ4_MEMORY_BYTES },
+  [ZSTD]: {
+    name: 'zstd',
+    pieces: decompressZstd,
+    natively: decompressZstdNatively,
+    memory: (bytes, { maxBytes, maxAtOnce }) => {
+      const memory = zstdMemory(bytes, maxBytes);
+      if (memory > maxAtOnce) throw new RangeError(atOnce(`a zstd window of ${memory} bytes`, maxAtOnce));
+      return memory;
+    },
+  },
 };
 
 /** For how long decompressing may block the event loop. */
@@ -56,32 +76,53 @@ export class DecompressionError extends Error {
 export function decompress(codec: number, bytes: Buffer, maxBytes: number): Buffer {
   const known = codecOf(codec);
   try {
-    const steps = known.steps(bytes, maxBytes);
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
+    const pieces = [...known.pieces(bytes, maxBytes, maxBytes)];
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  } catch (cause) {
+    throw explained(cause, known, bytes, maxBytes);
+  }
+}
+
+/**
+ * As `decompress`, for large batches: one piece after the other, and without blocking the event loop. Close the generator
+ * if no more pieces are needed.
+ */
+export async function* decompressAside(codec: number, bytes: Buffer, limits: OpeningLimits): AsyncGenerator<Buffer> {
+  const known = codecOf(codec);
+  const { maxBytes, maxAtOnce } = limits;
+  try {
+    let length = 0;
+    for await (const piece of known.natively(bytes, maxBytes) ?? inTurns(known.pieces(bytes, maxBytes, maxAtOnce))) {
+      length += piece.length;
+      if (length > maxBytes) throw new TooManyBytesError();
+      yield piece;
     }
   } catch (cause) {
     throw explained(cause, known, bytes, maxBytes);
   }
 }
 
-/** As `decompress`, for large batches: it does not block the event loop. */
-export async function decompressAside(codec: number, bytes: Buffer, maxBytes: number): Promise<Buffer> {
+/** Lets the event loop run between the pieces. */
+async function* inTurns(pieces: Generator<Buffer>): AsyncGenerator<Buffer> {
+  let since = performance.now();
+  for (const piece of pieces) {
+    yield piece;
+    if (performance.now() - since < TURN_MS) continue;
+    await nextTurn();
+    since = performance.now();
+  }
+}
+
+/**
+ * The most bytes that `decompressAside` keeps in memory, besides those that go in and come out.
+ * @throws DecompressionError, also if they are more than `maxAtOnce`; TooManyBytesError
+ */
+export function memoryOf(codec: number, bytes: Buffer, limits: OpeningLimits): number {
   const known = codecOf(codec);
   try {
-    const native = known.natively(bytes, maxBytes);
-    if (native !== null) return await native;
-    const steps = known.steps(bytes, maxBytes);
-    for (let since = performance.now(); ;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-      if (performance.now() - since < TURN_MS) continue;
-      await nextTurn();
-      since = performance.now();
-    }
+    return known.memory(bytes, limits);
   } catch (cause) {
-    throw explained(cause, known, bytes, maxBytes);
+    throw explained(cause, known, bytes, limits.maxBytes);
   }
 }
 
@@ -117,9 +158,19 @@ function explained(cause: unknown, { name }: Codec, bytes: Buffer, maxBytes: num
 
 const ZLIB_TOO_LARGE = 'ERR_BUFFER_TOO_LARGE';
 
-/** Decompresses gzip in a single step. A generator, like those of the other codecs. */
-function* gunzipSteps(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {
-  return gunzipSync(bytes, gunzipOptions(bytes, maxBytes));
+/** Its window and its tables. */
+const GZIP_MEMORY_BYTES = 64 * 1024;
+
+/** Decompresses gzip into a single piece. */
+function* gunzipAtOnce(bytes: Buffer, maxBytes: number): Generator<Buffer> {
+  yield gunzipSync(bytes, gunzipOptions(bytes, maxBytes));
+}
+
+function gunzipAside(bytes: Buffer, maxBytes: number): AsyncIterable<Buffer> {
+  mustNotClaimMore(bytes, maxBytes);
+  const stream = createGunzip({ chunkSize: PIECE_BYTES });
+  stream.end(bytes);
+  return stream;
 }
 
 /** The limit of DEFLATE. */
@@ -131,11 +182,20 @@ const MIN_CHUNK_BYTES = 16 * 1024;
  * input have the length of that chunk.
  */
 function gunzipOptions(bytes: Buffer, maxBytes: number): ZlibOptions {
-  const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
-  const possible = bytes.length * MAX_BYTES_FROM_ONE_GZIP_BYTE;
-  // The bytes decompress to too much or, if the claimed length is wrong, are broken. To find out which, we would have
-  // to allocate the memory.
-  if (claimed > maxBytes && claimed <= possible) throw new TooManyBytesError();
-  const most = Math.min(claimed, maxBytes, possible);
+  const most = Math.min(mustNotClaimMore(bytes, maxBytes), maxBytes, mostFromGzip(bytes));
   return { maxOutputLength: maxBytes, chunkSize: Math.max(MIN_CHUNK_BYTES, most + 1) };
+}
+
+/**
+ * The length that gzip claims to have. If it is too large, the bytes decompress to too much or, if the claim is wrong,
+ * are broken. To find out which, we would have to decompress them.
+ */
+function mustNotClaimMore(bytes: Buffer, maxBytes: number): number {
+  const claimed = bytes.length < 4 ? 0 : bytes.readUInt32LE(bytes.length - 4);
+  if (claimed > maxBytes && claimed <= mostFromGzip(bytes)) throw new TooManyBytesError();
+  return claimed;
+}
+
+function mostFromGzip(bytes: Buffer): number {
+  return bytes.length * MAX_BYTES_FROM_ONE_GZIP_BYTE;
 }

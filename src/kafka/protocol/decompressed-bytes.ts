@@ -6,20 +6,31 @@ export class TooManyBytesError extends Error {
   override readonly name = 'TooManyBytesError';
 }
 
-/** The output of an LZ77 decoder so far, in one piece, because a match may reach back to its start. */
+/** The reason for a part of a batch that takes more than an eighth of MAX_BATCH_BYTES. */
+export function atOnce(part: string, maxBytes: number): string {
+  return `it has ${part}, and at most ${maxBytes} may be in memory at once, an eighth of MAX_BATCH_BYTES: raise it if that is right`;
+}
+
+/**
+ * The output of an LZ77 decoder, which gives it away in pieces. It keeps only the bytes that later matches may reach
+ * back to.
+ */
 export class DecompressedBytes {
-  #bytes: Buffer;
+  #bytes: Buffer = Buffer.alloc(0);
+  /** Where the output ends in `#bytes`, and where the next piece begins. */
   #length = 0;
+  #taken = 0;
+  /** Bytes of the output that are not kept any more. */
+  #dropped = 0;
   /** The length that the output may not exceed until the next call of `reserve`. */
   #limit = 0;
 
   /** @param maxBytes the limit of the whole output */
-  constructor(private readonly maxBytes: number) {
-    this.#bytes = Buffer.alloc(0);
-  }
+  constructor(private readonly maxBytes: number) {}
 
+  /** Bytes of the whole output so far. */
   get length(): number {
-    return this.#length;
+    return this.#dropped + this.#length;
   }
 
   /**
@@ -30,11 +41,26 @@ export class DecompressedBytes {
    */
   reserve(atMost: number): void {
     this.#limit = this.#length + atMost;
-    const needed = Math.min(this.#limit, this.maxBytes);
+    const needed = Math.min(this.#limit, this.maxBytes - this.#dropped);
     if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.min(this.maxBytes, Math.max(needed, this.#bytes.length * 2)));
+    const grown = Buffer.allocUnsafeSlow(needed);
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
+  }
+
+  /**
+   * The output since the last call.
+   * @param history how many bytes back later matches may reach. 0: none, and the piece is not copied
+   */
+  take(history: number): Buffer {
+    const whole = this.#bytes.subarray(this.#taken, this.#length);
+    const kept = Math.min(history, this.#length);
+    const piece = kept === 0 ? whole : Buffer.from(whole);
+    if (kept === 0) this.#bytes = Buffer.alloc(0);
+    else this.#bytes.copyWithin(0, this.#length - kept, this.#length);
+    this.#dropped += this.#length - kept;
+    this.#length = this.#taken = kept;
+    return piece;
   }
 
   literals(source: Buffer, from: number, end: number): void {
@@ -56,13 +82,9 @@ export class DecompressedBytes {
     else for (let to = length, end = length + size; to < end; to++) bytes[to] = bytes[to - distance]!;
   }
 
-  finish(): Buffer {
-    return this.#bytes.subarray(0, this.#length);
-  }
-
   #extend(size: number): void {
     if (this.#length + size > this.#limit) throw new RangeError('a block holds more than its size');
-    if (this.#length + size > this.maxBytes) throw new TooManyBytesError(`it holds more than ${this.maxBytes} bytes`);
+    if (this.length + size > this.maxBytes) throw new TooManyBytesError(`it holds more than ${this.maxBytes} bytes`);
     this.#length += size;
   }
 }

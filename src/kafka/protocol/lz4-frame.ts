@@ -20,15 +20,20 @@ const MAX_BLOCK_BYTES: Readonly<Record<number, number>> = { 4: 1 << 16, 5: 1 << 
 /** The most output bytes that one byte of a match's length can add. */
 const MAX_BYTES_FROM_ONE_BYTE = 255;
 const MIN_MATCH = 4;
+/** How far back a match may reach. */
+const HISTORY_BYTES = 64 * 1024;
 const EXTENDED = 15;
 
+/** The most bytes that decompressing keeps in memory, besides those that go in and come out. */
+export const LZ4_MEMORY_BYTES = HISTORY_BYTES + MAX_BLOCK_BYTES[7]!;
+
 /**
- * Decompresses a frame. Stops after each block, so that a long frame does not block the event loop.
+ * Decompresses a frame, one block after the other.
  *
  * @param maxBytes the most bytes that the frame may decompress to
  * @throws RangeError if the frame is broken, is cut off or needs a dictionary; TooManyBytesError
  */
-export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<void, Buffer> {
+export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<Buffer> {
   if (frame.readUInt32LE(0) !== MAGIC) throw new RangeError('not an LZ4 frame');
   const flags = frame.readUInt8(4);
   if ((flags & VERSION_MASK) !== VERSION_1) throw new RangeError('an LZ4 frame of another version than 1');
@@ -43,7 +48,7 @@ export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<
   for (;;) {
     const size = frame.readUInt32LE(at);
     at += 4;
-    if (size === 0) return output.finish();
+    if (size === 0) return;
     const stored = size >= BLOCK_IS_STORED;
     const end = at + (stored ? size - BLOCK_IS_STORED : size);
     if (end > frame.length) throw new RangeError('an LZ4 frame that is cut off');
@@ -51,7 +56,7 @@ export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<
     if (stored) output.literals(frame, at, end);
     else decompressBlock(frame, at, end, output);
     at = end + afterBlock;
-    yield;
+    yield output.take(HISTORY_BYTES);
   }
 }
 

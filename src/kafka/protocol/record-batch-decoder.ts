@@ -6,21 +6,15 @@
  * uses any field.
  */
 import type { LogRecord } from '../../lib/record.js';
-import { decompress, decompressAside, TooManyBytesError, workOf } from './compression.js';
+import { decompress, TooManyBytesError, workOf } from './compression.js';
 import type { AbortedTransaction } from './fetch-shared.js';
-import { BrokenBatchError, extentOf, headerAt, type BatchHeader } from './record-batch-header.js';
+import { brokenBatch, extentOf, headerAt, type BatchHeader, type BrokenBatchError } from './record-batch-header.js';
+import { LARGE_BATCH_BYTES, LargeRecords } from './large-records.js';
 import { RecordBytes } from './record-bytes.js';
-import { reasonOf } from '../../lib/reason-of.js';
 
 const NO_PRODUCER_ID = -1n;
 const CONTROL_TYPE_ABORT = 0;
 const CONTROL_KEY_BYTES = 4;
-/**
- * A batch that decompresses to more bytes is large. It is decompressed outside the event loop, its records are copied,
- * and few large batches are open at a time. By default, brokers accept batches of 1 MiB.
- */
-export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
-
 /**
  * A batch whose decompression moves or fills more bytes than this counts as large too. 2 MiB of zstd need half of it.
  */
@@ -59,11 +53,14 @@ export class FetchedRecords {
   #left = 0;
   /** The lowest offset that its next record can have. */
   #least = 0;
-  /** The records of the current batch; null while the batch is large and not open. */
+  /** The records of the current batch; if it is large, some of them, and null while the next ones are not decompressed. */
   #records: RecordBytes | null = null;
-  /** Where the next record begins in the batch, for when it is opened again. */
+  /** The current batch, if it is large and open. */
+  #large: LargeRecords | null = null;
+  /** Bytes of the huge record that was read last, until `releaseHuge`. */
+  #hugeBytes = 0;
+  /** Where `#records` begins in the current batch, for when a large batch is opened again. */
   #resumeAt = 0;
-  #isLarge = false;
   /** Bytes that opening batches counts as, until a read has counted them. */
   #openingBytes = 0;
 
@@ -106,14 +103,29 @@ export class FetchedRecords {
     return Math.max(0, this.#length - this.#at);
   }
 
-  /** The next records are in a large batch that is not open. Call `openLarge` before `read`. */
+  /** The next records are in a large batch, and not decompressed. Call `openLarge` before `read`. */
   get needsLarge(): boolean {
     return this.#batch !== null && this.#records === null;
   }
 
+  /** The next record is huge: call `openLarge` while no other huge record is in memory. */
+  get needsHuge(): boolean {
+    return (this.#large?.hugeBytes ?? 0) > 0;
+  }
+
   /** Bytes of the open large batch; 0 if none is open. */
   get largeBytes(): number {
-    return this.#isLarge && this.#records !== null ? this.#records.bytes.length : 0;
+    return this.#large === null ? 0 : this.#large.memoryBytes + (this.#records?.bytes.length ?? 0);
+  }
+
+  /** Bytes of the huge record that was read last, until `releaseHuge`. */
+  get hugeBytes(): number {
+    return this.#hugeBytes;
+  }
+
+  /** Call it when the records that were read are not used any more. */
+  releaseHuge(): void {
+    this.#hugeBytes = 0;
   }
 
   /**
@@ -144,17 +156,21 @@ export class FetchedRecords {
   }
 
   /**
-   * Opens the large batch that comes next.
-   * @returns how many bytes it takes
+   * Decompresses the next records of the large batch. If the next record turns out to be huge, it only sets `needsHuge`, and
+   * a second call decompresses that record. If the batch is closed meanwhile, it changes nothing.
+   * @returns how many bytes the batch takes now
    * @throws BrokenBatchError
    */
   async openLarge(): Promise<number> {
     const batch = this.#batch;
     if (batch === null || !this.needsLarge) return 0;
     try {
-      const bytes = await decompressAside(batch.codec, this.#compressed(batch), this.maxBatchBytes);
-      this.#records = new RecordBytes(bytes, this.#resumeAt, bytes.length);
-      return bytes.length;
+      const compressed = this.#compressed(batch);
+      const large = (this.#large ??= new LargeRecords(batch.codec, compressed, this.#resumeAt, this.maxBatchBytes));
+      this.#hugeBytes = large.hugeBytes;
+      const bytes = await (large.hugeBytes > 0 ? large.nextHuge() : large.next());
+      if (bytes !== null && large === this.#large) this.#records = new RecordBytes(bytes, 0, bytes.length);
+      return this.largeBytes;
     } catch (cause) {
       throw brokenBatch(batch, cause);
     }
@@ -162,9 +178,14 @@ export class FetchedRecords {
 
   /** Frees the memory of the open large batch. The batch must be opened again before its next records are read. */
   closeLarge(): void {
-    if (!this.#isLarge || this.#records === null) return;
-    this.#resumeAt = this.#records.at;
-    this.#records = null;
+    if (this.#large === null) return;
+    this.#resumeAt += this.#records?.at ?? 0;
+    this.#dropLarge();
+  }
+
+  #dropLarge(): void {
+    this.#large?.close();
+    this.#large = this.#records = null;
   }
 
   /** Makes the batch at `#at` the current one. If that batch has no records to deliver, skips it and returns null. */
@@ -176,7 +197,6 @@ export class FetchedRecords {
     }
     try {
       if (batch.count < 0) throw new RangeError(`it claims to hold ${batch.count} records`);
-      this.#isLarge = false;
       this.#records = this.#open(batch);
     } catch (cause) {
       throw brokenBatch(batch, cause);
@@ -201,7 +221,6 @@ export class FetchedRecords {
       return new RecordBytes(bytes, 0, bytes.length);
     } catch (error) {
       if (!(error instanceof TooManyBytesError) || this.maxBatchBytes <= LARGE_BATCH_BYTES) throw error;
-      this.#isLarge = true;
       return null;
     }
   }
@@ -224,10 +243,10 @@ export class FetchedRecords {
 
   #closeBatch(batch: BatchHeader): void {
     const records = this.#records;
-    if (records !== null && records.at !== records.end)
+    if (records !== null && (records.at !== records.end || this.#large?.hasMore === true))
       throw brokenBatch(batch, new RangeError(`bytes are left after its ${batch.count} records`));
     this.#batch = null;
-    this.#records = null;
+    this.#dropLarge();
     this.#pass(batch);
   }
 
@@ -238,35 +257,32 @@ export class FetchedRecords {
 
   #readRecords(batch: BatchHeader, into: LogRecord[], maxRecords: number, maxBytes: number): number {
     const records = this.#records!;
-    const start = records.at;
-    const from = this.#isLarge ? copyOfNext(records, maxRecords - into.length, maxBytes) : records;
-    const [origin, before] = [from.at, from.at + from.headerMemory];
+    const before = records.at + records.headerMemory;
     const last = before + Math.max(1, maxBytes);
-    while (this.#left > 0 && into.length < maxRecords && from.at < from.end && from.at + from.headerMemory < last) {
-      const record = from.next(batch, this.from, this.#least);
+    while (
+      this.#left > 0 &&
+      into.length < maxRecords &&
+      records.at < records.end &&
+      records.at + records.headerMemory < last
+    ) {
+      const record = records.next(batch, this.from, this.#least);
       this.#left--;
       if (record === null) continue;
       into.push(record);
       this.#least = this.#position = record.offset + 1;
     }
-    records.at = start + (from.at - origin);
-    if (this.#left > 0 && records.at >= records.end)
-      throw new RangeError(`it claims to hold ${batch.count} records, and has ${this.#left} fewer`);
+    if (this.#left > 0 && records.at >= records.end) this.#passPortion(batch, records);
     if (records.bytes === this.bytes) this.#at = records.at;
-    return from.at + from.headerMemory - before;
+    return records.at + records.headerMemory - before;
   }
-}
 
-/** Copies records, so that records in use do not keep a large batch in memory. */
-function copyOfNext(records: RecordBytes, maxRecords: number, maxBytes: number): RecordBytes {
-  const copy = Buffer.from(records.bytes.subarray(records.at, records.endOfNext(maxRecords, maxBytes)));
-  return new RecordBytes(copy, 0, copy.length);
-}
-
-function brokenBatch({ baseOffset, lastOffset }: BatchHeader, cause: unknown): BrokenBatchError {
-  if (cause instanceof BrokenBatchError) return cause;
-  const why = reasonOf(cause);
-  return new BrokenBatchError(baseOffset, lastOffset + 1, why, { cause });
+  /** All records that are decompressed were read, and the batch has more. */
+  #passPortion(batch: BatchHeader, records: RecordBytes): void {
+    if (this.#large?.hasMore !== true)
+      throw new RangeError(`it claims to hold ${batch.count} records, and has ${this.#left} fewer`);
+    this.#resumeAt += records.end;
+    this.#records = null;
+  }
 }
 
 /** The key of a marker's single record has its version and its type. Compaction may have removed the record. */

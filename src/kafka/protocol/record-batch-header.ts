@@ -1,5 +1,6 @@
 /** Reads the headers of record batches of magic 2 (KIP-98), and judges whether they can be right. */
 import { crc32c } from '@node-rs/crc32';
+import { reasonOf } from '../../lib/reason-of.js';
 import { readSafeInt64 } from './wire-format.js';
 
 // The positions of a batch's fields.
@@ -64,6 +65,13 @@ export class BrokenBatchError extends Error {
       nextOffset === null ? `from offset ${firstOffset} on` : `of offsets ${firstOffset} to ${nextOffset - 1}`;
     super(`the record batch ${place} cannot be read: ${why}`, options);
   }
+}
+
+/** The error of a batch whose checksum is right, after `cause`. */
+export function brokenBatch({ baseOffset, lastOffset }: BatchHeader, cause: unknown): BrokenBatchError {
+  if (cause instanceof BrokenBatchError) return cause;
+  const why = reasonOf(cause);
+  return new BrokenBatchError(baseOffset, lastOffset + 1, why, { cause });
 }
 
 /** The batches in some bytes, up to the first one whose offsets or length cannot be right. */

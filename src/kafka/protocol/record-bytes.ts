@@ -15,6 +15,9 @@ const HEADER_MEMORY_BYTES = 160;
 /** More headers than a record can have in a batch of 1 MiB. */
 const MAX_HEADERS = 1_000_000;
 
+/** The most bytes of a number of 64 bits. */
+export const MAX_VARINT_BYTES = 10;
+
 /** The fields of a batch that concern all its records. */
 type OfBatch = Pick<BatchHeader, 'baseOffset' | 'lastOffset' | 'baseTimestamp' | 'appendTime'>;
 
@@ -61,18 +64,9 @@ export class RecordBytes {
     return { offset, timestamp: withinTimestamps(batch.appendTime ?? createTime), key, value, headers };
   }
 
-  /** Where the next records end: at most `maxRecords` records, and at most `maxBytes`, but at least one record. */
-  endOfNext(maxRecords: number, maxBytes: number): number {
-    const start = this.at;
-    let end = start;
-    for (let i = 0; i < maxRecords && this.at < this.end; i++) {
-      const next = this.#varint() + this.at;
-      if (next <= this.at || next > this.end) break; // `next()` throws the error of this record.
-      if (i > 0 && next - start > maxBytes) break;
-      end = this.at = next;
-    }
-    this.at = start;
-    return end === start ? this.end : end;
+  /** Where the record at the cursor ends, by its length. */
+  endOfNext(): number {
+    return this.#varint() + this.at;
   }
 
   #headers(count: number, end: number): Header[] {
@@ -121,6 +115,18 @@ export class RecordBytes {
       if (byte < 0x80) return (low & 1) === 0 ? raw / 2 : -(raw + 1) / 2;
     }
     throw new RangeError('a record holds a number of more than 64 bits');
+  }
+}
+
+/**
+ * Where the record at `at` ends, by its length. At most `at` if it is not a record. It must not be called less than
+ * MAX_VARINT_BYTES before the end of the bytes, because the length may be cut off there.
+ */
+export function endOfRecord(bytes: Buffer, at: number): number {
+  try {
+    return new RecordBytes(bytes, at, bytes.length).endOfNext();
+  } catch {
+    return at; // `next` throws the error of this record.
   }
 }
 

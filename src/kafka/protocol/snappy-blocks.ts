@@ -4,7 +4,7 @@
  * This is our own code, because snappyjs allocates the length that the bytes claim. And if a literal claims to be
  * longer than 2^31 bytes, snappyjs loops over 2^31 bytes that do not exist.
  */
-import { DecompressedBytes, TooManyBytesError } from './decompressed-bytes.js';
+import { atOnce, DecompressedBytes, TooManyBytesError } from './decompressed-bytes.js';
 
 /** The header of snappy-java (also called xerial): its magic, its version, and the oldest compatible version. */
 const SNAPPY_JAVA_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
@@ -17,42 +17,63 @@ const COPY_1_BYTE_OFFSET = 1;
 const LONG_LITERAL = 60;
 const MAX_LENGTH_BYTES = 5;
 
+/** A block is decompressed in steps of this size, because each step blocks the event loop. */
+const STEP_BYTES = 1024 * 1024;
+const NOTHING = Buffer.alloc(0);
+
 /**
- * Decompresses the bytes. Stops after each block, so that many blocks do not block the event loop.
+ * Decompresses the bytes, one block after the other. A piece may be empty: a long block takes several steps.
  *
  * @param maxBytes the most bytes that may come out
- * @throws RangeError if the bytes are broken; TooManyBytesError
+ * @param maxBlockBytes the most bytes that one block may hold
+ * @throws RangeError if the bytes are broken, or a block is too large; TooManyBytesError
  */
-export function* decompressSnappy(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {
+export function* decompressSnappy(bytes: Buffer, maxBytes: number, maxBlockBytes = maxBytes): Generator<Buffer> {
   const output = new DecompressedBytes(maxBytes);
+  const limits = { maxBytes, maxBlockBytes };
   if (!bytes.subarray(0, SNAPPY_JAVA_MAGIC.length).equals(SNAPPY_JAVA_MAGIC)) {
-    decompressBlock(bytes, 0, bytes.length, output, maxBytes);
-    return output.finish();
+    yield* decompressBlock(bytes, 0, bytes.length, output, limits);
+    return;
   }
   for (let at = SNAPPY_JAVA_HEADER_BYTES; at < bytes.length;) {
     const end = at + 4 + bytes.readInt32BE(at);
     if (end <= at + 4 || end > bytes.length) throw new RangeError('a snappy block that is empty or cut off');
-    decompressBlock(bytes, at + 4, end, output, maxBytes);
+    yield* decompressBlock(bytes, at + 4, end, output, limits);
     at = end;
-    yield;
   }
-  return output.finish();
 }
 
-function decompressBlock(source: Buffer, from: number, end: number, output: DecompressedBytes, maxBytes: number): void {
+/** The most bytes of one block, which are in memory at once. */
+export function snappyMemory(bytes: Buffer, maxBlockBytes: number): number {
+  return Math.min(maxBlockBytes, bytes.length * MAX_BYTES_FROM_ONE_BYTE);
+}
+
+function* decompressBlock(
+  source: Buffer,
+  from: number,
+  end: number,
+  output: DecompressedBytes,
+  { maxBytes, maxBlockBytes }: { readonly maxBytes: number; readonly maxBlockBytes: number },
+): Generator<Buffer> {
   const { at: begin, value: claimed } = lengthAt(source, from, end);
   let at = begin;
   const start = output.length;
   if (claimed > (end - at) * MAX_BYTES_FROM_ONE_BYTE)
     throw new RangeError(`${end - at} bytes of snappy that claim to hold ${claimed}`);
   if (start + claimed > maxBytes) throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
+  if (claimed > maxBlockBytes) throw new RangeError(atOnce(`a snappy block of ${claimed} bytes`, maxBlockBytes));
   output.reserve(claimed);
+  let stepEnd = start + STEP_BYTES;
   const little = (bytes: number): number => {
     if (at + bytes > end) throw new RangeError('a snappy block that is cut off');
     at += bytes;
     return source.readUIntLE(at - bytes, bytes);
   };
   while (at < end) {
+    if (output.length >= stepEnd) {
+      yield NOTHING;
+      stepEnd += STEP_BYTES;
+    }
     const tag = source[at++]!;
     const kind = tag & 3;
     if (kind === LITERAL) {
@@ -66,6 +87,7 @@ function decompressBlock(source: Buffer, from: number, end: number, output: Deco
   }
   if (output.length - start !== claimed)
     throw new RangeError(`a snappy block claims to hold ${claimed} bytes but holds ${output.length - start}`);
+  yield output.take(0);
 }
 
 function lengthAt(source: Buffer, from: number, end: number): { at: number; value: number } {

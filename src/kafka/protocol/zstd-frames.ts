@@ -4,6 +4,7 @@
  * fzstd allocates the window that a frame's header claims, up to 2 GiB, and moves the whole window for each block. So
  * the headers of frames and blocks are read first, and the window is reduced to the size that the blocks can hold.
  */
+import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { TooManyBytesError } from './decompressed-bytes.js';
@@ -53,7 +54,7 @@ interface Frame {
 
 interface NativeZstd {
   zstdDecompressSync?(bytes: Buffer, options: zlib.ZlibOptions): Buffer;
-  zstdDecompress?(bytes: Buffer, options: zlib.ZlibOptions, done: (error: Error | null, output: Buffer) => void): void;
+  createZstdDecompress?(options: zlib.ZlibOptions): Transform;
 }
 
 /** Node's own decoder, which is missing in the types of Node 20. */
@@ -69,22 +70,31 @@ export function zstdWork(bytes: Buffer, maxBytes: number): number {
   return framesOf(bytes, maxBytes).reduce((sum, { workBytes }) => sum + workBytes, 0);
 }
 
+/** How many bytes matches may reach back: the decoder keeps them in memory. @throws as `decompressZstd` */
+export function zstdMemory(bytes: Buffer, maxBytes: number): number {
+  return framesOf(bytes, maxBytes).reduce((most, { windowBytes }) => Math.max(most, windowBytes), 0);
+}
+
 /**
- * Decompresses frames. Stops after each block, so that a long frame does not block the event loop.
+ * Decompresses frames, one block after the other, or all at once if Node itself can.
  *
  * @param maxBytes the most bytes that may come out
  * @throws RangeError, and what the decoders throw, if the bytes are broken; TooManyBytesError
  */
-export function* decompressZstd(bytes: Buffer, maxBytes: number): Generator<void, Buffer> {
+export function* decompressZstd(bytes: Buffer, maxBytes: number): Generator<Buffer> {
   const frames = framesOf(bytes, maxBytes);
-  if (native.zstdDecompressSync !== undefined) return native.zstdDecompressSync(bytes, nativeOptions(frames, maxBytes));
-  const pieces: Uint8Array[] = [];
+  if (native.zstdDecompressSync !== undefined) yield native.zstdDecompressSync(bytes, nativeOptions(frames, maxBytes));
+  else yield* decompressFrames(bytes, frames, maxBytes);
+}
+
+function* decompressFrames(bytes: Buffer, frames: readonly Frame[], maxBytes: number): Generator<Buffer> {
   let length = 0;
+  let pieces: Buffer[] = [];
   for (const frame of frames) {
     const stream = new Decompress((piece) => {
       length += piece.length;
       if (length > maxBytes) throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
-      pieces.push(piece);
+      pieces.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length));
     });
     // A copy, because the window in the header is changed.
     const copy = Buffer.from(bytes.subarray(frame.start, frame.end));
@@ -93,22 +103,30 @@ export function* decompressZstd(bytes: Buffer, maxBytes: number): Generator<void
     for (const end of frame.blockEnds) {
       stream.push(copy.subarray(pushed - frame.start, end - frame.start), false);
       pushed = end;
-      yield;
+      yield* pieces;
+      pieces = [];
     }
     stream.push(copy.subarray(pushed - frame.start), true);
+    yield* pieces;
+    pieces = [];
   }
-  return Buffer.concat(pieces, length);
 }
 
 /** As `decompressZstd`, outside the event loop; null if this version of Node cannot. */
-export function decompressZstdNatively(bytes: Buffer, maxBytes: number): Promise<Buffer> | null {
-  if (native.zstdDecompress === undefined) return null;
-  const options = nativeOptions(framesOf(bytes, maxBytes), maxBytes);
-  return new Promise((resolve, reject) =>
-    native.zstdDecompress?.(bytes, options, (error, output) => (error === null ? resolve(output) : reject(error))),
-  );
+export function decompressZstdNatively(bytes: Buffer, maxBytes: number): AsyncIterable<Buffer> | null {
+  return native.createZstdDecompress === undefined ? null : decompressFramesNatively(bytes, maxBytes);
 }
 
+async function* decompressFramesNatively(bytes: Buffer, maxBytes: number): AsyncGenerator<Buffer> {
+  for (const { start, end } of framesOf(bytes, maxBytes)) {
+    const stream = native.createZstdDecompress!({ chunkSize: PIECE_BYTES });
+    stream.end(bytes.subarray(start, end));
+    yield* stream as AsyncIterable<Buffer>;
+  }
+}
+
+/** Bytes that Node's own decoders give at a time. */
+export const PIECE_BYTES = 256 * 1024;
 const MIN_CHUNK_BYTES = 16 * 1024;
 
 /** Makes Node use one chunk if possible, because it would join several chunks by a copy. */

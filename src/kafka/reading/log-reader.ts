@@ -64,6 +64,8 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
   readonly #fetched: FetchedRecords[] = [];
   /** Memory of records that the last `next` returned, from fetches that were read completely. */
   readonly #lent: Buffer[] = [];
+  /** Bytes of a huge record that was returned by the last `next`. */
+  #lentHuge = 0;
   /** The offset at which the next `next` starts. Moved by `#take`. */
   #position: number;
   /** The offset at which the next fetch starts. Moved by `receive`. */
@@ -103,8 +105,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
 
   next(maxRecords: number): Promise<LogBatch> {
     if (this.#waiting !== null) return Promise.reject(new Error('only one call of next() may be pending'));
-    for (const bytes of this.#lent) this.terms.memory?.giveBack(bytes);
-    this.#lent.length = 0;
+    this.#takeBack();
     return new Promise((resolve, reject) => {
       this.#waiting = { maxRecords, resolve, reject };
       this.#deliver();
@@ -155,11 +156,27 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     this.#deliver();
   }
 
-  closeLarge(): void {
+  closeLarge(): number {
     this.#fetched[0]?.closeLarge();
+    return this.#lentHuge;
+  }
+
+  /** The records that were returned last are not used any more. */
+  #takeBack(): void {
+    for (const bytes of this.#lent) this.terms.memory?.giveBack(bytes);
+    this.#lent.length = 0;
+    if (this.#lentHuge === 0) return;
+    this.#lentHuge = 0;
+    this.#fetched[0]?.releaseHuge();
+    this.#noteLarge(this.#fetched[0]);
+  }
+
+  #noteLarge(fetched: FetchedRecords | undefined): void {
+    this.terms.large.used(this, (fetched?.largeBytes ?? 0) + this.#lentHuge, this.#lentHuge > 0);
   }
 
   #dropFetched(): void {
+    this.#fetched[0]?.closeLarge();
     this.#fetched.length = 0;
     this.terms.large.release(this);
   }
@@ -198,7 +215,8 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
       this.#position = Math.max(this.#position, first.position);
       if (this.#fetched.length === 0) break;
       this.#leaderEpoch = first.leaderEpoch;
-      this.terms.large.used(this, first.largeBytes);
+      this.#lentHuge = Math.max(this.#lentHuge, first.hugeBytes);
+      this.#noteLarge(first);
       if (first.needsLarge) break;
       if (!first.exhausted) continue;
       this.#fetched.shift();
@@ -212,13 +230,16 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     if (this.#opening) return;
     this.#opening = true;
     try {
-      await this.terms.large.open(this, () => fetched.openLarge());
+      await this.terms.large.open(this, () => fetched.openLarge(), fetched.needsHuge);
     } catch (error) {
       this.#broken(error);
     }
     this.#opening = false;
     // If the reader was closed meanwhile, the opened batch is not needed.
-    if (this.#fetched[0] !== fetched) this.terms.large.release(this);
+    if (this.#fetched[0] !== fetched) {
+      fetched.closeLarge();
+      this.terms.large.release(this);
+    }
     this.#deliver();
   }
 

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { decompress, decompressAside, workOf } from '../../../src/kafka/protocol/compression.js';
+import { decompress, decompressAside, memoryOf, workOf } from '../../../src/kafka/protocol/compression.js';
 import { ContradictionError, MIB, samplesOf, type FuzzTarget } from '../target.js';
 import { lz4Stored, snappyLiteral, zstdStored } from './record-batches.js';
 
@@ -35,13 +35,22 @@ async function run(input: Buffer): Promise<void> {
   const maxBytes = ((input[0] ?? 0) & 8) === 0 ? MAX_BYTES : LEAST_BYTES;
   const bytes = input.subarray(1);
   const atOnce = await outcome(() => decompress(codec, bytes, maxBytes));
-  const aside = await outcome(() => decompressAside(codec, bytes, maxBytes));
+  const inPieces = await outcome(() => aside(codec, bytes, maxBytes));
   await outcome(() => workOf(codec, bytes, maxBytes));
   if (Buffer.isBuffer(atOnce) && atOnce.length > maxBytes)
     throw new ContradictionError(`${atOnce.length} bytes, more than ${maxBytes}`);
   // Bytes that are damaged and too many may be refused for either reason.
-  const isSame = Buffer.isBuffer(atOnce) && Buffer.isBuffer(aside) ? atOnce.equals(aside) : isRefused(atOnce, aside);
-  if (!isSame) throw new ContradictionError(`at once: ${describe(atOnce)}, aside: ${describe(aside)}`);
+  const isSame =
+    Buffer.isBuffer(atOnce) && Buffer.isBuffer(inPieces) ? atOnce.equals(inPieces) : isRefused(atOnce, inPieces);
+  if (!isSame) throw new ContradictionError(`at once: ${describe(atOnce)}, aside: ${describe(inPieces)}`);
+}
+
+async function aside(codec: number, bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  const limits = { maxBytes, maxAtOnce: maxBytes };
+  memoryOf(codec, bytes, limits);
+  const pieces: Buffer[] = [];
+  for await (const piece of decompressAside(codec, bytes, limits)) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
 
 const EXPECTED = ['DecompressionError', 'TooManyBytesError'];

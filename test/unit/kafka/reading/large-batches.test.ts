@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { LargeBatches, LateOpeningError } from '../../../../src/kafka/reading/large-batches.js';
 import { ManualClock, passTime } from '../../../support/manual-clock.js';
 
-const holder = () => ({ closeLarge: () => undefined });
+const holder = () => ({ closeLarge: () => 0 });
 
 test('one batch is opened at a time, and only while those that are open take less than the budget', async () => {
   const large = new LargeBatches(new ManualClock(), 10);
@@ -42,7 +42,7 @@ test('a batch that nobody reads from is closed, but only if others wait', async 
   const clock = new ManualClock();
   const large = new LargeBatches(clock, 10);
   const closed: string[] = [];
-  const [idle, next] = ['idle', 'next'].map((name) => ({ closeLarge: () => void closed.push(name) }));
+  const [idle, next] = ['idle', 'next'].map((name) => ({ closeLarge: () => closed.push(name) * 0 }));
   await large.open(idle!, () => Promise.resolve(10));
   await passTime(clock, 30_000);
   expect(closed).toEqual([]);
@@ -57,7 +57,7 @@ test('an opening that hangs ends with an error for all who wait, and the next ar
   const clock = new ManualClock();
   const large = new LargeBatches(clock, 10);
   const closed: string[] = [];
-  const hanging = { closeLarge: () => void closed.push('hanging') };
+  const hanging = { closeLarge: () => closed.push('hanging') * 0 };
   let end: (bytes: number) => void = () => undefined;
   const outcomes: unknown[] = [];
   const noteError = (outcome: Promise<void>) => outcome.catch((error: unknown) => outcomes.push(error));
@@ -75,4 +75,32 @@ test('an opening that hangs ends with an error for all who wait, and the next ar
   expect(closed).toEqual(['hanging']);
   await large.open(holder(), () => Promise.resolve(3));
   expect(large.heldBytes).toBe(3);
+});
+
+test('one huge record is decompressed at a time, and counts until it is released; others go on meanwhile', async () => {
+  const clock = new ManualClock();
+  const large = new LargeBatches(clock, 10);
+  const [first, second, third] = [{ closeLarge: () => 32 }, holder(), holder()] as const;
+  await large.open(first, () => Promise.resolve(32), true);
+  const opened: string[] = [];
+  const next = large.open(second, async () => opened.push('second'), true);
+  large.used(first, 32, true);
+  // Its huge record is in use, however long that takes.
+  await passTime(clock, 30_000);
+  expect([opened, large.heldBytes]).toEqual([[], 32]);
+
+  large.used(first, 1);
+  await next;
+  expect(opened).toEqual(['second']);
+  await large.open(third, async () => opened.push('third'));
+  expect(opened).toEqual(['second', 'third']);
+});
+
+test('a batch that is begun goes on when the budget is used up: only then is its memory released', async () => {
+  const large = new LargeBatches(new ManualClock(), 10);
+  const [one, other] = [holder(), holder()];
+  await large.open(one, () => Promise.resolve(9));
+  await large.open(other, () => Promise.resolve(9));
+  await large.open(one, () => Promise.resolve(8));
+  expect(large.heldBytes).toBe(17);
 });
