@@ -10,7 +10,7 @@ import { decompress, TooManyBytesError, workOf } from './compression.js';
 import type { AbortedTransaction } from './fetch-shared.js';
 import { brokenBatch, extentOf, headerAt, type BatchHeader, type BrokenBatchError } from './record-batch-header.js';
 import { LARGE_BATCH_BYTES, LargeRecords } from './large-records.js';
-import { RecordBytes } from './record-bytes.js';
+import { HugeHeadersError, RecordBytes } from './record-bytes.js';
 
 const NO_PRODUCER_ID = -1n;
 const CONTROL_TYPE_ABORT = 0;
@@ -57,8 +57,10 @@ export class FetchedRecords {
   #records: RecordBytes | null = null;
   /** The current batch, if it is large and open. */
   #large: LargeRecords | null = null;
-  /** Bytes of the huge record that was read last, until `releaseHuge`. */
-  #hugeBytes = 0;
+  /** The memory that the headers of the next record will take, if it is huge because of them. */
+  #hugeHeaders = 0;
+  /** Bytes of the huge record that was read last. Set it to 0 when that record is not used any more. */
+  hugeBytes = 0;
   /** Where `#records` begins in the current batch, for when a large batch is opened again. */
   #resumeAt = 0;
   /** Bytes that opening batches counts as, until a read has counted them. */
@@ -103,29 +105,19 @@ export class FetchedRecords {
     return Math.max(0, this.#length - this.#at);
   }
 
-  /** The next records are in a large batch, and not decompressed. Call `openLarge` before `read`. */
+  /** The next records are in a large batch, and not decompressed, or the next one is huge. Call `openLarge` before `read`. */
   get needsLarge(): boolean {
-    return this.#batch !== null && this.#records === null;
+    return this.#batch !== null && (this.#records === null || this.#hugeHeaders > 0);
   }
 
   /** The next record is huge: call `openLarge` while no other huge record is in memory. */
   get needsHuge(): boolean {
-    return (this.#large?.hugeBytes ?? 0) > 0;
+    return this.#hugeHeaders > 0 || (this.#large?.hugeBytes ?? 0) > 0;
   }
 
   /** Bytes of the open large batch; 0 if none is open. */
   get largeBytes(): number {
     return this.#large === null ? 0 : this.#large.memoryBytes + (this.#records?.bytes.length ?? 0);
-  }
-
-  /** Bytes of the huge record that was read last, until `releaseHuge`. */
-  get hugeBytes(): number {
-    return this.#hugeBytes;
-  }
-
-  /** Call it when the records that were read are not used any more. */
-  releaseHuge(): void {
-    this.#hugeBytes = 0;
   }
 
   /**
@@ -148,7 +140,9 @@ export class FetchedRecords {
         if (this.needsLarge) return bytes;
         bytes += this.#readRecords(batch, into, maxRecords, Math.max(0, maxBytes - bytes));
       } catch (cause) {
-        throw brokenBatch(batch, cause);
+        if (!(cause instanceof HugeHeadersError)) throw brokenBatch(batch, cause);
+        this.#hugeHeaders = cause.bytes;
+        return bytes;
       }
       if (this.#left === 0) this.#closeBatch(batch);
     }
@@ -164,10 +158,15 @@ export class FetchedRecords {
   async openLarge(): Promise<number> {
     const batch = this.#batch;
     if (batch === null || !this.needsLarge) return 0;
+    if (this.#hugeHeaders > 0 && this.#records !== null) {
+      this.#records.maxHeaderMemory = this.hugeBytes = this.#hugeHeaders;
+      this.#hugeHeaders = 0;
+      return this.largeBytes + this.hugeBytes;
+    }
     try {
       const compressed = this.#compressed(batch);
       const large = (this.#large ??= new LargeRecords(batch.codec, compressed, this.#resumeAt, this.maxBatchBytes));
-      this.#hugeBytes = large.hugeBytes;
+      this.hugeBytes = large.hugeBytes;
       const bytes = await (large.hugeBytes > 0 ? large.nextHuge() : large.next());
       if (bytes !== null && large === this.#large) this.#records = new RecordBytes(bytes, 0, bytes.length);
       return this.largeBytes;
@@ -180,6 +179,7 @@ export class FetchedRecords {
   closeLarge(): void {
     if (this.#large === null) return;
     this.#resumeAt += this.#records?.at ?? 0;
+    this.#hugeHeaders = 0;
     this.#dropLarge();
   }
 

@@ -12,11 +12,19 @@ const MAX_TIMESTAMP = 2 ** 52 - 1;
 
 /** About how many bytes of memory a header takes. In the batch a header may take only two bytes. */
 const HEADER_MEMORY_BYTES = 160;
+const HUGE_HEADERS_BYTES = 2 * 1024 * 1024;
 /** More headers than a record can have in a batch of 1 MiB. */
 const MAX_HEADERS = 1_000_000;
 
 /** The most bytes of a number of 64 bits. */
 export const MAX_VARINT_BYTES = 10;
+
+/** The headers of a record take so much memory that it is read only in its turn. The cursor stays before the record. */
+export class HugeHeadersError extends Error {
+  constructor(readonly bytes: number) {
+    super('its headers take much memory');
+  }
+}
 
 /** The fields of a batch that concern all its records. */
 type OfBatch = Pick<BatchHeader, 'baseOffset' | 'lastOffset' | 'baseTimestamp' | 'appendTime'>;
@@ -28,6 +36,8 @@ type OfBatch = Pick<BatchHeader, 'baseOffset' | 'lastOffset' | 'baseTimestamp' |
 export class RecordBytes {
   /** About how many bytes of memory the headers read so far take. */
   headerMemory = 0;
+  /** The most bytes of memory that the headers of the next record may take. */
+  maxHeaderMemory = HUGE_HEADERS_BYTES;
 
   /**
    * @param at where the next record begins
@@ -42,9 +52,10 @@ export class RecordBytes {
   /**
    * Reads the record at the cursor, and moves the cursor after it. Null if its offset is below `from`.
    * @param least the lowest offset that the record may have: earlier records of the batch have lower ones
-   * @throws RangeError if its fields do not fill its length exactly, or if its offset is impossible
+   * @throws RangeError if its fields do not fill its length exactly, or if its offset is impossible; HugeHeadersError
    */
   next(batch: OfBatch, from: number, least: number): LogRecord | null {
+    const start = this.at;
     const length = this.#varint();
     const end = this.at + length;
     if (length <= 0 || end > this.end) throw new RangeError(`a record claims to be ${length} bytes long`);
@@ -59,7 +70,7 @@ export class RecordBytes {
     const key = this.#nullableSlice();
     const value = this.#nullableSlice();
     const count = this.#varint();
-    const headers = count === 0 ? NO_HEADERS : this.#headers(count, end);
+    const headers = count === 0 ? NO_HEADERS : this.#headers(count, start, end);
     if (this.at !== end) throw new RangeError(`the fields of the record at offset ${offset} do not fill its length`);
     return { offset, timestamp: withinTimestamps(batch.appendTime ?? createTime), key, value, headers };
   }
@@ -69,10 +80,16 @@ export class RecordBytes {
     return this.#varint() + this.at;
   }
 
-  #headers(count: number, end: number): Header[] {
+  #headers(count: number, start: number, end: number): Header[] {
     if (count < 0) throw new RangeError(`a record claims to have ${count} headers`);
     if (count > MAX_HEADERS) throw new RangeError(`a record has ${count} headers, more than ${MAX_HEADERS}`);
-    this.headerMemory += count * HEADER_MEMORY_BYTES;
+    const memory = count * HEADER_MEMORY_BYTES;
+    if (memory > this.maxHeaderMemory) {
+      this.at = start;
+      throw new HugeHeadersError(memory);
+    }
+    this.maxHeaderMemory = HUGE_HEADERS_BYTES;
+    this.headerMemory += memory;
     const headers: Header[] = [];
     for (let i = 0; i < count; i++) {
       if (this.at >= end) throw new RangeError(`a record claims to have ${count} headers, and has ${i}`);

@@ -167,7 +167,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     this.#lent.length = 0;
     if (this.#lentHuge === 0) return;
     this.#lentHuge = 0;
-    this.#fetched[0]?.releaseHuge();
+    if (this.#fetched[0] !== undefined) this.#fetched[0].hugeBytes = 0;
     this.#noteLarge(this.#fetched[0]);
   }
 

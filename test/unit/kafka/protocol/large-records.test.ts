@@ -126,6 +126,28 @@ test('bytes after the last record, or too few records, make the batch unreadable
   await expect(readAll(gzipBatch(lengths, 4))).rejects.toThrow('claims to hold 4 records, and has 1 fewer');
 });
 
+test('a record with very many headers is huge too, whether its batch is compressed or not', async () => {
+  const records = [3, 20_000, 5].map((count, offset) => ({
+    offset,
+    key: null,
+    value: null,
+    headers: Array.from({ length: count }, () => ['', Buffer.alloc(0)] as const),
+  }));
+  const whole = { baseOffset: 0, lastOffset: 2, records };
+  const uncompressed = buildBatch(whole);
+  const compressed = buildBatch({ ...whole, codec: GZIP, body: gzipSync(uncompressed.subarray(HEADER_BYTES)) });
+  for (const batch of [uncompressed, compressed]) {
+    const fetched = new FetchedRecords(batch, [], 0);
+    const read: LogRecord[] = [];
+    fetched.read(read, 10);
+    expect([read.length, fetched.needsLarge, fetched.needsHuge]).toEqual([1, true, true]);
+    expect(await fetched.openLarge()).toBe(20_000 * 160);
+    fetched.read(read, 10);
+    expect(read.map(({ headers }) => headers.length)).toEqual([3, 20_000, 5]);
+    expect([fetched.hugeBytes, fetched.exhausted]).toEqual([20_000 * 160, true]);
+  }
+});
+
 test('closing stops the decompression', async () => {
   const large = new LargeRecords(GZIP, gzipSync(Buffer.alloc(50 * MIB)), 0, 256 * MIB);
   await large.next().catch(() => undefined);
