@@ -79,7 +79,7 @@ test('an opening that hangs ends with an error for all who wait, and the next ar
 
 test('one huge record is decompressed at a time, and counts until it is released; others go on meanwhile', async () => {
   const clock = new ManualClock();
-  const large = new LargeBatches(clock, 10);
+  const large = new LargeBatches(clock, 100);
   const [first, second, third] = [{ closeLarge: () => 32 }, holder(), holder()] as const;
   await large.open(first, () => Promise.resolve(32), true);
   const opened: string[] = [];
