@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import { NO_HEADERS, type RecordToWrite } from '../../../src/lib/record.js';
+import { StaleViewError } from '../../../src/pipeline/errors.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
 import { originOf } from '../../../src/pipeline/origin.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
+import type { PendingOffset } from '../../../src/pipeline/ports.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
 import { deadLetterOf } from '../../../src/publish/dead-letter.js';
 import { OnlyCopyError, UnprovedChangelogError } from '../../../src/store/examine-store.js';
@@ -350,6 +352,22 @@ test.each<[string, (simulated: SimulatedPartition) => void, typeof confirmed]>([
   expect(await rowsOnDisk()).toEqual(AFTER);
   for (const error of simulated.errors)
     expect(error instanceof OnlyCopyError || error instanceof UnprovedChangelogError).toBe(true);
+});
+
+test.each<[string, PendingOffset]>([
+  ['comes from a coordinator that is cut off', { isPending: false, byMost: false }],
+  ['is older than the offset that a transaction holds', { isPending: true, byMost: true }],
+])("a standby keeps such a folder while the group's offset %s", async (_, coordinator) => {
+  const simulated = await withLostBatch(confirmed);
+  simulated.changelog.end -= 5;
+  simulated.committed = { offset: 4, leaderEpoch: EPOCH };
+  simulated.coordinator = coordinator;
+  const task = new StandbyTask(simulated.context, PARTITION);
+  await simulated.pass(120_000);
+  await simulated.end(task);
+  expect(simulated.setAside).toEqual([]);
+  expect(await rowsOnDisk()).toEqual(AFTER);
+  for (const error of simulated.errors) expect(error).toBeInstanceOf(StaleViewError);
 });
 
 test('a standby sets such a folder aside once another owner has committed', async () => {
