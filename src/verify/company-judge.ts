@@ -184,11 +184,7 @@ export class CompanyJudge {
     this.#notEnded.delete(connectionId);
   }
 
-  #takeStatus(
-    change: StatusChange,
-    { offset, repairs }: JudgedEvent,
-    policyInForce: () => Policy,
-  ): LimitCode | null {
+  #takeStatus(change: StatusChange, { offset, repairs }: JudgedEvent, policyInForce: () => Policy): LimitCode | null {
     const { datasetId, status, revision } = change;
     const known = this.datasets.get(datasetId);
     const isApplied = change.trigger !== 'REFRESH' && !isStale(known, revision);

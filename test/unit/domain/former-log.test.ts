@@ -54,7 +54,10 @@ test('an overdue company is announced by the latest of the records that complete
   take(rows, FORMER, 0, manifest('a', 'b'));
   take(rows, FORMER, 1, status('a', 'RoutingError'));
   take(rows, PRESENT, 1, status('b', 'RoutingError'));
-  expect(completingOf(rows, PRESENT.offset + 2)).toMatchObject({ offset: PRESENT.offset + 1, timestamp: PRESENT.at + 1 });
+  expect(completingOf(rows, PRESENT.offset + 2)).toMatchObject({
+    offset: PRESENT.offset + 1,
+    timestamp: PRESENT.at + 1,
+  });
 });
 
 test('the clocks of producers do not decide which record of the present log is the last', () => {

@@ -310,6 +310,7 @@ export class SimulatedPartition {
     const state = new ExclusiveStateDirectory(new RocksStateDirectory(this.folder, { now: () => this.now }));
     return {
       setAside: (partition, why, store) => state.setAside(partition, why, store),
+      readSetAside: (partition, read) => state.readSetAside(partition, read),
       open: async (partition) => {
         if (this.#kept !== null) return this.#kept;
         const store = await state.open(partition);
