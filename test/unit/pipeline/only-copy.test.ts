@@ -7,6 +7,7 @@ import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import { NO_HEADERS, type RecordToWrite } from '../../../src/lib/record.js';
 import { StaleViewError } from '../../../src/pipeline/errors.js';
+import { isInChangelog } from '../../../src/pipeline/only-copy.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
 import { originOf } from '../../../src/pipeline/origin.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
@@ -490,3 +491,22 @@ function announcedRow(): Buffer {
     }),
   );
 }
+
+test.each<[string, number, string, boolean]>([
+  ['lacks the last rows of the folder', 5, 'input-1', false],
+  ['has come as far', 4, 'input-1', true],
+  ['is ahead', 3, 'input-1', true],
+  ['is of another input', 5, 'input-2', true],
+])('whether the folder is needed, if the changelog %s', async (_, offset, inputId, expected) => {
+  const simulated = new SimulatedPartition(folder());
+  const { context, changelog } = simulated;
+  const originWith = (id: string) => originOf(UNRESTRICTED, null, id).origin;
+  append(simulated, batchOf({}, BEFORE, 4));
+  const value = encoded((to) => writeOriginRow(to, originWith('input-1')));
+  changelog.records.push({ offset: changelog.end++, timestamp: 0, key: ORIGIN_KEY, value, headers: [] });
+  const rows = { position: { topic: TOPICS.input, offset, countedUnder: 1 }, origin: originWith(inputId) };
+  const { signal } = new AbortController();
+  expect(await isInChangelog(context, PARTITION, rows, signal)).toBe(expected);
+  changelog.said = { ...changelog.said, byMost: false };
+  await expect(isInChangelog(context, PARTITION, rows, signal)).rejects.toThrow('too few brokers');
+});
