@@ -492,7 +492,8 @@ function announcedRow(): Buffer {
   );
 }
 
-test.each<[string, number, string, boolean]>([
+test.each<[string, number, string | null, boolean]>([
+  ['lacks the last rows of a folder without an origin', 5, null, false],
   ['lacks the last rows of the folder', 5, 'input-1', false],
   ['has come as far', 4, 'input-1', true],
   ['is ahead', 3, 'input-1', true],
@@ -504,7 +505,7 @@ test.each<[string, number, string, boolean]>([
   append(simulated, batchOf({}, BEFORE, 4));
   const value = encoded((to) => writeOriginRow(to, originWith('input-1')));
   changelog.records.push({ offset: changelog.end++, timestamp: 0, key: ORIGIN_KEY, value, headers: [] });
-  const rows = { position: { topic: TOPICS.input, offset, countedUnder: 1 }, origin: originWith(inputId) };
+  const rows = { position: { topic: TOPICS.input, offset, countedUnder: 1 }, origin: inputId === null ? null : originWith(inputId) };
   const { signal } = new AbortController();
   expect(await isInChangelog(context, PARTITION, rows, signal)).toBe(expected);
   changelog.said = { ...changelog.said, byMost: false };
