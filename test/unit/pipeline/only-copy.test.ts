@@ -505,7 +505,10 @@ test.each<[string, number, string | null, boolean]>([
   append(simulated, batchOf({}, BEFORE, 4));
   const value = encoded((to) => writeOriginRow(to, originWith('input-1')));
   changelog.records.push({ offset: changelog.end++, timestamp: 0, key: ORIGIN_KEY, value, headers: [] });
-  const rows = { position: { topic: TOPICS.input, offset, countedUnder: 1 }, origin: inputId === null ? null : originWith(inputId) };
+  const rows = {
+    position: { topic: TOPICS.input, offset, countedUnder: 1 },
+    origin: inputId === null ? null : originWith(inputId),
+  };
   const { signal } = new AbortController();
   expect(await isInChangelog(context, PARTITION, rows, signal)).toBe(expected);
   changelog.said = { ...changelog.said, byMost: false };
