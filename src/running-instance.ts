@@ -27,6 +27,7 @@ import { createLogs, createPipelineContext, outboundPartitions, type OnClose } f
 import type { PipelineContext } from './pipeline/context.js';
 import { StatePositions } from './pipeline/state-positions.js';
 import type { PipelineObserver } from './pipeline/observer.js';
+import { isInChangelog } from './pipeline/only-copy.js';
 import { PartitionSet } from './pipeline/partition-set.js';
 import { StandbySet } from './pipeline/standby-set.js';
 import type { Startup, StartFacts } from './startup.js';
@@ -210,6 +211,7 @@ export class RunningInstance {
       state: this.#folders,
       isUsed: (partition) =>
         this.partitions.statuses().has(partition) || this.standbys.partitions().includes(partition),
+      isInChangelog: (partition, rows, signal) => isInChangelog(this.#context, partition, rows, signal),
       statePositions: this.#statePositions,
       clock,
       observer: this.#context.observer,

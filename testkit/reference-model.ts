@@ -335,11 +335,11 @@ function isStale(past: Past, status: Status): boolean {
   );
 }
 
-/** If one more early dataset would exceed 1,000, forgets the 500 least recently updated early datasets. */
+/** If one more early dataset would exceed 1,000, forgets the 500 whose latest status has the lowest offset. */
 function makeRoomFor(past: Past, datasetId: string): void {
   const heardOfAt = earlyDatasets(past);
   if (namedDatasets(past).has(datasetId) || heardOfAt.has(datasetId) || heardOfAt.size < MAX_EARLY_DATASETS) return;
-  const longestAgo = [...heardOfAt].sort(([, a], [, b]) => byAge(a, b)).slice(0, DATASETS_FORGOTTEN_AT_ONCE);
+  const longestAgo = [...heardOfAt].sort(([, a], [, b]) => a - b).slice(0, DATASETS_FORGOTTEN_AT_ONCE);
   const forgotten = new Set(longestAgo.map(([id]) => id));
   past.statuses = past.statuses.filter((status) => !forgotten.has(status.payload.datasetId));
   past.forgotten += forgotten.size;
@@ -349,20 +349,11 @@ function namedDatasets(past: Past): Set<string> {
   return new Set(past.manifests.flatMap((manifest) => manifest.payload.datasets.map((dataset) => dataset.datasetId)));
 }
 
-interface Heard {
-  readonly offset: number;
-  readonly timestamp: number;
-}
-
-function byAge(a: Heard, b: Heard): number {
-  return a.timestamp - b.timestamp || a.offset - b.offset;
-}
-
-/** Datasets with a status that no manifest has named, and the latest status of each. */
-function earlyDatasets(past: Past): Map<string, Heard> {
+/** Datasets with a status that no manifest has named, and the offset of the latest status of each. */
+function earlyDatasets(past: Past): Map<string, number> {
   const named = namedDatasets(past);
   const early = past.statuses.filter((status) => !named.has(status.payload.datasetId));
-  return new Map(early.map((status) => [status.payload.datasetId, status]));
+  return new Map(early.map((status) => [status.payload.datasetId, status.offset]));
 }
 
 interface ReferenceLink {
@@ -497,8 +488,8 @@ function isTerminal(status: string, { knowsLaterWords }: Past): boolean {
 }
 
 /**
- * The latest, by its timestamp, of the records that finished a dataset by a later word. The unlinking finished the datasets of an ended
- * link before, also one that has such a word.
+ * The last of the records that finished a dataset by a later word. The unlinking finished the datasets of an ended link
+ * before, also one that has such a word.
  */
 function latestOfLaterWords(past: Past): Status {
   const links = linksOf(past);
@@ -511,10 +502,7 @@ function latestOfLaterWords(past: Past): Status {
     ({ status, datasetId }) => LATER_TERMINAL.includes(status) && latestLink.get(datasetId)?.endedAt === undefined,
   );
   const offsets = new Set(finished.map((dataset) => dataset.decidedAtOffset));
-  return past.statuses
-    .filter((status) => offsets.has(status.offset))
-    .sort(byAge)
-    .at(-1) as Status;
+  return past.statuses.findLast((status) => offsets.has(status.offset)) as Status;
 }
 
 /** The client of the latest manifest, or of a later unlinking that ended a link. */

@@ -2,8 +2,8 @@
  * The limits of one record and of one company. A record that exceeds a limit is a bad record: see docs/operations.md.
  */
 import type { CompanyRows } from './company-rows.js';
-import type { DeadLetterCode } from './events.js';
-import { byAge, type DatasetRow, type PendingCompany } from './rows.js';
+import type { DeadLetterCode, Offset } from './events.js';
+import { byOffset, type DatasetRow, type PendingCompany } from './rows.js';
 
 /**
  * UTF-8 bytes of each id and text that is stored: companyId, clientId, connectionId, linkId, datasetId, dataType,
@@ -22,7 +22,7 @@ export const MAX_CONNECTIONS = 10_000;
 export const MAX_ANNOUNCEMENT_BYTES = 6 * 1024 * 1024;
 /** Datasets that one company remembers before a manifest names them. */
 export const MAX_EARLY_DATASETS = 1_000;
-/** When one more early dataset arrives, this many of the least recently updated ones are forgotten. */
+/** When one more early dataset arrives, this many are forgotten: those whose latest status has the lowest offset. */
 export const FORGOTTEN_EARLY_DATASETS = 500;
 
 /** Holds of one company that a read-only answer reads and lists: about 1 MB. A company may have more. */
@@ -68,13 +68,17 @@ export function utf8Bytes(text: string): number {
 const SHORT_TEXT_CHARS = 48;
 
 /**
- * Forgets the early datasets that were updated least recently (`byAge`). All rows of the company must be loaded. If a revision is forgotten, a stale status may count later; nothing else can cause that.
- * `forgotten` keeps a record of it.
+ * Forgets the early datasets whose latest status has the lowest offset (`byOffset`). All rows of the company must be
+ * loaded. If a revision is forgotten, a stale status may count later; nothing else can cause that. `forgotten` counts
+ * them.
+ *
+ * @param reached the offset of the record that makes one more dataset early
  */
-export function forgetEarlyDatasets(rows: CompanyRows): void {
+export function forgetEarlyDatasets(rows: CompanyRows, reached: Offset): void {
   const early: { datasetId: string; row: DatasetRow }[] = [];
   for (const [datasetId, row] of rows.datasets()) if (row.place === null) early.push({ datasetId, row });
-  early.sort((a, b) => byAge(a.row, b.row));
+  const order = byOffset(reached);
+  early.sort((a, b) => order(a.row, b.row));
   const forgotten = early.slice(0, FORGOTTEN_EARLY_DATASETS);
   for (const { datasetId } of forgotten) rows.setDataset(datasetId, null);
 

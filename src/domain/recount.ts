@@ -7,8 +7,8 @@
  */
 import { measure } from './announcement-size.js';
 import type { CompanyRows } from './company-rows.js';
-import type { InputEvent } from './events.js';
-import { byAge, type DatasetRow, type PendingCompany } from './rows.js';
+import type { InputEvent, Offset } from './events.js';
+import { byOffset, type DatasetRow, type PendingCompany } from './rows.js';
 import { isLaterFinished, laterFinishedOf } from './tally.js';
 
 /** The fields that an announcement takes from the record that completed the company. */
@@ -65,15 +65,18 @@ export function isOverdue(company: PendingCompany): boolean {
 }
 
 /**
- * The record that completed an overdue company: the latest of the records that gave a dataset a later word. All rows of
- * the company must be loaded. Offset and timestamp come from that record. The client comes from the info row, because
+ * The record that completed an overdue company: the last of the records that gave a dataset a later word (`byOffset`).
+ * All rows of the company must be loaded. Offset and timestamp come from that record. The client comes from the info row, because
  * no row keeps the client of a status record.
+ *
+ * @param reached above the offset of every record that was applied
  */
-export function completingOf(rows: CompanyRows): Completing {
+export function completingOf(rows: CompanyRows, reached: Offset): Completing {
+  const order = byOffset(reached);
   const company = rows.company as PendingCompany;
   let latest: DatasetRow | null = null;
   for (const [, dataset] of rows.datasets())
-    if (isLaterFinished(dataset, company.endedLinks) && (latest === null || byAge(dataset, latest) > 0))
+    if (isLaterFinished(dataset, company.endedLinks) && (latest === null || order(dataset, latest) > 0))
       latest = dataset;
   if (latest === null || rows.info === null) throw new Error(`company ${rows.companyId} is not overdue`);
   return { offset: latest.offset, timestamp: latest.timestamp, clientId: rows.info.clientId, late: true };

@@ -105,9 +105,20 @@ export interface DatasetRow {
 }
 
 /**
- * Orders rows by the age of their statuses, the oldest first. Timestamps come first, because rows keep offsets of a
- * former log, which a repartitioning or a recreated input has replaced. Offsets of two logs cannot be compared.
+ * Orders rows by the records that gave their statuses, the oldest first. Decisions use this order: the clocks of two
+ * producers differ, and a record may have no date.
+ *
+ * A repartitioning or a recreated input leaves rows with offsets of a former log. A row whose offset the present log has
+ * not reached is such a row, so it is older than all others. After that, former rows cannot be recognised any more.
+ *
+ * @param reached above the offset of every record of the present log that was applied
  */
+export function byOffset(reached: Offset): (a: Pick<DatasetRow, 'offset'>, b: Pick<DatasetRow, 'offset'>) => number {
+  const isPresent = ({ offset }: Pick<DatasetRow, 'offset'>): number => (offset < reached ? 1 : 0);
+  return (a, b) => isPresent(a) - isPresent(b) || a.offset - b.offset;
+}
+
+/** Orders rows by how long their statuses have lasted, the longest first. For people: no decision may use it. */
 export function byAge(
   a: Pick<DatasetRow, 'timestamp' | 'offset'>,
   b: Pick<DatasetRow, 'timestamp' | 'offset'>,

@@ -191,7 +191,7 @@ function wouldForget(rows: CompanyRows, status: DatasetStatusChanged): boolean {
 }
 
 function applyStatus(rows: CompanyRows, event: InputEvent, status: DatasetStatusChanged, growth: number): void {
-  if (wouldForget(rows, status)) forgetEarlyDatasets(rows);
+  if (wouldForget(rows, status)) forgetEarlyDatasets(rows, event.offset);
   const before = rows.dataset(status.datasetId);
   const after: DatasetRow = {
     place: before === null ? null : before.place,

@@ -1,7 +1,8 @@
 /**
  * Removes state that nobody uses: folders that were set aside, and folders of partitions that this instance neither
  * runs nor keeps a standby of. They are kept for some time: if the partition comes back, it replays only the end of its
- * changelog. The modification time of a folder shows when it was last in use: each sweep sets it for the folders in
+ * changelog. The folder of a partition is kept for longer while the changelog lacks its last rows: it may be the only copy
+ * of them, and the partition `blocked` on another instance. The modification time of a folder shows when it was last in use: each sweep sets it for the folders in
  * use. So a restart of the process does not change how long a folder is kept.
  */
 import type { Clock } from '../lib/clock.js';
@@ -10,14 +11,17 @@ import type { PipelineObserver } from '../pipeline/observer.js';
 import type { CallDeadline } from '../store/call-deadline.js';
 import type { ExclusiveStateDirectory } from '../store/exclusive-state-directory.js';
 import type { StateFolder } from '../store/state-folders.js';
+import type { StateRows } from '../store/state-rows.js';
 import type { StateVolume } from '../store/state-volume.js';
 
 export interface StateGarbageOptions {
-  readonly folders: Pick<StateVolume, 'boundInfoLogs' | 'listFolders' | 'markUsed' | 'removeFolder'>;
+  readonly folders: Pick<StateVolume, 'boundInfoLogs' | 'listFolders' | 'markUsed' | 'removeFolder' | 'stateRows'>;
   readonly retentionMs: number;
   readonly state: Pick<ExclusiveStateDirectory, 'ifUnused'>;
   /** Whether this instance runs the partition or keeps a standby of it. */
   readonly isUsed: (partition: number) => boolean;
+  /** Whether the changelog gives a state at least as new as these rows. Ends early when `signal` aborts. */
+  readonly isInChangelog: (partition: number, rows: StateRows, signal: AbortSignal) => Promise<boolean>;
   readonly statePositions: Pick<StatePositions, 'forget'>;
   /** Limits each step. */
   readonly volume: CallDeadline;
@@ -60,7 +64,11 @@ export class StateGarbage {
       const { path, partition, lastUsedMs } = folder;
       if (partition !== null && this.options.isUsed(partition))
         await this.#step('marking', () => folders.markUsed(path, wallMs));
-      else if (wallMs - lastUsedMs > retentionMs && (await this.#step('removing', () => this.#remove(folder)))) {
+      else if (
+        wallMs - lastUsedMs > retentionMs &&
+        (await this.#isSpare(folder)) &&
+        (await this.#step('removing', () => this.#remove(folder)))
+      ) {
         observer.stateRemoved(path, wallMs - lastUsedMs, folder.bytes);
         continue;
       }
@@ -71,6 +79,20 @@ export class StateGarbage {
 
   #step<T>(doing: string, step: () => Promise<T>): Promise<T> {
     return this.options.volume.within(STEP_DEADLINE_MS, `${doing} in STATE_DIR for the sweep`, step);
+  }
+
+  /** Whether nobody needs the folder. If the brokers do not tell, the folder is kept until a later sweep. */
+  async #isSpare({ path, partition }: StateFolder): Promise<boolean> {
+    if (partition === null) return true;
+    const { folders, isInChangelog, observer } = this.options;
+    const { signal } = this.#stopping;
+    try {
+      const rows = await this.#step('reading', () => folders.stateRows(path));
+      return rows === null || (await isInChangelog(partition, rows, signal));
+    } catch (error) {
+      if (!signal.aborted) observer.sweepError(error);
+      return false;
+    }
   }
 
   async #remove({ path, partition }: StateFolder): Promise<boolean> {

@@ -3,7 +3,7 @@ import { announce, type Announcement } from '../domain/announcement.js';
 import { stepBeforeRecord } from '../domain/recount.js';
 import { rowsChangedBy } from '../domain/rows-needed.js';
 import type { CompanyRows } from '../domain/company-rows.js';
-import type { InputEvent } from '../domain/events.js';
+import type { InputEvent, Offset } from '../domain/events.js';
 import { isLimitCode, type LimitExceeded } from '../domain/limits.js';
 import { isDate, type Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
@@ -143,7 +143,7 @@ class BatchDecisions implements DecidedBatch {
         this.changedRows += rows.size;
         return this.holdCompany(rows, badRecord) ?? undefined;
       });
-    if (rows !== null && first === 'overdue') this.#announceOverdue(rows);
+    if (rows !== null && first === 'overdue') this.#announceOverdue(rows, badRecord.record.offset);
     if (isLimitCode(badRecord.code) && isFinal(rows)) {
       this.ignored.final++;
       return null;
@@ -173,7 +173,7 @@ class BatchDecisions implements DecidedBatch {
       return this.#applyWithAllRows(rows, event, record, outcome.kind);
     if (outcome.kind === 'has-many-holds') return this.#removeHolds(rows, record);
     if (outcome.kind === 'overdue') {
-      this.#announceOverdue(rows);
+      this.#announceOverdue(rows, event.offset);
       return this.apply(rows, event, record);
     }
     if (event.payload.kind === 'status' && !isKnownStatus(event.payload.status))
@@ -214,10 +214,10 @@ class BatchDecisions implements DecidedBatch {
     this.#loadedBytes += rows.bytes;
   }
 
-  #announceOverdue(rows: CompanyRows): void {
+  #announceOverdue(rows: CompanyRows, reached: Offset): void {
     if (!rows.changed) this.touched.push(rows);
     this.#noteAllChanged(rows);
-    this.announcements.push(announceOverdue(this.context, rows));
+    this.announcements.push(announceOverdue(this.context, rows, reached));
   }
 
   /** Counts all rows of the company as changed, even if they are only read. That limits how many rows a batch loads. */

@@ -48,9 +48,10 @@ export async function lastOrigin(
   logs: Pick<Logs, 'reader'>,
   changelog: TopicPartition,
   bounds: Pick<LogBounds, 'start' | 'end'>,
+  signal?: AbortSignal,
 ): Promise<OriginRow | null> {
   const isFound = ({ origin }: LastRows): boolean => origin !== null;
-  return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined)).origin;
+  return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined, signal)).origin;
 }
 
 /**

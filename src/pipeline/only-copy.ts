@@ -20,7 +20,7 @@ import { InconsistentPositionError, RowsWrittenBackError } from './errors.js';
 import { lastOrigin, lastPosition } from './last-rows.js';
 import { missingOutbound, type MissingOutbound } from './missing-outbound.js';
 import { areOfDifferentInputs } from './origin.js';
-import type { PartitionView } from './partition-view.js';
+import { boundsByMost, type PartitionView } from './partition-view.js';
 import { commandToSet } from './position-choices.js';
 import type { CommittedOffset, LogReader, TransactionalProducer } from './ports.js';
 import { REPLAY_RECORDS } from './restore.js';
@@ -59,6 +59,26 @@ export async function isOnlyCopy(
   // If another instance has run on an input that was created again, the group's offset belongs to the new input. An equal
   // offset of the former input says nothing.
   return !areOfDifferentInputs(origin, await lastOrigin(changelogLogs, changelog, bounds));
+}
+
+/**
+ * Whether the changelog gives a state at least as new as these rows, so that a folder with them is not needed. Rows of a
+ * former input are not needed either.
+ *
+ * @throws BrokerError, also while too few brokers answer; ReaderClosedError when `signal` aborts
+ */
+export async function isInChangelog(
+  { changelogLogs, topics }: PipelineContext,
+  partition: number,
+  { position, origin }: StateRows,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const changelog = { topic: topics.changelog, partition };
+  const bounds = await boundsByMost(changelogLogs, changelog);
+  const last = await lastPosition(changelogLogs, changelog, bounds, signal);
+  if (last === null || last.topic !== position.topic) return false;
+  if (last.offset >= position.offset || origin === null) return last.offset >= position.offset;
+  return areOfDifferentInputs(origin, await lastOrigin(changelogLogs, changelog, bounds, signal));
 }
 
 export interface OnlyCopy {

@@ -1,7 +1,7 @@
 import { isAtEnd } from '../store/examine-store.js';
 import { openPartitionStore } from '../store/open-partition-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
-import type { KeyValueStore, StateDirectory } from '../store/key-value-store.js';
+import type { KeyValueReads, KeyValueStore, StateDirectory } from '../store/key-value-store.js';
 import type { PipelineContext } from './context.js';
 import { maxAwayMs } from './missed-deletions.js';
 import { isOnlyCopy, type StoredCommit } from './only-copy.js';
@@ -71,6 +71,10 @@ export class StoreOpening implements StateDirectory {
 
   setAside(partition: number, why: string, store?: KeyValueStore): Promise<void> {
     return this.state.setAside(partition, why, store);
+  }
+
+  readSetAside<T>(partition: number, read: (store: KeyValueReads) => Promise<T>): Promise<T | null> {
+    return this.state.readSetAside(partition, read);
   }
 
   /** Waits until no other user has the store. Never rejects; `open` reports whether the store could be opened. */

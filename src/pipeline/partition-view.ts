@@ -141,6 +141,29 @@ function tooFewAnswer(log: string): StaleViewError {
 }
 
 /**
+ * The group's offset, for a caller that fences nothing. An answer without this check may be an old one in two cases: a
+ * transaction holds a later offset, or the coordinator is cut off from the other brokers.
+ *
+ * @throws StaleViewError in both cases; BrokerError
+ */
+export async function settledOffset(
+  logs: Pick<Logs, 'committedOffset' | 'pendingOffset'>,
+  input: TopicPartition,
+): Promise<CommittedOffset | null> {
+  await mustBeSettled(logs, input);
+  const committed = await logs.committedOffset(input);
+  await mustBeSettled(logs, input); // Another broker may have answered.
+  return committed;
+}
+
+async function mustBeSettled(logs: Pick<Logs, 'pendingOffset'>, input: TopicPartition): Promise<void> {
+  const { isPending, byMost } = await logs.pendingOffset(input);
+  const name = `the group's offset of ${input.topic}/${input.partition}`;
+  if (isPending) throw new StaleViewError(`a transaction holds ${name}; waiting until the transaction has ended`);
+  if (!byMost) throw new StaleViewError(`too few brokers answer to know ${name}; waiting until more than half do`);
+}
+
+/**
  * The bounds of a log, if more than half of the known brokers have answered who leads it.
  *
  * @param tooFew makes the error that is thrown otherwise, from the name of the log

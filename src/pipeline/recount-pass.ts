@@ -68,7 +68,7 @@ export class RecountPass {
   async look(passed: number): Promise<void> {
     const { counted, store } = this.owned;
     const page = await store.page(DATASET_PREFIX, counted.passed, SLICE_ROWS);
-    const lookedAt = await this.#count(page);
+    const lookedAt = await this.#count(page, passed);
     const over = lookedAt === page.length && page.length < SLICE_ROWS;
     if (over) counted.noteAll();
     if (over || this.#touched.length > 0) await this.#commit(passed);
@@ -79,7 +79,7 @@ export class RecountPass {
   }
 
   /** @returns the number of rows of the page that were read: at least one, if there is one */
-  async #count(page: readonly Pair[]): Promise<number> {
+  async #count(page: readonly Pair[], passed: number): Promise<number> {
     const maxRows = Math.min(MAX_LOADED_ROWS, this.limits.rows);
     const maxBytes = this.context.loadBytes();
     let loadedRows = 0;
@@ -94,13 +94,13 @@ export class RecountPass {
       if (parsed.kind !== 'dataset') throw new Error(`a page of dataset rows has a ${parsed.kind} row`);
       if (parsed.companyId === latest) continue;
       latest = parsed.companyId;
-      loadedRows += await this.#countCompany(latest);
+      loadedRows += await this.#countCompany(latest, passed);
     }
     return page.length;
   }
 
   /** @returns the number of rows loaded */
-  async #countCompany(companyId: string): Promise<number> {
+  async #countCompany(companyId: string, passed: number): Promise<number> {
     const rows = this.cache.get(companyId);
     await loadAllRows(this.owned.store, rows);
     const { company, size } = rows;
@@ -108,7 +108,7 @@ export class RecountPass {
     if (company?.outcome !== 'pending' || (company.laterFinished === 0 && !rows.corrected)) return size;
     if (company.laterFinished !== 0) this.#companies++;
     const isOverdue = stepBeforeRecord(rows) === 'overdue';
-    if (isOverdue) this.#announcements.push(announceOverdue(this.context, rows));
+    if (isOverdue) this.#announcements.push(announceOverdue(this.context, rows, passed));
     else rows.setCompany({ ...company });
     this.#touched.push(rows);
     this.#changedRows += isOverdue ? size : 1;

@@ -11,6 +11,7 @@ import { mustSeeDeletions } from './missed-deletions.js';
 import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
 import { lastBatchIsLost, setAside } from './own-batch.js';
+import { settledOffset } from './partition-view.js';
 import { REPLAY_RECORDS } from './restore.js';
 import { UNREADABLE_BATCH_RETRY_MS } from './retry-waits.js';
 
@@ -97,7 +98,7 @@ export class StandbyTask {
         proved: changelog.byMost,
         endMayFall: true,
         askedAt,
-        committed: () => inputLogs.committedOffset({ topic: topics.input, partition }),
+        committed: () => settledOffset(inputLogs, { topic: topics.input, partition }),
       };
       return { store: await openStore(context, partition, view, opening), changelog };
     } finally {

@@ -2,6 +2,7 @@
  * Decides whether the state in a partition's folder can be used, or must be set aside and rebuilt from the changelog.
  */
 import { isoTime } from '../lib/iso-time.js';
+import { formerChanges, type Former } from './former-rows.js';
 import type { KeyChange, KeyValueStore } from './key-value-store.js';
 import {
   ALL_MARKED_KEY,
@@ -20,8 +21,10 @@ import {
   FOLLOWED_LOG_KEY,
   FORMER_OFFSET_KEY,
   IDENTITY_KEY,
+  isOtherLog,
   OWN_BATCH_KEY,
   UNDO_KEY,
+  whoseElse,
   type ChangelogPosition,
   type FollowedEpoch,
   type FollowedLog,
@@ -124,11 +127,16 @@ export function isAtEnd(offset: number, end: number): boolean {
  * Decides whether the store can be used. If it has an undo, restores the rows from before its last batch. Initializes
  * an empty store.
  *
+ * @param former what the folder that was set aside last passes on. Called only for an empty store
  * @throws UnprovedChangelogError, unless `expected` is proved; OnlyCopyError if it is; UnknownRowVersionError, CorruptStoreError,
  *   StoreUnavailableError
  */
-export async function examineStore(store: KeyValueStore, expected: Expectations): Promise<Trusted | Untrusted> {
-  const [identity, position, undo, positionRow, log, epoch, former, own, originRow] = await store.read([
+export async function examineStore(
+  store: KeyValueStore,
+  expected: Expectations,
+  former: () => Promise<Former>,
+): Promise<Trusted | Untrusted> {
+  const [identity, position, undo, positionRow, log, epoch, formerOf, own, originRow] = await store.read([
     IDENTITY_KEY,
     CHANGELOG_POSITION_KEY,
     UNDO_KEY,
@@ -141,7 +149,7 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   ]);
   if (identity == null) {
     const empty = position == null && undo == null && positionRow == null;
-    if (empty) return { trusted: true, formerOffset: 0, ...(await beginStore(store, expected)) };
+    if (empty) return { trusted: true, ...(await beginStore(store, expected, await former())) };
     return untrusted('the folder contains state but does not say to which deployment the state belongs');
   }
   if (position == null) return untrusted('the folder does not say up to which offset it has followed the changelog');
@@ -153,7 +161,7 @@ export async function examineStore(store: KeyValueStore, expected: Expectations)
   if (foreign !== null) return untrusted(foreign);
   const followedEpoch = epoch == null ? null : decodeFollowedEpoch(epoch);
   const isOther = isOtherLog(followed, expected.changelogLog);
-  const formerOffset = isOther || former == null ? 0 : decodeFormerOffset(former);
+  const formerOffset = isOther || formerOf == null ? 0 : decodeFormerOffset(formerOf);
   const untrustedNow = async (why: string): Promise<Untrusted> => {
     const hadRows = !isOther && changelog.offset > 0 && (positionRow != null || (await hasCompanies(store)));
     return untrusted(why, hadRows ? Math.max(changelog.offset, formerOffset) : formerOffset);
@@ -198,14 +206,6 @@ async function hasCompanies(store: KeyValueStore): Promise<boolean> {
   return (await store.scan(COMPANY_PREFIX, 1)).length > 0;
 }
 
-/** To which other deployment or partition the store belongs; null if it belongs to the expected one. */
-function whoseElse(identity: StoreIdentity, expected: StoreIdentity): string | null {
-  for (const part of ['clusterId', 'applicationId', 'topic', 'partition'] as const)
-    if (identity[part] !== expected[part])
-      return `the folder belongs to ${part} ${identity[part]}, not ${expected[part]}`;
-  return null;
-}
-
 /** Why the store may have missed deletions; null if it has missed none. */
 function whyOutOfDate({ offset, atEndMs }: ChangelogPosition, expected: Expectations): string | null {
   const { changelogEnd, maxAwayMs, now } = expected;
@@ -219,11 +219,6 @@ function whyOutOfDate({ offset, atEndMs }: ChangelogPosition, expected: Expectat
   if (now - atEndMs > maxAwayMs)
     return `the folder was last at the changelog's end at ${isoTime(atEndMs)}, so it may have missed deletions`;
   return null;
-}
-
-/** Whether the store is known to have followed another changelog of that name. */
-function isOtherLog(followed: FollowedLog | null, now: FollowedLog): boolean {
-  return followed?.topicId != null && now.topicId !== null && followed.topicId !== now.topicId;
 }
 
 /** How the store contradicts what the brokers say about the changelog; null if both can be true. */
@@ -257,8 +252,15 @@ export async function lostSince(
   return `the folder has followed the leader of epoch ${followed.leaderEpoch} up to ${followed.offset}, and that epoch ${where}: the changelog has lost records`;
 }
 
-/** An empty store misses nothing, so it counts as having been at the changelog's end at its creation. */
-async function beginStore(store: KeyValueStore, expected: Expectations): Promise<StoredPositions> {
+/**
+ * An empty store misses nothing, so it counts as having been at the changelog's end at its creation. One write makes it a
+ * store and has what the folder before it passes on: after a crash, nobody looks at that folder again.
+ */
+async function beginStore(
+  store: KeyValueStore,
+  expected: Expectations,
+  former: Former,
+): Promise<Omit<Trusted, 'trusted'>> {
   const { identity, now, changelogLog } = expected;
   const changelog = { offset: 0, atEndMs: now };
   await store.write([
@@ -266,8 +268,9 @@ async function beginStore(store: KeyValueStore, expected: Expectations): Promise
     ...changelogPositionChanges(changelog, changelogLog.leaderEpoch),
     { key: FOLLOWED_LOG_KEY, value: encodeFollowedLog(changelogLog) },
     { key: ALL_MARKED_KEY, value: MARK },
+    ...formerChanges(former),
   ]);
-  return { changelog, positionRow: null, originRow: null };
+  return { changelog, positionRow: null, originRow: null, formerOffset: former.changelogOffset };
 }
 
 /** Undoes the last batch, and stores which log is followed if that has changed. @returns the rows after the undo */

@@ -3,6 +3,7 @@ import {
   CorruptStoreError,
   StoreUnavailableError,
   type KeyChange,
+  type KeyValueReads,
   type KeyValueStore,
   type Pair,
   type StateDirectory,
@@ -54,6 +55,11 @@ export class ExclusiveStateDirectory implements StateDirectory {
     } finally {
       this.#pass(partition, null);
     }
+  }
+
+  /** Only the active user of the partition sets its folder aside. So no other user changes which folder was the last. */
+  readSetAside<T>(partition: number, read: (store: KeyValueReads) => Promise<T>): Promise<T | null> {
+    return this.directory.readSetAside(partition, read);
   }
 
   /** Runs `work` while the folder has no user. @returns false, without running it, if the folder is in use */

@@ -1,7 +1,7 @@
 /** What a store that is set aside passes on to the next store of its partition. */
 import { ByteWriter } from '../lib/byte-writer.js';
-import type { KeyValueStore } from './key-value-store.js';
-import { decodeUndo, FORMER_ROWS_KEY, UNDO_KEY } from './partition-meta.js';
+import type { KeyChange, KeyValueReads } from './key-value-store.js';
+import { decodeUndo, encodeFormerOffset, FORMER_OFFSET_KEY, FORMER_ROWS_KEY, UNDO_KEY } from './partition-meta.js';
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
 import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 import { beginRow, readRow } from './row-version.js';
@@ -26,8 +26,16 @@ export interface Former {
 
 export const NO_FORMER: Former = { changelogOffset: 0, rows: null };
 
+/** The writes that note what a store passes on. */
+export function formerChanges({ changelogOffset, rows }: Former): KeyChange[] {
+  return [
+    { key: FORMER_OFFSET_KEY, value: changelogOffset > 0 ? encodeFormerOffset(changelogOffset) : null },
+    { key: FORMER_ROWS_KEY, value: rows?.bytes ?? null },
+  ];
+}
+
 /** What the store itself passes on, or else what it has from former stores. @throws as `decodeFormerRows` */
-export async function formerRowsOf(store: KeyValueStore): Promise<FormerRows | null> {
+export async function formerRowsOf(store: KeyValueReads): Promise<FormerRows | null> {
   let [position, origin] = await store.read([POSITION_KEY, ORIGIN_KEY]);
   const [undo] = await store.read([UNDO_KEY]);
   // The last batch may not have been committed. The batch before it was.
@@ -40,12 +48,12 @@ export async function formerRowsOf(store: KeyValueStore): Promise<FormerRows | n
 }
 
 /** What the store has from former stores. */
-export async function storedFormerRows(store: KeyValueStore): Promise<FormerRows | null> {
+export async function storedFormerRows(store: KeyValueReads): Promise<FormerRows | null> {
   const [bytes] = await store.read([FORMER_ROWS_KEY]);
   return bytes == null ? null : decodeFormerRows(bytes);
 }
 
-export function furthest(one: FormerRows | null, other: FormerRows | null): FormerRows | null {
+function furthest(one: FormerRows | null, other: FormerRows | null): FormerRows | null {
   if (one === null || other === null) return one ?? other;
   return other.position.offset > one.position.offset ? other : one;
 }

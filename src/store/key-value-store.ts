@@ -59,6 +59,13 @@ export interface StateDirectory {
    *   in between.
    */
   setAside(partition: number, why: string, store?: KeyValueStore): Promise<void>;
+  /**
+   * Calls `read` with the partition's folder that was set aside last. Changes nothing in it.
+   *
+   * @returns the result of `read`; null if no folder was set aside
+   * @throws CorruptStoreError if the folder cannot be opened; StoreUnavailableError; what `read` throws
+   */
+  readSetAside<T>(partition: number, read: (store: KeyValueReads) => Promise<T>): Promise<T | null>;
 }
 
 /**

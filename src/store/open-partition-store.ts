@@ -3,11 +3,21 @@ import { examineStore, type Expectations, type Trusted, type Untrusted } from '.
 import {
   CorruptStoreError,
   StoreUnavailableError,
+  type KeyValueReads,
   type KeyValueStore,
   type StateDirectory,
 } from './key-value-store.js';
-import { formerRowsOf, furthest, storedFormerRows, type Former, type FormerRows } from './former-rows.js';
-import { encodeFormerOffset, FORMER_OFFSET_KEY, FORMER_ROWS_KEY } from './partition-meta.js';
+import { formerChanges, formerRowsOf, NO_FORMER, storedFormerRows, type Former } from './former-rows.js';
+import {
+  decodeFollowedLog,
+  decodeFormerOffset,
+  decodeIdentity,
+  FOLLOWED_LOG_KEY,
+  FORMER_OFFSET_KEY,
+  IDENTITY_KEY,
+  isOtherLog,
+  whoseElse,
+} from './partition-meta.js';
 import { PartitionStore } from './partition-store.js';
 
 export interface OpenOptions extends Expectations {
@@ -18,6 +28,9 @@ export interface OpenOptions extends Expectations {
 /**
  * Opens the store of a partition. If it has an undo, always undoes the last batch: only the changelog says whether that
  * batch was committed. Sets aside a store that cannot be trusted, and starts an empty one.
+ *
+ * A folder notes what it passes on before it is set aside. The next store of the partition takes that over in its first
+ * write. So whenever the process is killed, the next one knows it.
  *
  * Sets nothing aside if it throws:
  * @throws StoreUnavailableError if the disk cannot be used now: wait
@@ -34,40 +47,16 @@ export async function openPartitionStore(
     options.onSetAside(why);
   };
   let opened = await openTrusted(directory, partition, options, setAside);
-  const { formerOffset: offsetBefore, formerRows: rowsBefore } = opened;
   // Now the folder is empty, or another user that was waiting has written to it.
   if (!opened.trusted) opened = await openTrusted(directory, partition, options, setAside);
   if (!opened.trusted)
     throw new StoreUnavailableError(
       `set aside the folder of partition ${partition}, but cannot trust the new one either: ${opened.why}`,
     );
-  const { store, changelog, positionRow, originRow } = opened;
-  const former = {
-    changelogOffset: Math.max(opened.formerOffset, offsetBefore),
-    rows: furthest(opened.formerRows, rowsBefore),
-  };
-  // The changelog may have lost the rows that the former folder has followed. The next process sees only the new one.
-  if (former.changelogOffset > opened.formerOffset || former.rows !== opened.formerRows) await note(store, former);
+  const { store, changelog, positionRow, originRow, former } = opened;
   const { leaderEpoch } = options.changelogLog;
   const aside = (why: string) => setAside(why, store);
   return new PartitionStore(store, aside, changelog, positionRow, originRow, leaderEpoch, former);
-}
-
-async function note(store: KeyValueStore, { changelogOffset, rows }: Former): Promise<void> {
-  try {
-    await store.write([
-      { key: FORMER_OFFSET_KEY, value: encodeFormerOffset(changelogOffset) },
-      { key: FORMER_ROWS_KEY, value: rows?.bytes ?? null },
-    ]);
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
-
-interface WithFormerRows {
-  /** Null also if `formerOffset` is 0: the rows are then of another changelog, or there are none. */
-  readonly formerRows: FormerRows | null;
 }
 
 /** The store with its undo applied; or why it cannot be trusted, after it has been set aside. */
@@ -76,26 +65,47 @@ async function openTrusted(
   partition: number,
   expected: Expectations,
   setAside: (why: string, store?: KeyValueStore) => Promise<void>,
-): Promise<((Trusted & { readonly store: KeyValueStore }) | Untrusted) & WithFormerRows> {
+): Promise<(Trusted & { readonly store: KeyValueStore; readonly former: Former }) | Untrusted> {
   let store: KeyValueStore | undefined;
-  let why: string;
-  let formerOffset = 0;
-  let formerRows: FormerRows | null = null;
+  let untrusted: Untrusted;
   try {
     store = await directory.open(partition);
-    const examined = await examineStore(store, expected);
-    ({ formerOffset } = examined);
-    if (examined.trusted)
-      return { ...examined, store, formerRows: formerOffset > 0 ? await storedFormerRows(store) : null };
-    ({ why } = examined);
-    if (formerOffset > 0) formerRows = await formerRowsOf(store);
+    const examined = await examineStore(store, expected, () => leftBehind(directory, partition, expected));
+    const { formerOffset } = examined;
+    if (examined.trusted) return { ...examined, store, former: await storedFormer(store, formerOffset) };
+    const rows = formerOffset > 0 ? await formerRowsOf(store) : null;
+    await store.write(formerChanges({ changelogOffset: formerOffset, rows }));
+    untrusted = examined;
   } catch (error) {
     if (!(error instanceof CorruptStoreError)) {
       await store?.close();
       throw error;
     }
-    why = error.message;
+    untrusted = { trusted: false, why: error.message, formerOffset: 0 };
   }
-  await setAside(why, store);
-  return { trusted: false, why, formerOffset, formerRows };
+  await setAside(untrusted.why, store);
+  return untrusted;
+}
+
+/** What the folder that was set aside last has noted. Nothing if it cannot be read. */
+async function leftBehind(directory: StateDirectory, partition: number, expected: Expectations): Promise<Former> {
+  const noted = async (store: KeyValueReads): Promise<Former> => {
+    const [identity, log, offset] = await store.read([IDENTITY_KEY, FOLLOWED_LOG_KEY, FORMER_OFFSET_KEY]);
+    if (identity == null || offset == null) return NO_FORMER;
+    const followed = log == null ? null : decodeFollowedLog(log);
+    const isOther = isOtherLog(followed, expected.changelogLog);
+    if (isOther || whoseElse(decodeIdentity(identity), expected.identity) !== null) return NO_FORMER;
+    return storedFormer(store, decodeFormerOffset(offset));
+  };
+  try {
+    return (await directory.readSetAside(partition, noted)) ?? NO_FORMER;
+  } catch (error) {
+    if (error instanceof CorruptStoreError) return NO_FORMER;
+    throw error;
+  }
+}
+
+/** @param changelogOffset 0 if the rows that the store has are of another changelog, or if it has none */
+async function storedFormer(store: KeyValueReads, changelogOffset: number): Promise<Former> {
+  return { changelogOffset, rows: changelogOffset > 0 ? await storedFormerRows(store) : null };
 }

@@ -127,6 +127,11 @@ export function encodeFollowedLog({ topicId, leaderEpoch }: FollowedLog): Buffer
   return to.end();
 }
 
+/** Whether the store is known to have followed another changelog of that name. */
+export function isOtherLog(followed: FollowedLog | null, now: FollowedLog): boolean {
+  return followed?.topicId != null && now.topicId !== null && followed.topicId !== now.topicId;
+}
+
 /** @throws UnknownRowVersionError, CorruptStoreError */
 export function decodeFollowedLog(bytes: Buffer): FollowedLog {
   const from = readRow(bytes, 'followed log');
@@ -158,6 +163,14 @@ export function decodeIdentity(bytes: Buffer): StoreIdentity {
   };
   from.end();
   return identity;
+}
+
+/** To which other deployment or partition the store belongs; null if it belongs to the expected one. */
+export function whoseElse(identity: StoreIdentity, expected: StoreIdentity): string | null {
+  for (const part of ['clusterId', 'applicationId', 'topic', 'partition'] as const)
+    if (identity[part] !== expected[part])
+      return `the folder belongs to ${part} ${identity[part]}, not ${expected[part]}`;
+  return null;
 }
 
 export function encodeChangelogPosition(position: ChangelogPosition): Buffer {

@@ -2,9 +2,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.js';
-import { StoreUnavailableError, type KeyValueStore, type StateDirectory } from './key-value-store.js';
+import {
+  StoreUnavailableError,
+  type KeyValueReads,
+  type KeyValueStore,
+  type StateDirectory,
+} from './key-value-store.js';
 import { RocksDbStore } from './rocks-db-store.js';
-import { setAsideFolder } from './set-aside-folder.js';
+import { lastSetAside, setAsideFolder } from './set-aside-folder.js';
 
 /** Matches the folder of a partition in use. A folder that was set aside has a longer name. */
 export const PARTITION_FOLDER = /^partition-(\d+)$/;
@@ -29,6 +34,17 @@ export class RocksStateDirectory implements StateDirectory {
   async setAside(partition: number, why: string, store?: KeyValueStore): Promise<void> {
     await store?.close();
     await setAsideFolder(this.folderOf(partition), why, this.clock.now());
+  }
+
+  async readSetAside<T>(partition: number, read: (store: KeyValueReads) => Promise<T>): Promise<T | null> {
+    const folder = await lastSetAside(this.folderOf(partition));
+    if (folder === null) return null;
+    const store = await RocksDbStore.openReadOnly(folder);
+    try {
+      return await read(store);
+    } finally {
+      await store.close();
+    }
   }
 
   folderOf(partition: number): string {

@@ -2,7 +2,11 @@
 import { readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ifThere } from './files-on-disk.js';
+import { CorruptStoreError } from './key-value-store.js';
+import { RocksDbStore } from './rocks-db-store.js';
 import { PARTITION_FOLDER } from './rocks-state-directory.js';
+import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
+import { rowsOfState, type StateRows } from './state-rows.js';
 import { bytesIn } from './state-size.js';
 
 export interface StateFolder {
@@ -35,6 +39,21 @@ export async function listStateFolders(stateDir: string): Promise<StateFolder[]>
     }
   }
   return folders;
+}
+
+/** Up to which input offset the state in a folder has come; null if it has none, or if the folder is corrupt. */
+export async function stateRowsIn(folder: string): Promise<StateRows | null> {
+  let store: RocksDbStore | undefined;
+  try {
+    store = await RocksDbStore.openReadOnly(folder);
+    const [position, origin] = await store.read([POSITION_KEY, ORIGIN_KEY]);
+    return rowsOfState(position ?? null, origin ?? null, null)[0] ?? null;
+  } catch (error) {
+    if (error instanceof CorruptStoreError) return null;
+    throw error;
+  } finally {
+    await store?.close();
+  }
 }
 
 /** Sets the folder's own modification time to note when it was last in use. This note outlives the process. */

@@ -6,7 +6,8 @@ import { InstanceLock, stateDirExposure } from './instance-lock.js';
 import type { StateDirectory } from './key-value-store.js';
 import { readStatePositions, type StateOwner } from './read-state-positions.js';
 import { RocksStateDirectory } from './rocks-state-directory.js';
-import { listStateFolders, markUsed, removeStateFolder, type StateFolder } from './state-folders.js';
+import { listStateFolders, markUsed, removeStateFolder, stateRowsIn, type StateFolder } from './state-folders.js';
+import type { StateRows } from './state-rows.js';
 import { stateSize, type StateSize } from './state-size.js';
 
 export interface StateVolume {
@@ -21,6 +22,8 @@ export interface StateVolume {
   size(): Promise<StateSize>;
   boundInfoLogs(): Promise<void>;
   listFolders(): Promise<StateFolder[]>;
+  /** As stateRowsIn. */
+  stateRows(path: string): Promise<StateRows | null>;
   markUsed(path: string, now: number): Promise<void>;
   removeFolder(path: string): Promise<void>;
 }
@@ -35,6 +38,7 @@ export function stateVolumeAt(stateDir: string, clock: Pick<Clock, 'now'>): Stat
     size: () => stateSize(stateDir),
     boundInfoLogs: () => boundInfoLogs(stateDir),
     listFolders: () => listStateFolders(stateDir),
+    stateRows: stateRowsIn,
     markUsed,
     removeFolder: removeStateFolder,
   };

@@ -47,6 +47,12 @@ export class TimedStateDirectory implements StateDirectory {
     return this.#deadlineOf(partition).within(OPEN_DEADLINE_MS, `renaming ${nameOf(partition)}`, setAside);
   }
 
+  readSetAside<T>(partition: number, read: (store: KeyValueReads) => Promise<T>): Promise<T | null> {
+    const readSetAside = () => this.directory.readSetAside(partition, read);
+    const doing = `reading the folder of ${nameOf(partition)} that was set aside`;
+    return this.#deadlineOf(partition).within(OPEN_DEADLINE_MS, doing, readSetAside);
+  }
+
   #deadlineOf(partition: number): CallDeadline {
     let deadline = this.#deadlines.get(partition);
     if (deadline === undefined) {

@@ -125,7 +125,7 @@ export class CompanyCheck {
     const { clientId, repairs, payload } = read;
     this.#clientId = clientId;
     let policy: Policy = 'ALL_DATASETS';
-    const limit = judge.apply({ offset: record.offset, timestamp: record.timestamp, repairs, payload }, () => {
+    const limit = judge.apply({ offset: record.offset, repairs, payload }, () => {
       policy = this.#policyInForce(record, clientId);
       return policy;
     });

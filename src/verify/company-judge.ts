@@ -24,7 +24,6 @@ export type Outcome = 'pending' | 'complete' | 'announced-elsewhere' | 'deleted'
 /** A record of the company that can be read. */
 export interface JudgedEvent {
   readonly offset: number;
-  readonly timestamp: number;
   readonly repairs: readonly string[];
   readonly payload: InputPayload;
 }
@@ -185,11 +184,7 @@ export class CompanyJudge {
     this.#notEnded.delete(connectionId);
   }
 
-  #takeStatus(
-    change: StatusChange,
-    { offset, timestamp, repairs }: JudgedEvent,
-    policyInForce: () => Policy,
-  ): LimitCode | null {
+  #takeStatus(change: StatusChange, { offset, repairs }: JudgedEvent, policyInForce: () => Policy): LimitCode | null {
     const { datasetId, status, revision } = change;
     const known = this.datasets.get(datasetId);
     const isApplied = change.trigger !== 'REFRESH' && !isStale(known, revision);
@@ -203,7 +198,6 @@ export class CompanyJudge {
       else if (dataset.status === null) this.#early++;
       dataset.status = status;
       dataset.statusAt = offset;
-      dataset.statusTime = timestamp;
       dataset.isNumbered = revision !== null;
       if (revision !== null) dataset.revision = revision;
       if (dataset.named !== null) this.#count(dataset, 1);
@@ -220,7 +214,6 @@ export class CompanyJudge {
       firstNamedAt: -1,
       status: null,
       statusAt: -1,
-      statusTime: -1,
       revision: null,
       isNumbered: false,
     };
@@ -228,11 +221,11 @@ export class CompanyJudge {
     return dataset;
   }
 
-  /** Before one more early dataset would exceed the limit, forgets those whose latest status is the oldest. */
+  /** Before one more early dataset would exceed the limit, forgets those whose latest status has the lowest offset. */
   #makeRoomForEarly(): void {
     if (this.#early < MAX_EARLY_DATASETS) return;
     const early = [...this.datasets].filter(([, { named }]) => named === null);
-    early.sort(([, a], [, b]) => a.statusTime - b.statusTime || a.statusAt - b.statusAt);
+    early.sort(([, a], [, b]) => a.statusAt - b.statusAt);
     for (const [datasetId] of early.slice(0, FORGOTTEN_AT_ONCE)) this.datasets.delete(datasetId);
     this.#early -= FORGOTTEN_AT_ONCE;
   }

@@ -16,8 +16,6 @@ export interface Dataset {
   /** The latest applied status. */
   status: string | null;
   statusAt: number;
-  /** The timestamp of its record. */
-  statusTime: number;
   /** The largest revision of its applied statuses. [8] */
   revision: number | bigint | null;
   /** Whether its latest status has a revision: with earlier records that are gone, it could be stale. */

@@ -87,7 +87,7 @@ export class CompanyInStore {
     this.#loadCompany();
     if (this.company?.outcome === 'pending') {
       this.#loadAllRows();
-      if (stepBeforeRecord(this.#rows) === 'overdue') this.#announceOverdue();
+      if (stepBeforeRecord(this.#rows) === 'overdue') this.#announceOverdue(Infinity);
       else this.#rows.setCompany({ ...this.company });
       this.settle();
     }
@@ -156,8 +156,8 @@ export class CompanyInStore {
     countAgain(this.#rows);
   }
 
-  #announceOverdue(): void {
-    const completing = completingOf(this.#rows);
+  #announceOverdue(reached: number): void {
+    const completing = completingOf(this.#rows, reached);
     const { allDatasetsFrom } = this.context;
     const setting = this.#clientSettings.get(completing.offset) ?? undefined;
     const policy = policyFor(completing.timestamp, allDatasetsFrom, setting);
@@ -177,7 +177,7 @@ export class CompanyInStore {
       outcome = this.#transition(event, policy);
     }
     if (outcome.kind === 'overdue') {
-      this.#announceOverdue();
+      this.#announceOverdue(record.offset);
       outcome = this.#transition(event, policy);
     }
     switch (outcome.kind) {
@@ -213,7 +213,7 @@ export class CompanyInStore {
   #hold(record: HistoryRecord, code: DeadLetterCode): void {
     const holdId = `${this.context.partition}/${record.offset}`;
     if (stepBeforeRecord(this.#rows) === 'needs-all-rows') this.#loadAllRows();
-    if (stepBeforeRecord(this.#rows) === 'overdue') this.#announceOverdue();
+    if (stepBeforeRecord(this.#rows) === 'overdue') this.#announceOverdue(record.offset);
     this.#rows.loadHold(holdId, this.stored.holds.get(holdId) ?? null);
     const held = hold(this.#rows, holdId, code, { heldSince: record.timestamp });
     if (held !== (this.company?.outcome === 'pending'))

@@ -54,7 +54,18 @@ test('an overdue company is announced by the latest of the records that complete
   take(rows, FORMER, 0, manifest('a', 'b'));
   take(rows, FORMER, 1, status('a', 'RoutingError'));
   take(rows, PRESENT, 1, status('b', 'RoutingError'));
-  expect(completingOf(rows)).toMatchObject({ offset: PRESENT.offset + 1, timestamp: PRESENT.at + 1 });
+  expect(completingOf(rows, PRESENT.offset + 2)).toMatchObject({
+    offset: PRESENT.offset + 1,
+    timestamp: PRESENT.at + 1,
+  });
+});
+
+test('the clocks of producers do not decide which record of the present log is the last', () => {
+  const rows = newCompany();
+  take(rows, PRESENT, 0, manifest('a', 'b'));
+  take(rows, { ...PRESENT, at: PRESENT.at + 1_000 }, 1, status('a', 'RoutingError'));
+  take(rows, { ...PRESENT, at: -1 }, 2, status('b', 'RoutingError'));
+  expect(completingOf(rows, 3)).toMatchObject({ offset: 2, timestamp: 1 });
 });
 
 test('a stall and an explanation name the dataset first that has waited longest', () => {

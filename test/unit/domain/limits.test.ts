@@ -94,6 +94,15 @@ describe('more than 1,000 early datasets in one company', () => {
     for (const forgotten of ['early-1', 'early-500']) expect(company.stored.datasets.has(forgotten)).toBe(false);
   });
 
+  test('the timestamps of records do not decide which are forgotten', () => {
+    const undated = (id: string) => ({ ...status(id, 'Complete'), timestamp: -1 });
+    const drafts = [...ids('dated-', 600).map((id) => status(id, 'Complete')), ...ids('undated-', 401).map(undated)];
+    const company = afterMany(drafts);
+    expect(company.stored.company.get('')).toMatchObject({ early: 501, forgotten: 500 });
+    for (const kept of ['dated-500', 'undated-0', 'undated-400']) expect(company.stored.datasets.has(kept)).toBe(true);
+    expect(company.stored.datasets.has('dated-499')).toBe(false);
+  });
+
   test('again and again', () => {
     const company = afterMany(ids('early-', 2_501).map((id) => status(id, 'Complete')));
     expect(company.stored.company.get('')).toMatchObject({ early: 501, forgotten: 2_000 });

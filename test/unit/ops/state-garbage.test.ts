@@ -9,6 +9,7 @@ import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-dire
 import { RocksStateDirectory } from '../../../src/store/rocks-state-directory.js';
 import { stateVolumeAt } from '../../../src/store/state-volume.js';
 import { ManualClock, passTime } from '../../support/manual-clock.js';
+import { positionRecord } from '../store/partition-fixture.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
 
@@ -21,13 +22,16 @@ class Instance {
   now = Date.now();
   readonly used = new Set<number>();
   readonly removed: string[] = [];
+  readonly errors: unknown[] = [];
+  /** Up to which input offset the changelog has come; or why the brokers do not tell. */
+  changelogAt: number | Error = 5;
   use: readonly FolderUse[] = [];
   readonly statePositions = new StatePositions(new Map([[1, 5]]));
   readonly state = new ExclusiveStateDirectory(new RocksStateDirectory(this.stateDir, { now: () => this.now }));
 
   async makeState(partition: number): Promise<void> {
     const store = await this.state.open(partition);
-    await store.write([{ key: Buffer.from('k'), value: Buffer.alloc(10_000) }]);
+    await store.write([{ key: Buffer.from('k'), value: Buffer.alloc(10_000) }, positionRecord(5)]);
     await store.close();
   }
 
@@ -45,10 +49,12 @@ class Instance {
       observer: {
         diskUse: (folders) => (this.use = folders),
         stateRemoved: (folder) => this.removed.push(folder),
-        sweepError: (error) => {
-          throw error;
-        },
+        sweepError: (error) => this.errors.push(error),
       },
+      isInChangelog: (_, { position }) =>
+        this.changelogAt instanceof Error
+          ? Promise.reject(this.changelogAt)
+          : Promise.resolve(this.changelogAt >= position.offset),
     });
     await garbage.sweep();
   }
@@ -73,6 +79,28 @@ test('state is removed once it was unused for the retention, counted from its la
   expect(instance.has(1)).toBe(false);
   expect(instance.statePositions.all().has(1)).toBe(false);
   expect(instance.removed).toEqual([join(instance.stateDir, 'partition-1')]);
+});
+
+test('state that the changelog lacks is kept until an owner has come as far', async () => {
+  const instance = new Instance();
+  await instance.makeState(1);
+  instance.changelogAt = 4;
+  await instance.sweepAfter(10 * RETENTION_MS);
+  expect([instance.has(1), instance.errors]).toEqual([true, []]);
+  instance.changelogAt = 5;
+  await instance.sweepAfter(0);
+  expect(instance.has(1)).toBe(false);
+});
+
+test('state is kept while the brokers do not tell what the changelog has, and the sweep goes on', async () => {
+  const instance = new Instance();
+  await instance.makeState(1);
+  await instance.makeState(2);
+  instance.used.add(2);
+  instance.changelogAt = new Error('too few brokers answer');
+  await instance.sweepAfter(2 * RETENTION_MS);
+  expect([instance.has(1), instance.errors]).toEqual([true, [instance.changelogAt]]);
+  expect(instance.use.map(({ partition }) => partition)).toEqual([1, 2]);
 });
 
 test('a folder that is open is kept, whoever uses it', async () => {
@@ -134,6 +162,7 @@ test('a volume that hangs is reported at each sweep, and counts as a call in pro
     statePositions: instance.statePositions,
     state: { ifUnused: () => (removes(), new Promise((resolve) => (end = resolve))) },
     isUsed: () => false,
+    isInChangelog: () => Promise.resolve(true),
     observer: {
       diskUse: () => undefined,
       stateRemoved: () => undefined,

@@ -1,6 +1,7 @@
 /** Changelog and group's offset have lost the same last transactions. Only the folder shows it. */
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { CommittedOffset } from '../../../src/pipeline/ports.js';
+import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
 import { PARTITION, SimulatedPartition } from './simulated-partition.js';
@@ -97,6 +98,28 @@ test('the partition is blocked after a proof, in this process and in the next on
   const next = restarted(simulated);
   await mustBeBlocked(next, { left, last });
   expect(next.setAside).toEqual([]);
+});
+
+test('the process may die after the folder was set aside, and before the next one knows of it', async () => {
+  const { simulated, left, last } = await afterLoss(3);
+  const { state } = simulated.context;
+  const opened = state.open.bind(state);
+  // From the renaming on, the disk does not answer.
+  state.open = (partition) =>
+    simulated.setAside.length > 0 ? Promise.reject(new StoreUnavailableError('killed')) : opened(partition);
+  const task = new PartitionTask(simulated.context, PARTITION);
+  await simulated.run(() => simulated.errors.length > 0);
+  await simulated.end(task);
+  expect(simulated.setAside).toHaveLength(1);
+  await mustBeBlocked(restarted(simulated), { left, last });
+});
+
+test('a folder that is set aside as corrupt still passes on the loss that it knew of', async () => {
+  const { simulated, left, last } = await afterLoss(3);
+  await mustBeBlocked(simulated, { left, last });
+  const store = await simulated.context.state.open(PARTITION);
+  await simulated.context.state.setAside(PARTITION, 'a row is damaged', store);
+  await mustBeBlocked(restarted(simulated), { left, last });
 });
 
 test('a loss that is as long as the proof is noticed too', async () => {

@@ -6,9 +6,12 @@ import { join } from 'node:path';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import { NO_HEADERS, type RecordToWrite } from '../../../src/lib/record.js';
+import { StaleViewError } from '../../../src/pipeline/errors.js';
+import { isInChangelog } from '../../../src/pipeline/only-copy.js';
 import { openStore } from '../../../src/pipeline/open-store.js';
 import { originOf } from '../../../src/pipeline/origin.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
+import type { PendingOffset } from '../../../src/pipeline/ports.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
 import { deadLetterOf } from '../../../src/publish/dead-letter.js';
 import { OnlyCopyError, UnprovedChangelogError } from '../../../src/store/examine-store.js';
@@ -352,6 +355,22 @@ test.each<[string, (simulated: SimulatedPartition) => void, typeof confirmed]>([
     expect(error instanceof OnlyCopyError || error instanceof UnprovedChangelogError).toBe(true);
 });
 
+test.each<[string, PendingOffset]>([
+  ['comes from a coordinator that is cut off', { isPending: false, byMost: false }],
+  ['is older than the offset that a transaction holds', { isPending: true, byMost: true }],
+])("a standby keeps such a folder while the group's offset %s", async (_, coordinator) => {
+  const simulated = await withLostBatch(confirmed);
+  simulated.changelog.end -= 5;
+  simulated.committed = { offset: 4, leaderEpoch: EPOCH };
+  simulated.coordinator = coordinator;
+  const task = new StandbyTask(simulated.context, PARTITION);
+  await simulated.pass(120_000);
+  await simulated.end(task);
+  expect(simulated.setAside).toEqual([]);
+  expect(await rowsOnDisk()).toEqual(AFTER);
+  for (const error of simulated.errors) expect(error).toBeInstanceOf(StaleViewError);
+});
+
 test('a standby sets such a folder aside once another owner has committed', async () => {
   const simulated = await withLostBatch(confirmed);
   const task = new StandbyTask(simulated.context, PARTITION);
@@ -472,3 +491,26 @@ function announcedRow(): Buffer {
     }),
   );
 }
+
+test.each<[string, number, string | null, boolean]>([
+  ['lacks the last rows of a folder without an origin', 5, null, false],
+  ['lacks the last rows of the folder', 5, 'input-1', false],
+  ['has come as far', 4, 'input-1', true],
+  ['is ahead', 3, 'input-1', true],
+  ['is of another input', 5, 'input-2', true],
+])('whether the folder is needed, if the changelog %s', async (_, offset, inputId, expected) => {
+  const simulated = new SimulatedPartition(folder());
+  const { context, changelog } = simulated;
+  const originWith = (id: string) => originOf(UNRESTRICTED, null, id).origin;
+  append(simulated, batchOf({}, BEFORE, 4));
+  const value = encoded((to) => writeOriginRow(to, originWith('input-1')));
+  changelog.records.push({ offset: changelog.end++, timestamp: 0, key: ORIGIN_KEY, value, headers: [] });
+  const rows = {
+    position: { topic: TOPICS.input, offset, countedUnder: 1 },
+    origin: inputId === null ? null : originWith(inputId),
+  };
+  const { signal } = new AbortController();
+  expect(await isInChangelog(context, PARTITION, rows, signal)).toBe(expected);
+  changelog.said = { ...changelog.said, byMost: false };
+  await expect(isInChangelog(context, PARTITION, rows, signal)).rejects.toThrow('too few brokers');
+});

@@ -19,6 +19,7 @@ import type {
   LogIdentity,
   LogReader,
   Logs,
+  PendingOffset,
   TransactionalProducer,
 } from '../../../src/pipeline/ports.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
@@ -114,6 +115,8 @@ export class SimulatedPartition {
   proofs = 0;
   /** The group's offset in the input. */
   committed: CommittedOffset | null = null;
+  /** What the group's coordinator says about a pending offset, and whether most brokers name that coordinator. */
+  coordinator: PendingOffset = { isPending: false, byMost: true };
   /** Called when the transaction of a batch is to be committed: the store has applied the batch. */
   onCommit: () => void = () => undefined;
   readonly setAside: string[] = [];
@@ -253,7 +256,7 @@ export class SimulatedPartition {
       bounds: ({ topic }) => of(topic).bounds(),
       committedOffset: () => Promise.resolve(this.committed),
       endOfEpoch: ({ topic }, epoch) => Promise.resolve(of(topic).endOfEpoch(epoch)),
-      pendingOffset: () => Promise.resolve({ isPending: false, byMost: true }),
+      pendingOffset: () => Promise.resolve(this.coordinator),
     };
   }
 
@@ -307,6 +310,7 @@ export class SimulatedPartition {
     const state = new ExclusiveStateDirectory(new RocksStateDirectory(this.folder, { now: () => this.now }));
     return {
       setAside: (partition, why, store) => state.setAside(partition, why, store),
+      readSetAside: (partition, read) => state.readSetAside(partition, read),
       open: async (partition) => {
         if (this.#kept !== null) return this.#kept;
         const store = await state.open(partition);

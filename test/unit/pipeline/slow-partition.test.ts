@@ -167,6 +167,7 @@ async function played(kafka: SlowKafka, maxTried: number, loadBytes = Infinity):
     state: {
       open: () => Promise.resolve({ ...forward(disk), close: () => Promise.resolve() }),
       setAside: never,
+      readSetAside: () => Promise.resolve(null),
     },
     decode: (records) => ({ next: () => Promise.resolve(records.map((record) => kafka.decodeOne(record))) }),
     encodeDeadLetter: () => ({ key: null, value: Buffer.alloc(1), headers: [] }),

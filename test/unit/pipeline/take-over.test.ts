@@ -123,6 +123,7 @@ class TakeOver {
   #isProved = false;
   #fencings = 0;
   #rows = new Map<string, Buffer>();
+  #rowsSetAside: Map<string, Buffer> | null = null;
 
   constructor(private readonly situation: Situation = {}) {
     const { folder, committed = null, committedIn = -1, endOfEpoch = null, now = 0 } = situation;
@@ -172,8 +173,15 @@ class TakeOver {
       state: {
         open: () => Promise.resolve(this.#store()),
         setAside: () => {
+          this.#rowsSetAside = this.#rows;
           this.#rows = new Map();
           return Promise.resolve();
+        },
+        readSetAside: (_, read) => {
+          const rows = this.#rowsSetAside;
+          if (rows === null) return Promise.resolve(null);
+          const values = (keys: readonly Buffer[]) => keys.map((key) => rows.get(key.toString('hex')) ?? null);
+          return read({ read: (keys) => Promise.resolve(values(keys)), scan: never });
         },
       },
       observer: {

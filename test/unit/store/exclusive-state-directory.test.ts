@@ -44,7 +44,7 @@ function countingDirectory({
     };
     return Promise.resolve({ read: never, scan: never, page: never, snapshot, write: () => write(), close });
   };
-  const directory = new ExclusiveStateDirectory({ open, setAside });
+  const directory = new ExclusiveStateDirectory({ open, setAside, readSetAside: never });
   return { counts, directory, writes: (next: () => Promise<void>) => (write = next) };
 }
 
@@ -115,7 +115,11 @@ test('work on an unused folder is not done on a folder in use, and the next user
 
 test('a folder that cannot be opened is free for the next one', async () => {
   const failure = new Error('the disk is full');
-  const broken = { open: () => Promise.reject(failure), setAside: () => Promise.resolve() };
+  const broken = {
+    open: () => Promise.reject(failure),
+    setAside: () => Promise.resolve(),
+    readSetAside: () => Promise.resolve(null),
+  };
   const directory = new ExclusiveStateDirectory(broken);
   await expect(directory.open(1)).rejects.toBe(failure);
   await expect(directory.open(1)).rejects.toBe(failure);

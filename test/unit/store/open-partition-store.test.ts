@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UnprovedChangelogError } from '../../../src/store/examine-store.js';
@@ -307,4 +307,62 @@ describe('a folder that was set aside with rows of the present changelog', () =>
     await store.close();
     expect(await formerOffset({ changelogEnd: 0 })).toBe(50);
   });
+});
+
+describe('what a folder that was set aside passes on', () => {
+  const log = { topicId: 'one', leaderEpoch: 1 };
+
+  /** A folder that had followed the log up to 50 was set aside, and the folder after it was lost. */
+  async function leaveSetAside(): Promise<void> {
+    const store = await open(directory(), { changelogLog: log });
+    await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50);
+    await store.close();
+    const next = await open(directory(), { changelogLog: log, changelogEnd: 10, onSetAside: () => undefined });
+    await next.close();
+    rmSync(partitionFolder(), { recursive: true });
+  }
+
+  async function passedOn(options: Options): Promise<[number, number | null]> {
+    const store = await open(directory(), { changelogLog: log, ...options });
+    await store.close();
+    return [store.former.changelogOffset, store.former.rows?.position.offset ?? null];
+  }
+
+  test('is taken over by the next folder, which does not look again', async () => {
+    await leaveSetAside();
+    expect(await passedOn({})).toEqual([50, 5]);
+    for (const name of readdirSync(folder())) if (name !== NAME) rmSync(join(folder(), name), { recursive: true });
+    expect(await passedOn({})).toEqual([50, 5]);
+  });
+
+  test.each<[string, Options]>([
+    ['in another changelog', { changelogLog: { topicId: 'two', leaderEpoch: 1 } }],
+    ['in another deployment', { identity: { ...identity, clusterId: 'other' } }],
+  ])('does not count %s', async (_, options) => {
+    await leaveSetAside();
+    expect(await passedOn(options)).toEqual([0, null]);
+  });
+
+  test('is nothing if it cannot be read', async () => {
+    await leaveSetAside();
+    const [setAside = ''] = readdirSync(folder()).filter((name) => !name.endsWith('.txt'));
+    writeFileSync(join(folder(), setAside, 'CURRENT'), 'nonsense');
+    expect(await passedOn({})).toEqual([0, null]);
+  });
+});
+
+test('the folder that was set aside last has the last name, also if the clock was set back', async () => {
+  let now = HOUR_MS;
+  const state = new RocksStateDirectory(folder(), { now: () => now });
+  const key = Buffer.from('nth');
+  const names: string[][] = [];
+  for (const [nth, at] of [HOUR_MS, 0, 0, 2 * HOUR_MS, HOUR_MS].entries()) {
+    now = at;
+    const store = await state.open(PARTITION);
+    await store.write([{ key, value: Buffer.of(nth) }]);
+    await state.setAside(PARTITION, 'a test', store);
+    expect(await state.readSetAside(PARTITION, (last) => last.read([key]))).toEqual([Buffer.of(nth)]);
+    names.push(readdirSync(folder()));
+  }
+  expect(new Set(names.at(-1)).size).toBe(10);
 });

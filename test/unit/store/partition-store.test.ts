@@ -225,6 +225,7 @@ function withWrite(
       await store?.close();
       await real.setAside(partition, why);
     },
+    readSetAside: (partition, read) => real.readSetAside(partition, read),
     open: async (partition) => {
       const store = await real.open(partition);
       return {

@@ -30,6 +30,7 @@ class Disk {
     new ExclusiveStateDirectory({
       open: (partition) => (partition === 3 ? this.#openStore() : Promise.resolve(new Disk().#store())),
       setAside: () => Promise.reject(new Error('not asked for')),
+      readSetAside: () => Promise.reject(new Error('not asked for')),
     }),
     clock,
   );

@@ -5,6 +5,8 @@ import {
   decodeIdentity,
   IDENTITY_KEY,
 } from '../../../src/store/partition-meta.js';
+import { ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
+import { rowsOfState } from '../../../src/store/state-rows.js';
 import type { StateVolume } from '../../../src/store/state-volume.js';
 import { StateDirInUseError } from '../../../src/store/instance-lock.js';
 import { MemoryDisk, MemoryStateDirectory } from '../pipeline/memory-disk.js';
@@ -108,6 +110,12 @@ export class MemoryVolume {
             lastUsedMs: this.#lastUsed.get(partition) ?? process.clock.now(),
           })),
         ),
+      stateRows: (path) =>
+        call('rows', () => {
+          const rows = this.#disks.get(Number(path))?.rows;
+          const row = (key: Buffer) => rows?.get(key.toString('latin1')) ?? null;
+          return rowsOfState(row(POSITION_KEY), row(ORIGIN_KEY), null)[0] ?? null;
+        }),
       markUsed: (path, now) => call('mark', () => void this.#lastUsed.set(Number(path), now)),
       removeFolder: (path) => call('remove', () => void this.#disks.delete(Number(path))),
     };

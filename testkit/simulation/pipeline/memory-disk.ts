@@ -3,6 +3,7 @@ import {
   CorruptStoreError,
   StoreUnavailableError,
   type KeyChange,
+  type KeyValueReads,
   type KeyValueStore,
   type Pair,
   type StateDirectory,
@@ -19,6 +20,8 @@ export class MemoryDisk {
   #unsynced: (readonly KeyChange[])[] = [];
   #synced: Rows = new Map();
   #copy: Rows | null = null;
+  /** The content of the folder that was set aside last; null if there is none, or if it is damaged. */
+  rowsSetAside: Rows | null = null;
   isFull = false;
   isDamaged = false;
   setAside = 0;
@@ -122,7 +125,17 @@ export class MemoryStateDirectory implements StateDirectory {
     return this.process.callDisk('set aside', () => {
       const disk = this.diskOf(partition);
       disk.setAside++;
+      disk.rowsSetAside = disk.isDamaged ? null : disk.rows;
       disk.erase();
+    });
+  }
+
+  async readSetAside<T>(partition: number, read: (store: KeyValueReads) => Promise<T>): Promise<T | null> {
+    const rows = await this.process.callDisk('open the folder set aside', () => this.diskOf(partition).rowsSetAside);
+    if (rows === null) return null;
+    return read({
+      read: (keys) => this.process.callDisk('read', () => valuesOf(rows, keys)),
+      scan: (prefix, limit = Infinity) => this.process.callDisk('scan', () => page(rows, prefix, null, limit)),
     });
   }
 }
