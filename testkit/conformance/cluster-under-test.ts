@@ -1,57 +1,62 @@
-/** What a scenario needs from a cluster of one broker, simulated or real. */
+/** What a scenario needs from a cluster, simulated or real. Its questions go to the first broker. */
 import { Kafka, type KafkaConfig } from 'kafkajs';
 import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION } from '../../src/kafka/connection/cluster.js';
-import { fetchFrom } from '../../src/kafka/protocol/fetch-by-id.js';
 import { LATEST, listOffset, READ_COMMITTED } from '../../src/kafka/protocol/list-offsets.js';
-import { metadataOf } from '../../src/kafka/protocol/metadata-protocol.js';
-import { produce } from '../../src/kafka/protocol/produce-request.js';
-import { protocolCall, type ConnectedBroker, type ProtocolCall } from '../../src/kafka/protocol/protocol-call.js';
 import { ERROR_CODES, NO_ERROR } from '../../src/kafka/protocol/protocol-errors.js';
-import { cutBatch } from '../../src/kafka/protocol/record-batch-encoder.js';
 import {
   findCoordinator,
   initProducerId,
   type ProducerSession,
 } from '../../src/kafka/protocol/transaction-requests.js';
-import { NO_HEADERS, type TopicPartition } from '../../src/lib/record.js';
+import type { TopicPartition } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
-import { pollUntil } from '../cluster/poll-until.js';
-import type { Api } from '../simulated-kafka/wire/api.js';
-import { FieldReader, FieldWriter } from '../simulated-kafka/wire/fields.js';
+import { OFFSETS_TOPIC, partitionOfKey, TRANSACTIONS_TOPIC } from '../simulated-kafka/image.js';
 import { Answers } from './answers.js';
-import { batchesOf } from './batches.js';
+import { BrokerUnderTest, type Connections } from './broker-under-test.js';
+import type { Operator } from './operator.js';
 
-const POLL = { timeoutMs: 30_000, intervalMs: 50 };
-const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-const FETCH_LIMITS = { maxWaitMs: 100, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000 };
 export const TRANSACTION_TIMEOUT_MS = 60_000;
+/** As in the simulated Kafka and in the clusters of `testkit/cluster`. */
+const INTERNAL_PARTITIONS = 5;
 
-/** A coordinator gives these answers for a moment after its start. They say nothing about the scenario. */
-const NOT_READY: readonly number[] = [
-  ERROR_CODES.COORDINATOR_LOAD_IN_PROGRESS,
-  ERROR_CODES.COORDINATOR_NOT_AVAILABLE,
-  ERROR_CODES.NOT_COORDINATOR,
-];
+/** A broker has these answers until it has learnt of a leader. */
+const NOT_LEARNT: readonly number[] = [ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, 75 /* UNKNOWN_LEADER_EPOCH */];
 
-export class ClusterUnderTest {
+type ClusterConfig = KafkaConfig & { readonly brokers: string[] };
+
+export class ClusterUnderTest extends BrokerUnderTest {
   readonly answers = new Answers();
   readonly kafka: Kafka;
-  readonly #connections: BrokerConnections;
-  /** A broker answers the requests of one connection one after the other. */
-  readonly #waiting: BrokerConnections;
+  readonly #connections: Connections;
+  readonly #brokers: readonly BrokerUnderTest[];
+  readonly #frozen = new Set<BrokerUnderTest>();
 
-  /** @param suffix makes all names unique: the real cluster has other topics and groups too */
+  /**
+   * @param suffix makes all names unique: the real cluster has other topics and groups too
+   * @param operator undefined for scenarios that leave the brokers alone
+   */
   constructor(
-    config: KafkaConfig & { readonly brokers: string[] },
+    config: ClusterConfig,
     private readonly suffix: string,
+    private readonly operator?: Operator,
   ) {
+    const connections = {
+      usual: new BrokerConnections(config, systemClock),
+      waiting: new BrokerConnections(config, systemClock),
+    };
+    super({ connections, address: config.brokers[0]! });
     this.kafka = new Kafka(config);
-    this.#connections = new BrokerConnections(config, systemClock);
-    this.#waiting = new BrokerConnections(config, systemClock);
-    this.#address = config.brokers[0]!;
+    this.#connections = connections;
+    this.#brokers = config.brokers.map((address) => new BrokerUnderTest({ connections, address }));
   }
-  readonly #address: string;
+
+  /** @param id from 1 on */
+  at(id: number): BrokerUnderTest {
+    const broker = this.#brokers[id - 1];
+    if (broker === undefined) throw new RangeError(`the cluster has no broker ${id}`);
+    return broker;
+  }
 
   /** The first question for a coordinator creates the topic that it needs. */
   async prepare(): Promise<void> {
@@ -65,18 +70,27 @@ export class ClusterUnderTest {
     return name;
   }
 
-  /** Creates a topic with one partition, and waits until the broker leads it. */
-  async topic(base: string, settings: Readonly<Record<string, string>> = {}): Promise<TopicPartition> {
+  /**
+   * Creates a topic with one partition, and waits until its first broker leads it.
+   * @param replicas broker ids, the leader first
+   */
+  async topic(
+    base: string,
+    settings: Readonly<Record<string, string>> = {},
+    replicas: readonly [number, ...number[]] = [1],
+  ): Promise<TopicPartition> {
     const topic = this.name(base);
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    const replicaAssignment = [{ partition: 0, replicas: [...replicas] }];
     await this.admin((admin) =>
       admin.createTopics({
         waitForLeaders: false,
-        topics: [{ topic, numPartitions: 1, replicationFactor: 1, configEntries }],
+        topics: [{ topic, numPartitions: -1, replicationFactor: -1, replicaAssignment, configEntries }],
       }),
     );
     const log = { topic, partition: 0 };
-    const isLed = async () => (await this.ask(listOffset(log, 0, LATEST, READ_COMMITTED))).errorCode === NO_ERROR;
+    const leader = this.at(replicas[0]);
+    const isLed = async () => (await leader.ask(listOffset(log, 0, LATEST, READ_COMMITTED))).errorCode === NO_ERROR;
     await this.until('the broker leads the topic', isLed);
     return log;
   }
@@ -87,38 +101,6 @@ export class ClusterUnderTest {
     return use(admin).finally(() => admin.disconnect());
   }
 
-  onBroker<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
-    return this.#connections.ask(this.#address, question);
-  }
-
-  /** Asks again while the coordinator is not ready. */
-  async ask<T extends object>(call: ProtocolCall<T>, retried = NOT_READY): Promise<T> {
-    let answer = await this.onBroker((broker) => broker.connectionPool.send(call));
-    const isReady = async (): Promise<boolean> => {
-      if (!('errorCode' in answer) || !retried.includes(answer.errorCode as number)) return true;
-      answer = await this.onBroker((broker) => broker.connectionPool.send(call));
-      return false;
-    };
-    await pollUntil(isReady, { ...POLL, awaited: `${call.request.apiName} gets its final answer` });
-    return answer;
-  }
-
-  /** As `ask`. Also asks again while the markers of the transaction before are not written. */
-  whenDecided<T extends object>(call: ProtocolCall<T>): Promise<T> {
-    return this.ask(call, [...NOT_READY, ERROR_CODES.CONCURRENT_TRANSACTIONS]);
-  }
-
-  /** A request in the layout of the simulation, for the requests that kafkajs encodes in the product. */
-  askAs<Q, A extends object>(api: Api<Q, A>, version: number, request: Q): Promise<A> {
-    return this.ask(callOf(api, version, request));
-  }
-
-  /** As `askAs`, once, on a connection of its own: the answer may take long. */
-  askAndWait<Q, A extends object>(api: Api<Q, A>, version: number, request: Q): Promise<A> {
-    const call = callOf(api, version, request);
-    return this.#waiting.ask(this.#address, (broker) => broker.connectionPool.send(call));
-  }
-
   async session(base: string, timeoutMs = TRANSACTION_TIMEOUT_MS): Promise<ProducerSession> {
     const transactionalId = this.name(base);
     const answer = await this.whenDecided(initProducerId(transactionalId, timeoutMs));
@@ -126,50 +108,72 @@ export class ClusterUnderTest {
     return { transactionalId, producerId: answer.producerId, producerEpoch: answer.producerEpoch };
   }
 
-  /** Sends one batch, each value as one record. */
-  produce(session: ProducerSession, to: TopicPartition, firstSequence: number, values: readonly string[]) {
-    const records = values.map((value) => ({
-      key: Buffer.from('key'),
-      value: Buffer.from(value),
-      headers: NO_HEADERS,
-    }));
-    const { transactionalId, producerId, producerEpoch } = session;
-    const call = produce({
-      transactionalId,
-      to,
-      records,
-      start: 0,
-      cut: cutBatch(records, 0, MAX_BATCH_BYTES, records.length),
-      origin: { producerId, producerEpoch, firstSequence, timestamp: Date.now() },
-      timeoutMs: 10_000,
-    });
-    return this.whenDecided(call);
+  /** Elects a leader that is in sync, and waits until all brokers know it. */
+  async moveLeader(log: TopicPartition, to: number): Promise<void> {
+    await this.#operator.moveLeader(log, to);
+    await this.#ledBy(log, to);
   }
 
-  async topicId({ topic }: TopicPartition): Promise<string | null> {
-    return (await this.onBroker((broker) => metadataOf(broker, topic))).topicId;
+  /** Elects a leader that is not in sync, while the partition has no leader. */
+  async electUnclean(log: TopicPartition, to: number): Promise<void> {
+    await this.#operator.electUnclean(log, to);
+    await this.#ledBy(log, to);
   }
 
-  /** @param topicId of the topic, unless another one is asked for */
-  async fetch(from: TopicPartition, fromOffset: number, leaderEpoch = 0, topicId?: string | null) {
-    const id = topicId === undefined ? await this.topicId(from) : topicId;
-    const asked = [{ ...from, topicId: id, fromOffset, leaderEpoch }];
-    const { errorCode, partitions } = await this.onBroker((broker) => fetchFrom(broker, asked, FETCH_LIMITS));
-    return { errorCode, partitions: partitions.map((each) => ({ ...each, records: batchesOf(each.records) })) };
+  /** @returns the partition that holds a group or a transactional id, after its leader has moved */
+  async moveCoordinator(kind: 'group' | 'transaction', key: string, to: number): Promise<TopicPartition> {
+    const topic = kind === 'group' ? OFFSETS_TOPIC : TRANSACTIONS_TOPIC;
+    const home = { topic, partition: partitionOfKey(key, INTERNAL_PARTITIONS) };
+    await this.moveLeader(home, to);
+    return home;
   }
 
-  until(awaited: string, probe: () => Promise<boolean>): Promise<void> {
-    return pollUntil(probe, { ...POLL, awaited });
+  /** The broker keeps its connections, and does nothing. Others count it as down when its session has ended. */
+  async freeze(id: number): Promise<void> {
+    this.#frozen.add(this.at(id));
+    await this.#operator.freeze(id);
+  }
+
+  async thaw(id: number): Promise<void> {
+    await this.#operator.thaw(id);
+    this.#frozen.delete(this.at(id));
+  }
+
+  /** Waits until all brokers that run know the in-sync replicas, in any order. */
+  async inSync(log: TopicPartition, ids: readonly number[]): Promise<void> {
+    const wanted = String([...ids].sort());
+    const isKnownTo = async (broker: BrokerUnderTest) =>
+      String([...(await broker.partition(log)).inSync].sort()) === wanted;
+    for (const broker of this.#running) await this.until(`in sync are ${wanted}`, () => isKnownTo(broker));
+  }
+
+  /** Waits until a broker can read up to an offset: followers learn the high watermark later. */
+  async readable(log: TopicPartition, id: number, end: number): Promise<void> {
+    const broker = this.at(id);
+    const isReached = async () => (await broker.ask(listOffset(log, -1, LATEST, READ_COMMITTED))).offset >= end;
+    await this.until(`broker ${id} has all records`, isReached);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#connections.close(), this.#waiting.close()]);
+    await Promise.all([this.#connections.usual.close(), this.#connections.waiting.close()]);
   }
-}
 
-function callOf<Q, A extends object>(api: Api<Q, A>, version: number, request: Q): ProtocolCall<A> {
-  const writer = new FieldWriter(version, false);
-  api.request.write(writer, request);
-  const read = (body: Buffer): A => api.answer.read(new FieldReader(body, version, false));
-  return protocolCall(api.key, api.name, version, writer.finish(), read);
+  get #operator(): Operator {
+    if (this.operator === undefined) throw new Error('this cluster has no operator');
+    return this.operator;
+  }
+
+  get #running(): BrokerUnderTest[] {
+    return this.#brokers.filter((broker) => !this.#frozen.has(broker));
+  }
+
+  /** A broker that runs knows the leader first, and takes over its part a moment later. */
+  async #ledBy(log: TopicPartition, id: number): Promise<void> {
+    for (const broker of this.#running)
+      await this.until(`broker ${id} leads ${log.topic}`, async () => {
+        const { leader, leaderEpoch } = await broker.partition(log);
+        if (leader !== id) return false;
+        return !NOT_LEARNT.includes((await broker.ask(listOffset(log, leaderEpoch, LATEST, READ_COMMITTED))).errorCode);
+      });
+  }
 }

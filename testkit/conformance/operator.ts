@@ -1,0 +1,176 @@
+/** What an operator does to the brokers of a cluster, or an accident. */
+import type { KafkaConfig } from 'kafkajs';
+import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
+import type { TopicPartition } from '../../src/lib/record.js';
+import { systemClock } from '../../src/lib/system-clock.js';
+import type { Cluster } from '../cluster/cluster.js';
+import type { SimulatedCluster } from '../simulated-kafka/index.js';
+import {
+  array,
+  int16,
+  int32,
+  int8,
+  nullableArray,
+  nullableText,
+  struct,
+  text,
+} from '../simulated-kafka/wire/layout.js';
+import { BrokerUnderTest } from './broker-under-test.js';
+
+/** Each method resolves when the controller has decided. The brokers learn of it later. */
+export interface Operator {
+  moveLeader(log: TopicPartition, to: number): Promise<void>;
+  electUnclean(log: TopicPartition, to: number): Promise<void>;
+  freeze(id: number): Promise<void>;
+  thaw(id: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const electLeadersApi = {
+  key: 43,
+  name: 'ElectLeaders',
+  min: 1,
+  max: 1,
+  flexibleFrom: 2,
+  request: struct({
+    kind: int8,
+    topics: nullableArray(struct({ topic: text, partitions: array(int32) })),
+    timeoutMs: int32,
+  }),
+  answer: struct({
+    throttleMs: int32,
+    errorCode: int16,
+    topics: array(
+      struct({
+        topic: text,
+        partitions: array(struct({ partition: int32, errorCode: int16, errorMessage: nullableText })),
+      }),
+    ),
+  }),
+};
+
+const alterPartitionReassignmentsApi = {
+  key: 45,
+  name: 'AlterPartitionReassignments',
+  min: 0,
+  max: 0,
+  flexibleFrom: 0,
+  request: struct({
+    timeoutMs: int32,
+    topics: array(
+      struct({ topic: text, partitions: array(struct({ partition: int32, replicas: nullableArray(int32) })) }),
+    ),
+  }),
+  answer: struct({
+    throttleMs: int32,
+    errorCode: int16,
+    errorMessage: nullableText,
+    topics: array(
+      struct({
+        topic: text,
+        partitions: array(struct({ partition: int32, errorCode: int16, errorMessage: nullableText })),
+      }),
+    ),
+  }),
+};
+
+const PREFERRED = 0;
+const UNCLEAN = 1;
+const NO_ERROR = 0;
+const ELECTION_NOT_NEEDED = 84;
+const TIMEOUT_MS = 10_000;
+
+export class RealOperator implements Operator {
+  readonly #connections: BrokerConnections;
+  readonly #frozen = new Set<number>();
+
+  constructor(
+    private readonly cluster: Cluster,
+    config: KafkaConfig,
+  ) {
+    this.#connections = new BrokerConnections(config, systemClock);
+  }
+
+  /** Makes the broker the preferred leader, and elects the preferred leader. */
+  async moveLeader(log: TopicPartition, to: number): Promise<void> {
+    const { replicas } = await this.#broker.partition(log);
+    const partitions = [{ partition: log.partition, replicas: [to, ...replicas.filter((id) => id !== to)] }];
+    const request = { timeoutMs: TIMEOUT_MS, topics: [{ topic: log.topic, partitions }] };
+    refuse(log, await this.#broker.askAs(alterPartitionReassignmentsApi, 0, request));
+    await this.#elect(log, PREFERRED);
+  }
+
+  /** The controller takes the first replica that is up. */
+  electUnclean(log: TopicPartition): Promise<void> {
+    return this.#elect(log, UNCLEAN);
+  }
+
+  async freeze(id: number): Promise<void> {
+    this.#frozen.add(id);
+    await this.#node(id).pause();
+  }
+
+  async thaw(id: number): Promise<void> {
+    await this.#node(id).resume();
+    this.#frozen.delete(id);
+  }
+
+  /** Leaves no broker frozen: the next scenario needs them all. */
+  async close(): Promise<void> {
+    for (const id of [...this.#frozen]) await this.thaw(id);
+    await this.#connections.close();
+  }
+
+  async #elect({ topic, partition }: TopicPartition, kind: number): Promise<void> {
+    const request = { kind, topics: [{ topic, partitions: [partition] }], timeoutMs: TIMEOUT_MS };
+    refuse({ topic, partition }, await this.#broker.askAs(electLeadersApi, 1, request));
+  }
+
+  #node(id: number) {
+    const node = this.cluster.brokers.find((broker) => broker.id === id);
+    if (node === undefined) throw new RangeError(`the cluster has no broker ${id}`);
+    return node;
+  }
+
+  /** Passes requests on to the controller. */
+  get #broker(): BrokerUnderTest {
+    const { address } = this.cluster.brokers.find(({ id }) => !this.#frozen.has(id))!;
+    return new BrokerUnderTest({ connections: { usual: this.#connections, waiting: this.#connections }, address });
+  }
+}
+
+interface AdminAnswer {
+  readonly errorCode: number;
+  readonly topics: readonly { readonly partitions: readonly { errorCode: number; errorMessage: string | null }[] }[];
+}
+
+/** @throws if the controller has refused */
+function refuse({ topic, partition }: TopicPartition, { errorCode, topics }: AdminAnswer): void {
+  const codes = [errorCode, ...topics.flatMap(({ partitions }) => partitions.map((each) => each.errorCode))];
+  const refused = codes.find((code) => code !== NO_ERROR && code !== ELECTION_NOT_NEEDED);
+  if (refused !== undefined) throw new Error(`the controller refuses for ${topic}-${partition}: error code ${refused}`);
+}
+
+export class SimulatedOperator implements Operator {
+  constructor(private readonly cluster: SimulatedCluster) {}
+
+  async moveLeader({ topic, partition }: TopicPartition, to: number): Promise<void> {
+    if (this.cluster.partition(topic, partition).leader !== to) this.cluster.moveLeader(topic, partition, to);
+  }
+
+  async electUnclean({ topic, partition }: TopicPartition, to: number): Promise<void> {
+    this.cluster.electUnclean(topic, partition, to);
+  }
+
+  async freeze(id: number): Promise<void> {
+    this.cluster.cutOff(id);
+  }
+
+  async thaw(id: number): Promise<void> {
+    this.cluster.reconnect(id);
+  }
+
+  async close(): Promise<void> {
+    // The simulated cluster ends with the scenario.
+  }
+}
