@@ -1,4 +1,7 @@
-/** What a scenario needs from a cluster, simulated or real. Its questions go to the first broker. */
+/**
+ * What a scenario needs from a cluster, simulated or real. Its questions go to the first broker. A scenario names
+ * brokers by their place from 1 on, not by their ids. In a real cluster of three, the third is the active controller.
+ */
 import { Kafka, type KafkaConfig } from 'kafkajs';
 import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION } from '../../src/kafka/connection/cluster.js';
@@ -14,30 +17,32 @@ import { systemClock } from '../../src/lib/system-clock.js';
 import { OFFSETS_TOPIC, partitionOfKey, TRANSACTIONS_TOPIC } from '../simulated-kafka/image.js';
 import { Answers } from './answers.js';
 import { BrokerUnderTest, type Connections } from './broker-under-test.js';
-import type { Operator } from './operator.js';
+import type { BrokerAt, Operator } from './operator.js';
 
 export const TRANSACTION_TIMEOUT_MS = 60_000;
 /** As in the simulated Kafka and in the clusters of `testkit/cluster`. */
 const INTERNAL_PARTITIONS = 5;
+const NONE = -1;
 
 /** A broker has these answers until it has learnt of a leader. */
 const NOT_LEARNT: readonly number[] = [ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, 75 /* UNKNOWN_LEADER_EPOCH */];
-
-type ClusterConfig = KafkaConfig & { readonly brokers: string[] };
 
 export class ClusterUnderTest extends BrokerUnderTest {
   readonly answers = new Answers();
   readonly kafka: Kafka;
   readonly #connections: Connections;
   readonly #brokers: readonly BrokerUnderTest[];
-  readonly #frozen = new Set<BrokerUnderTest>();
+  /** Places. */
+  readonly #frozen = new Set<number>();
 
   /**
+   * @param brokers in the order of their places
    * @param suffix makes all names unique: the real cluster has other topics and groups too
    * @param operator undefined for scenarios that leave the brokers alone
    */
   constructor(
-    config: ClusterConfig,
+    config: KafkaConfig,
+    private readonly brokers: readonly BrokerAt[],
     private readonly suffix: string,
     private readonly operator?: Operator,
   ) {
@@ -45,17 +50,32 @@ export class ClusterUnderTest extends BrokerUnderTest {
       usual: new BrokerConnections(config, systemClock),
       waiting: new BrokerConnections(config, systemClock),
     };
-    super({ connections, address: config.brokers[0]! });
+    super({ connections, address: brokers[0]!.address });
     this.kafka = new Kafka(config);
     this.#connections = connections;
-    this.#brokers = config.brokers.map((address) => new BrokerUnderTest({ connections, address }));
+    this.#brokers = brokers.map(({ address }) => new BrokerUnderTest({ connections, address }));
   }
 
-  /** @param id from 1 on */
-  at(id: number): BrokerUnderTest {
-    const broker = this.#brokers[id - 1];
-    if (broker === undefined) throw new RangeError(`the cluster has no broker ${id}`);
+  at(place: number): BrokerUnderTest {
+    const broker = this.#brokers[place - 1];
+    if (broker === undefined) throw new RangeError(`the cluster has no broker ${place}`);
     return broker;
+  }
+
+  /** @param address host:port */
+  placeAt(address: string | undefined): number {
+    return this.brokers.findIndex((broker) => broker.address === address) + 1;
+  }
+
+  /** What the broker at `place` knows of a partition: its leader and its in-sync replicas by their places. */
+  async stateAt(place: number, log: TopicPartition) {
+    const { errorCode, leader, leaderEpoch, inSync } = await this.at(place).partition(log);
+    return {
+      errorCode,
+      leader: this.#placeOf(leader),
+      leaderEpoch,
+      inSync: inSync.map((id) => this.#placeOf(id)).sort(),
+    };
   }
 
   /** The first question for a coordinator creates the topic that it needs. */
@@ -72,24 +92,27 @@ export class ClusterUnderTest extends BrokerUnderTest {
 
   /**
    * Creates a topic with one partition, and waits until its first broker leads it.
-   * @param replicas broker ids, the leader first
+   * @param replicas places of brokers, the leader first; without, the only broker
    */
   async topic(
     base: string,
     settings: Readonly<Record<string, string>> = {},
-    replicas: readonly [number, ...number[]] = [1],
+    replicas?: readonly [number, ...number[]],
   ): Promise<TopicPartition> {
     const topic = this.name(base);
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
-    const replicaAssignment = [{ partition: 0, replicas: [...replicas] }];
+    const assigned = replicas && [{ partition: 0, replicas: replicas.map((place) => this.#idAt(place)) }];
+    const where = assigned
+      ? { numPartitions: -1, replicationFactor: -1, replicaAssignment: assigned }
+      : { numPartitions: 1, replicationFactor: 1 };
     await this.admin((admin) =>
       admin.createTopics({
         waitForLeaders: false,
-        topics: [{ topic, numPartitions: -1, replicationFactor: -1, replicaAssignment, configEntries }],
+        topics: [{ topic, ...where, configEntries }],
       }),
     );
     const log = { topic, partition: 0 };
-    const leader = this.at(replicas[0]);
+    const leader = this.at(replicas?.[0] ?? 1);
     const isLed = async () => (await leader.ask(listOffset(log, 0, LATEST, READ_COMMITTED))).errorCode === NO_ERROR;
     await this.until('the broker leads the topic', isLed);
     return log;
@@ -110,13 +133,13 @@ export class ClusterUnderTest extends BrokerUnderTest {
 
   /** Elects a leader that is in sync, and waits until all brokers know it. */
   async moveLeader(log: TopicPartition, to: number): Promise<void> {
-    await this.#operator.moveLeader(log, to);
+    await this.#operator.moveLeader(log, this.#idAt(to));
     await this.#ledBy(log, to);
   }
 
   /** Elects a leader that is not in sync, while the partition has no leader. */
   async electUnclean(log: TopicPartition, to: number): Promise<void> {
-    await this.#operator.electUnclean(log, to);
+    await this.#operator.electUnclean(log, this.#idAt(to));
     await this.#ledBy(log, to);
   }
 
@@ -129,29 +152,30 @@ export class ClusterUnderTest extends BrokerUnderTest {
   }
 
   /** The broker keeps its connections, and does nothing. Others count it as down when its session has ended. */
-  async freeze(id: number): Promise<void> {
-    this.#frozen.add(this.at(id));
-    await this.#operator.freeze(id);
+  async freeze(place: number): Promise<void> {
+    this.#frozen.add(place);
+    await this.#operator.freeze(this.#idAt(place));
   }
 
-  async thaw(id: number): Promise<void> {
-    await this.#operator.thaw(id);
-    this.#frozen.delete(this.at(id));
+  async thaw(place: number): Promise<void> {
+    await this.#operator.thaw(this.#idAt(place));
+    this.#frozen.delete(place);
   }
 
-  /** Waits until all brokers that run know the in-sync replicas, in any order. */
-  async inSync(log: TopicPartition, ids: readonly number[]): Promise<void> {
-    const wanted = String([...ids].sort());
-    const isKnownTo = async (broker: BrokerUnderTest) =>
-      String([...(await broker.partition(log)).inSync].sort()) === wanted;
-    for (const broker of this.#running) await this.until(`in sync are ${wanted}`, () => isKnownTo(broker));
+  /** Waits until all brokers that run know the in-sync replicas. */
+  async inSync(log: TopicPartition, places: readonly number[]): Promise<void> {
+    for (const place of this.#running)
+      await this.until(
+        `in sync are ${String(places)}`,
+        async () => String((await this.stateAt(place, log)).inSync) === String(places),
+      );
   }
 
   /** Waits until a broker can read up to an offset: followers learn the high watermark later. */
-  async readable(log: TopicPartition, id: number, end: number): Promise<void> {
-    const broker = this.at(id);
+  async readable(log: TopicPartition, place: number, end: number): Promise<void> {
+    const broker = this.at(place);
     const isReached = async () => (await broker.ask(listOffset(log, -1, LATEST, READ_COMMITTED))).offset >= end;
-    await this.until(`broker ${id} has all records`, isReached);
+    await this.until(`broker ${place} has all records`, isReached);
   }
 
   async close(): Promise<void> {
@@ -163,17 +187,27 @@ export class ClusterUnderTest extends BrokerUnderTest {
     return this.operator;
   }
 
-  get #running(): BrokerUnderTest[] {
-    return this.#brokers.filter((broker) => !this.#frozen.has(broker));
+  /** The places of the brokers that are not frozen. */
+  get #running(): number[] {
+    return this.brokers.map((_, index) => index + 1).filter((place) => !this.#frozen.has(place));
+  }
+
+  #idAt(place: number): number {
+    return this.brokers[place - 1]!.id;
+  }
+
+  #placeOf(id: number): number {
+    const index = this.brokers.findIndex((broker) => broker.id === id);
+    return index < 0 ? NONE : index + 1;
   }
 
   /** A broker that runs knows the leader first, and takes over its part a moment later. */
-  async #ledBy(log: TopicPartition, id: number): Promise<void> {
-    for (const broker of this.#running)
-      await this.until(`broker ${id} leads ${log.topic}`, async () => {
-        const { leader, leaderEpoch } = await broker.partition(log);
-        if (leader !== id) return false;
-        return !NOT_LEARNT.includes((await broker.ask(listOffset(log, leaderEpoch, LATEST, READ_COMMITTED))).errorCode);
+  async #ledBy(log: TopicPartition, to: number): Promise<void> {
+    for (const place of this.#running)
+      await this.until(`broker ${to} leads ${log.topic}`, async () => {
+        const { leader, leaderEpoch } = await this.stateAt(place, log);
+        const call = listOffset(log, leaderEpoch, LATEST, READ_COMMITTED);
+        return leader === to && !NOT_LEARNT.includes((await this.at(place).ask(call)).errorCode);
       });
   }
 }

@@ -27,8 +27,7 @@ async function session(cluster: ClusterUnderTest, base: string): Promise<Produce
 }
 
 async function noteState(cluster: ClusterUnderTest, log: TopicPartition, id: number): Promise<void> {
-  const { errorCode, leader, leaderEpoch, inSync } = await cluster.at(id).partition(log);
-  cluster.answers.note(`Metadata at ${id}`, { errorCode, leader, leaderEpoch, inSync: [...inSync].sort() });
+  cluster.answers.note(`Metadata at ${id}`, await cluster.stateAt(id, log));
 }
 
 async function noteOffsets(cluster: ClusterUnderTest, log: TopicPartition, id: number, epoch: number): Promise<void> {
@@ -81,7 +80,10 @@ export const LEADER_SCENARIOS: Readonly<Record<string, Scenario>> = {
     for (const id of [1, 2, 3]) await noteState(cluster, log, id);
     answers.note('Produce to the former leader', await cluster.append(log, 'late', ALL));
     answers.note('Produce to a follower', await cluster.at(3).append(log, 'late', LEADER));
-    await copied(cluster, log, 2, 1);
+    await cluster.until('the former leader knows the high watermark', async () => {
+      const { partitions } = await cluster.fetch(log, 0, 1);
+      return partitions[0]!.lastStableOffset === 3;
+    });
     for (const id of [1, 2]) {
       const broker = cluster.at(id);
       for (const epoch of [NO_EPOCH, 0, 1, 2]) {
@@ -98,9 +100,8 @@ export const LEADER_SCENARIOS: Readonly<Record<string, Scenario>> = {
       const topics = [{ topic: log.topic, partitions: [{ partition: 0, offset: 1 }] }];
       answers.note(`DeleteRecords at ${id}`, await broker.askAs(deleteRecordsApi, 1, { topics, timeoutMs: 10_000 }));
     }
-    await noteFetch(cluster, log, 2, 1, 0);
-    await noteFetch(cluster, log, 2, 1, 1);
-    await noteFetch(cluster, log, 2, 1, 4);
+    for (const from of [0, 1, 3, 4]) await noteFetch(cluster, log, 2, 1, from);
+    answers.note('Fetch at the former leader, beyond its end', await cluster.fetch(log, 4, 1));
   },
   'a leader moves and comes back without a record': async (cluster) => {
     const log = await cluster.topic('output', {}, [1, 2, 3]);
@@ -140,6 +141,9 @@ export const LEADER_SCENARIOS: Readonly<Record<string, Scenario>> = {
     const writer = await session(cluster, 'writer');
     answers.note('AddPartitionsToTxn', await cluster.whenDecided(addPartitionsToTxn(writer, [log])));
     answers.note('Produce a', await cluster.produce(writer, log, 0, ['a']));
+    await noteProducers(cluster, log, 2);
+    await noteProducers(cluster, log, 3);
+    await noteFetch(cluster, log, 3, 0);
     await cluster.freeze(2);
     answers.note('Produce b', await cluster.produce(writer, log, 1, ['b'], SHORT_MS));
     answers.note('Produce b again', await cluster.produce(writer, log, 1, ['b'], SHORT_MS));
@@ -168,18 +172,18 @@ export const LEADER_SCENARIOS: Readonly<Record<string, Scenario>> = {
     const log = await cluster.topic('output', {}, [1, 2, 3]);
     answers.note('Produce a', await cluster.append(log, 'a', ALL));
     for (const id of [2, 3]) await copied(cluster, log, 1, id);
-    await cluster.freeze(3);
+    await cluster.freeze(2);
     answers.note('Produce b', await cluster.append(log, 'b', LEADER));
-    await copied(cluster, log, 1, 2);
-    await cluster.moveLeader(log, 2);
-    await noteOffsets(cluster, log, 2, 1);
-    await noteEpochs(cluster, log, 2, [0, 1]);
-    for (const from of [0, 1, 2, 3]) await noteFetch(cluster, log, 2, 1, from);
-    await cluster.thaw(3);
-    await cluster.readable(log, 2, 2);
-    await noteState(cluster, log, 2);
-    await noteOffsets(cluster, log, 2, 1);
-    await noteFetch(cluster, log, 2, 1);
+    await copied(cluster, log, 1, 3);
+    await cluster.moveLeader(log, 3);
+    await noteOffsets(cluster, log, 3, 1);
+    await noteEpochs(cluster, log, 3, [0, 1]);
+    for (const from of [0, 1, 2, 3]) await noteFetch(cluster, log, 3, 1, from);
+    await cluster.thaw(2);
+    await cluster.readable(log, 3, 2);
+    await noteState(cluster, log, 3);
+    await noteOffsets(cluster, log, 3, 1);
+    await noteFetch(cluster, log, 3, 1);
   },
   'an unclean election loses records': async (cluster) => {
     const { answers } = cluster;
@@ -212,6 +216,7 @@ export const LEADER_SCENARIOS: Readonly<Record<string, Scenario>> = {
     await cluster.thaw(1);
     await cluster.inSync(log, [1, 2]);
     answers.note('EndTxn', await coordinator.whenDecided(endTxn(writer, 'commit')));
+    await cluster.readable(log, 2, 3); // The answer does not wait for the markers.
     await cluster.moveLeader(log, 1);
     await cluster.readable(log, 1, 3);
     await noteState(cluster, log, 1);

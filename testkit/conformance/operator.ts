@@ -4,18 +4,20 @@ import { BrokerConnections } from '../../src/kafka/connection/broker-connections
 import type { TopicPartition } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import type { Cluster } from '../cluster/cluster.js';
+import { pollUntil } from '../cluster/poll-until.js';
 import type { SimulatedCluster } from '../simulated-kafka/index.js';
 import {
   array,
   int16,
   int32,
+  int64,
   int8,
   nullableArray,
   nullableText,
   struct,
   text,
 } from '../simulated-kafka/wire/layout.js';
-import { BrokerUnderTest } from './broker-under-test.js';
+import { BrokerUnderTest, POLL } from './broker-under-test.js';
 
 /** Each method resolves when the controller has decided. The brokers learn of it later. */
 export interface Operator {
@@ -24,6 +26,12 @@ export interface Operator {
   freeze(id: number): Promise<void>;
   thaw(id: number): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A broker, with the address for clients. */
+export interface BrokerAt {
+  readonly id: number;
+  readonly address: string;
 }
 
 const electLeadersApi = {
@@ -74,9 +82,41 @@ const alterPartitionReassignmentsApi = {
   }),
 };
 
+const replicaStates = array(struct({ id: int32, end: int64 }));
+
+const describeQuorumApi = {
+  key: 55,
+  name: 'DescribeQuorum',
+  min: 0,
+  max: 0,
+  flexibleFrom: 0,
+  request: struct({ topics: array(struct({ topic: text, partitions: array(struct({ partition: int32 })) })) }),
+  answer: struct({
+    errorCode: int16,
+    topics: array(
+      struct({
+        topic: text,
+        partitions: array(
+          struct({
+            partition: int32,
+            errorCode: int16,
+            leader: int32,
+            leaderEpoch: int32,
+            highWatermark: int64,
+            voters: replicaStates,
+            observers: replicaStates,
+          }),
+        ),
+      }),
+    ),
+  }),
+};
+
+const METADATA_LOG = '__cluster_metadata';
 const PREFERRED = 0;
 const UNCLEAN = 1;
 const NO_ERROR = 0;
+const ELIGIBLE_LEADERS_NOT_AVAILABLE = 83;
 const ELECTION_NOT_NEEDED = 84;
 const TIMEOUT_MS = 10_000;
 
@@ -91,6 +131,19 @@ export class RealOperator implements Operator {
     this.#connections = new BrokerConnections(config, systemClock);
   }
 
+  /** All brokers, the active controller last. */
+  async brokers(): Promise<BrokerAt[]> {
+    let controller = -1;
+    const isKnown = async (): Promise<boolean> => {
+      const asked = { topics: [{ topic: METADATA_LOG, partitions: [{ partition: 0 }] }] };
+      const { topics } = await this.#broker.askAs(describeQuorumApi, 0, asked);
+      controller = topics[0]?.partitions[0]?.leader ?? -1;
+      return controller > 0;
+    };
+    await pollUntil(isKnown, { ...POLL, awaited: 'the controllers have a leader' });
+    return [...this.cluster.brokers].sort((a, b) => Number(a.id === controller) - Number(b.id === controller));
+  }
+
   /** Makes the broker the preferred leader, and elects the preferred leader. */
   async moveLeader(log: TopicPartition, to: number): Promise<void> {
     const { replicas } = await this.#broker.partition(log);
@@ -101,8 +154,8 @@ export class RealOperator implements Operator {
   }
 
   /** The controller takes the first replica that is up. */
-  electUnclean(log: TopicPartition): Promise<void> {
-    return this.#elect(log, UNCLEAN);
+  async electUnclean(log: TopicPartition): Promise<void> {
+    await this.#elect(log, UNCLEAN);
   }
 
   async freeze(id: number): Promise<void> {
@@ -121,9 +174,14 @@ export class RealOperator implements Operator {
     await this.#connections.close();
   }
 
+  /** A broker that comes back is not eligible at once. */
   async #elect({ topic, partition }: TopicPartition, kind: number): Promise<void> {
     const request = { kind, topics: [{ topic, partitions: [partition] }], timeoutMs: TIMEOUT_MS };
-    refuse({ topic, partition }, await this.#broker.askAs(electLeadersApi, 1, request));
+    const isElected = async (): Promise<boolean> => {
+      const answer = await this.#broker.askAs(electLeadersApi, 1, request);
+      return !refuse({ topic, partition }, answer, [ELIGIBLE_LEADERS_NOT_AVAILABLE]);
+    };
+    await pollUntil(isElected, { ...POLL, awaited: `a leader of ${topic}-${partition} is elected` });
   }
 
   #node(id: number) {
@@ -134,7 +192,7 @@ export class RealOperator implements Operator {
 
   /** Passes requests on to the controller. */
   get #broker(): BrokerUnderTest {
-    const { address } = this.cluster.brokers.find(({ id }) => !this.#frozen.has(id))!;
+    const { address } = this.cluster.brokers.findLast(({ id }) => !this.#frozen.has(id))!;
     return new BrokerUnderTest({ connections: { usual: this.#connections, waiting: this.#connections }, address });
   }
 }
@@ -144,11 +202,20 @@ interface AdminAnswer {
   readonly topics: readonly { readonly partitions: readonly { errorCode: number; errorMessage: string | null }[] }[];
 }
 
-/** @throws if the controller has refused */
-function refuse({ topic, partition }: TopicPartition, { errorCode, topics }: AdminAnswer): void {
+/**
+ * @param later error codes after which the request may succeed later
+ * @returns whether the answer has one of them
+ * @throws if the controller has refused
+ */
+function refuse(
+  { topic, partition }: TopicPartition,
+  { errorCode, topics }: AdminAnswer,
+  later: readonly number[] = [],
+): boolean {
   const codes = [errorCode, ...topics.flatMap(({ partitions }) => partitions.map((each) => each.errorCode))];
-  const refused = codes.find((code) => code !== NO_ERROR && code !== ELECTION_NOT_NEEDED);
+  const refused = codes.find((code) => ![NO_ERROR, ELECTION_NOT_NEEDED, ...later].includes(code));
   if (refused !== undefined) throw new Error(`the controller refuses for ${topic}-${partition}: error code ${refused}`);
+  return codes.some((code) => later.includes(code));
 }
 
 export class SimulatedOperator implements Operator {

@@ -1,12 +1,13 @@
 /** All scenarios, against a real broker and a simulated one. */
 import { logLevel } from 'kafkajs';
 import type { Cluster } from '../cluster/cluster.js';
-import { startCluster } from '../simulated-kafka/real-time.js';
+import { startCluster, type RealTimeCluster } from '../simulated-kafka/real-time.js';
 import { ClusterUnderTest } from './cluster-under-test.js';
+import { COORDINATOR_SCENARIOS } from './coordinator-scenarios.js';
 import { GROUP_SCENARIOS } from './group-scenarios.js';
 import { LEADER_SCENARIOS } from './leader-scenarios.js';
 import { LOG_SCENARIOS } from './log-scenarios.js';
-import { RealOperator, SimulatedOperator } from './operator.js';
+import { RealOperator, SimulatedOperator, type BrokerAt } from './operator.js';
 import { answersOf, differences, type Difference, type Scenario } from './scenario.js';
 import { TRANSACTION_SCENARIOS } from './transaction-scenarios.js';
 
@@ -24,10 +25,11 @@ export interface Comparison {
 /** Scenarios that move leaders and stop brokers. */
 export const SCENARIOS_OF_THREE: Readonly<Record<string, Scenario>> = {
   ...LEADER_SCENARIOS,
+  ...COORDINATOR_SCENARIOS,
 };
 
 /** A broker of the simulation counts as down after this time without a heartbeat. */
-const SESSION_MS = 1_000;
+const SESSION_MS = 4_000;
 const RETRY = { initialRetryTime: 50, retries: 8 };
 
 /**
@@ -38,11 +40,11 @@ export async function compare(scenario: Scenario, bootstrap: string, run: string
   const simulated = startCluster({ brokers: 1, replication: 1 });
   const config = { brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: RETRY };
   try {
-    const [real, other] = await Promise.all([
-      answersOf(scenario, new ClusterUnderTest(config, run)),
-      answersOf(scenario, new ClusterUnderTest({ ...simulated.config, brokers: simulated.cluster.addresses() }, run)),
-    ]);
-    return { answers: real.length, differences: differences(real, other) };
+    return await comparison(
+      scenario,
+      new ClusterUnderTest(config, [{ id: 1, address: bootstrap }], run),
+      new ClusterUnderTest(simulated.config, brokersOf(simulated), run),
+    );
   } finally {
     simulated.stop();
   }
@@ -53,15 +55,27 @@ export async function compareThree(scenario: Scenario, cluster: Cluster, run: st
   const simulated = startCluster({ brokers: 3, replication: 3, delays: { session: SESSION_MS } });
   const config = { brokers: cluster.bootstrap.split(','), logLevel: logLevel.NOTHING, retry: RETRY };
   const operator = new RealOperator(cluster, config);
-  const addresses = { ...simulated.config, brokers: simulated.cluster.addresses() };
   try {
-    const [real, other] = await Promise.all([
-      answersOf(scenario, new ClusterUnderTest(config, run, operator)),
-      answersOf(scenario, new ClusterUnderTest(addresses, run, new SimulatedOperator(simulated.cluster))),
-    ]);
-    return { answers: real.length, differences: differences(real, other) };
+    return await comparison(
+      scenario,
+      new ClusterUnderTest(config, await operator.brokers(), run, operator),
+      new ClusterUnderTest(simulated.config, brokersOf(simulated), run, new SimulatedOperator(simulated.cluster)),
+    );
   } finally {
     simulated.stop();
     await operator.close();
   }
+}
+
+async function comparison(
+  scenario: Scenario,
+  real: ClusterUnderTest,
+  simulated: ClusterUnderTest,
+): Promise<Comparison> {
+  const [inReal, inSimulation] = await Promise.all([answersOf(scenario, real), answersOf(scenario, simulated)]);
+  return { answers: inReal.length, differences: differences(inReal, inSimulation) };
+}
+
+function brokersOf({ cluster }: RealTimeCluster): BrokerAt[] {
+  return cluster.addresses().map((address, index) => ({ id: index + 1, address }));
 }
