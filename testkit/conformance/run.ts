@@ -2,13 +2,14 @@
 import { logLevel } from 'kafkajs';
 import type { Cluster } from '../cluster/cluster.js';
 import { startCluster, type RealTimeCluster } from '../simulated-kafka/real-time.js';
+import { judge, type Judgement } from './accepted-differences.js';
 import { ClusterUnderTest } from './cluster-under-test.js';
 import { COORDINATOR_SCENARIOS } from './coordinator-scenarios.js';
 import { GROUP_SCENARIOS } from './group-scenarios.js';
 import { LEADER_SCENARIOS } from './leader-scenarios.js';
 import { LOG_SCENARIOS } from './log-scenarios.js';
 import { RealOperator, SimulatedOperator, type BrokerAt } from './operator.js';
-import { answersOf, differences, type Difference, type Scenario } from './scenario.js';
+import { answersOf, differences, type Scenario } from './scenario.js';
 import { TRANSACTION_SCENARIOS } from './transaction-scenarios.js';
 
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -17,9 +18,8 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   ...LOG_SCENARIOS,
 };
 
-export interface Comparison {
+export interface Comparison extends Judgement {
   readonly answers: number;
-  readonly differences: readonly Difference[];
 }
 
 /** Scenarios that move leaders and stop brokers. */
@@ -36,12 +36,12 @@ const RETRY = { initialRetryTime: 50, retries: 8 };
  * @param bootstrap the address of a real cluster of one broker
  * @param run names this run: the topics and groups of earlier runs stay in the real cluster
  */
-export async function compare(scenario: Scenario, bootstrap: string, run: string): Promise<Comparison> {
+export async function compare(name: string, bootstrap: string, run: string): Promise<Comparison> {
   const simulated = startCluster({ brokers: 1, replication: 1 });
   const config = { brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: RETRY };
   try {
     return await comparison(
-      scenario,
+      name,
       new ClusterUnderTest(config, [{ id: 1, address: bootstrap }], run),
       new ClusterUnderTest(simulated.config, brokersOf(simulated), run),
     );
@@ -51,13 +51,13 @@ export async function compare(scenario: Scenario, bootstrap: string, run: string
 }
 
 /** @param cluster real, of three brokers that nobody else uses: the scenario freezes them */
-export async function compareThree(scenario: Scenario, cluster: Cluster, run: string): Promise<Comparison> {
+export async function compareThree(name: string, cluster: Cluster, run: string): Promise<Comparison> {
   const simulated = startCluster({ brokers: 3, replication: 3, delays: { session: SESSION_MS } });
   const config = { brokers: cluster.bootstrap.split(','), logLevel: logLevel.NOTHING, retry: RETRY };
   const operator = new RealOperator(cluster, config);
   try {
     return await comparison(
-      scenario,
+      name,
       new ClusterUnderTest(config, await operator.brokers(), run, operator),
       new ClusterUnderTest(simulated.config, brokersOf(simulated), run, new SimulatedOperator(simulated.cluster)),
     );
@@ -68,12 +68,14 @@ export async function compareThree(scenario: Scenario, cluster: Cluster, run: st
 }
 
 async function comparison(
-  scenario: Scenario,
+  name: string,
   real: ClusterUnderTest,
   simulated: ClusterUnderTest,
 ): Promise<Comparison> {
+  const scenario = SCENARIOS[name] ?? SCENARIOS_OF_THREE[name];
+  if (scenario === undefined) throw new Error(`there is no scenario '${name}'`);
   const [inReal, inSimulation] = await Promise.all([answersOf(scenario, real), answersOf(scenario, simulated)]);
-  return { answers: inReal.length, differences: differences(inReal, inSimulation) };
+  return { answers: inReal.length, ...judge(name, differences(inReal, inSimulation)) };
 }
 
 function brokersOf({ cluster }: RealTimeCluster): BrokerAt[] {
