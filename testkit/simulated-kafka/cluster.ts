@@ -50,6 +50,11 @@ export class SimulatedCluster {
     };
   }
 
+  /** For what an operator or another producer does to the cluster (`operations/`). */
+  get world(): World {
+    return this.#world;
+  }
+
   /** host:port of each broker; the first has the id 1. */
   addresses(): string[] {
     return [...this.#brokers.values()].map(({ address }) => address);

@@ -20,7 +20,7 @@ const CODEC = 0x07;
 const GZIP = 1;
 
 export function readRecords(
-  { log, highWatermark, lastStableOffset }: Replica,
+  { log, highWatermark, lastStableOffset }: Pick<Replica, 'log' | 'highWatermark' | 'lastStableOffset'>,
   isolation: Isolation,
 ): SimulatedRecord[] {
   const isCommitted = isolation === 'read_committed';

@@ -7,6 +7,7 @@ import { planFaults, type FaultRates, type PlannedFault } from '../fault-plan.js
 import type { LeftOut } from '../left-out.js';
 import { BROKERS, APPLICATION_ID, TOPICS } from './topics.js';
 import type { Instance } from './instance.js';
+import { LOSSES } from './loss-faults.js';
 import { END_TXN, JOIN_GROUP, SYNC_GROUP } from './network.js';
 import type { World } from './world.js';
 
@@ -102,6 +103,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     fault.moveLeader(topic, partition);
   },
   'transactions expire': ({ world }) => world.cluster.expireTransactions(),
+  ...LOSSES,
   'registry down': ({ world, endAfter }) => {
     world.registry.isDown = true;
     endAfter(20_000, () => void (world.registry.isDown = false));

@@ -6,6 +6,7 @@ import type { Plan, RunResult } from '../pipeline/run-seed.js';
 import { anomaliesOf, countAnnounced, isAtRest, partitionsOf, stuck } from './check.js';
 import { Faults } from './faults.js';
 import { Instance } from './instance.js';
+import { Operator } from './operator.js';
 import { Platform } from './platform.js';
 import { TOPICS } from './topics.js';
 import { inWorld } from './in-world.js';
@@ -75,6 +76,7 @@ async function run(
   const instances = Array.from({ length: count }, (_, i) => new Instance(world, `instance-${i}`, settings));
   const platform = new Platform(world);
   const faults = new Faults(world, instances, kinds);
+  const operator = new Operator(world, instances);
 
   await world.pass(1_000);
   platform.writeChoices(choices);
@@ -85,11 +87,14 @@ async function run(
   onPlanned({ faults: faults.begin(world.time.elapsed() + faultyMs, leftOut), history: platform.records });
   await world.pass(faultyMs);
   faults.end();
-  const hasSettled = await world.pass(MAX_SETTLING_MS, () => platform.hasWrittenAll && isAtRest(world, instances));
+  operator.begin();
+  const isDone = (): boolean => platform.hasWrittenAll && !operator.isBusy && isAtRest(world, instances);
+  const hasSettled = await world.pass(MAX_SETTLING_MS, isDone);
   if (world.violations.length > 0) return [];
   if (!hasSettled) return [stuck(world, instances)];
   await world.pass(IDLE_MS);
   const isStillAtRest = await world.pass(MAX_TROUBLE_MS, () => isAtRest(world, instances));
+  operator.end();
   if (!isStillAtRest) return [`no longer at rest: ${stuck(world, instances)}`];
   return [...anomaliesOf(world, choices, instances), ...(await stopAll(world, instances))];
 }
