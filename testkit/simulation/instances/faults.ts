@@ -7,7 +7,7 @@ import { planFaults, type FaultRates, type PlannedFault } from '../fault-plan.js
 import type { LeftOut } from '../left-out.js';
 import { BROKERS, APPLICATION_ID, TOPICS } from './topics.js';
 import type { Instance } from './instance.js';
-import { LOSSES } from './loss-faults.js';
+import { endWaits, LOSSES } from './loss-faults.js';
 import { END_TXN, JOIN_GROUP, SYNC_GROUP } from './network.js';
 import type { World } from './world.js';
 
@@ -144,6 +144,7 @@ export class Faults {
     const { cluster, network, registry } = this.world;
     this.world.trace('faults', 'all end');
     network.clear();
+    endWaits(this.world);
     registry.isDown = false;
     for (let id = 1; id <= BROKERS; id++) {
       cluster.throttle(id, 0);
@@ -195,13 +196,13 @@ class Fault {
     return [topic, random.integer(0, this.world.partitions - 1)];
   }
 
-  crash(meanwhile: (instance: Instance) => void): void {
+  crash = (meanwhile: (instance: Instance) => void): void => {
     const instance = this.one();
     if (instance.process === null) return;
     instance.kill();
     meanwhile(instance);
     this.#restart(instance);
-  }
+  };
 
   swapDisks(): void {
     const [one, other] = [this.one(), this.one()];

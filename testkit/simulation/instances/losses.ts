@@ -39,6 +39,7 @@ export class Losses {
   /** What has happened, and the reasons that a blocked partition may give then. */
   readonly #reasons: RegExp[] = [];
   #recreated: string | null = null;
+  #any = false;
 
   constructor(private readonly world: World) {}
 
@@ -48,11 +49,12 @@ export class Losses {
   }
 
   get any(): boolean {
-    return this.#reasons.length > 0;
+    return this.#any;
   }
 
   /** @param reasons that a blocked partition may give because of it */
   happened(...reasons: RegExp[]): void {
+    this.#any = true;
     this.#reasons.push(...reasons);
   }
 

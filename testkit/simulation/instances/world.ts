@@ -38,6 +38,8 @@ export class World {
   readonly network: Network;
   readonly registry: SimulatedRegistry;
   readonly losses: Losses;
+  /** The message limits that topics had before a fault lowered them. */
+  readonly limits = new Map<string, string>();
   readonly maxDiskMs: number;
   /** What must never happen, noticed while it happened. */
   readonly violations: string[] = [];
