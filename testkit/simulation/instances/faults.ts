@@ -7,6 +7,7 @@ import { planFaults, type FaultRates, type PlannedFault } from '../fault-plan.js
 import type { LeftOut } from '../left-out.js';
 import { BROKERS, APPLICATION_ID, TOPICS } from './topics.js';
 import type { Instance } from './instance.js';
+import { wakeDuringTakeOver } from './late-owner.js';
 import { endWaits, LOSSES } from './loss-faults.js';
 import { END_TXN, JOIN_GROUP, SYNC_GROUP } from './network.js';
 import type { World } from './world.js';
@@ -32,6 +33,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
   'folder damaged': (fault) => fault.one().volume.damage((disks) => fault.random.pick(disks)),
   'process frozen': (fault) => fault.one().process?.freeze(fault.random.integer(100, 30_000)),
+  'owner wakes during a take-over': (fault) => wakeDuringTakeOver(fault),
   stop: (fault) => fault.stop(),
   'clock set': (fault) => {
     const { process } = fault.one();

@@ -16,6 +16,8 @@ export interface InstancesRunResult extends Omit<RunResult, 'topics'> {
   /** Of all bytes that were sent, with their times. */
   readonly checksum: string;
   readonly simulatedMs: number;
+  /** How often the operator had to act. */
+  readonly operatorActs: number;
 }
 
 export interface RunOptions {
@@ -42,8 +44,9 @@ export async function runSeed(
   const world = new World(seed, new SeededRandom(seed + 4_000_037).integer(1, 3), isTraced);
   const anomalies: string[] = [];
   let plan: Plan = { faults: [], history: 0 };
+  const acts = { count: 0 };
   try {
-    anomalies.push(...(await inWorld(world, () => run(world, faults, leftOut, (drawn) => (plan = drawn)))));
+    anomalies.push(...(await inWorld(world, () => run(world, faults, leftOut, acts, (drawn) => (plan = drawn)))));
   } catch (error) {
     anomalies.push((error as Error).stack ?? String(error));
   }
@@ -57,6 +60,7 @@ export async function runSeed(
     announced: countAnnounced(world),
     checksum: world.checksum,
     simulatedMs: world.time.elapsed(),
+    operatorActs: acts.count,
     trace: world.lines,
   };
 }
@@ -65,6 +69,7 @@ async function run(
   world: World,
   kinds: readonly string[] | null,
   leftOut: LeftOut,
+  acts: { count: number },
   onPlanned: (plan: Plan) => void,
 ): Promise<string[]> {
   const { random } = world;
@@ -90,6 +95,7 @@ async function run(
   operator.begin();
   const isDone = (): boolean => platform.hasWrittenAll && !operator.isBusy && isAtRest(world, instances);
   const hasSettled = await world.pass(MAX_SETTLING_MS, isDone);
+  acts.count = operator.acted;
   if (world.violations.length > 0) return [];
   if (!hasSettled) return [stuck(world, instances)];
   await world.pass(IDLE_MS);
