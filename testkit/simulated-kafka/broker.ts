@@ -80,6 +80,7 @@ export class Broker {
   /** Takes over a newer image of the metadata. */
   learn(image: Image): void {
     if (!this.isUp || image.version <= this.#view.version) return;
+    const before = this.#view;
     this.#view = image;
     const ids = new Set([...image.topics.values()].map(({ topicId }) => topicId));
     for (const [key, replica] of this.#replicas)
@@ -89,6 +90,8 @@ export class Broker {
         replica.changed();
       }
     for (const topic of image.topics.values()) this.#learnTopic(topic);
+    for (const { topic, topicId } of before.topics.values())
+      if (!ids.has(topicId)) this.groups.deleteOffsetsOfTopic(topic);
   }
 
   /** The process ends: its connections and all that it held in memory are gone. */
