@@ -1,15 +1,15 @@
 /** What a scenario asks one broker, simulated or real. */
+import { crc32c } from '@node-rs/crc32';
 import type { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
 import { fetchFrom } from '../../src/kafka/protocol/fetch-by-id.js';
 import { metadataOf } from '../../src/kafka/protocol/metadata-protocol.js';
 import { produce } from '../../src/kafka/protocol/produce-request.js';
 import { protocolCall, type ConnectedBroker, type ProtocolCall } from '../../src/kafka/protocol/protocol-call.js';
 import { ERROR_CODES } from '../../src/kafka/protocol/protocol-errors.js';
-import { cutBatch } from '../../src/kafka/protocol/record-batch-encoder.js';
+import { cutBatch, encodeBatch } from '../../src/kafka/protocol/record-batch-encoder.js';
 import type { ProducerSession } from '../../src/kafka/protocol/transaction-requests.js';
 import { NO_HEADERS, type TopicPartition } from '../../src/lib/record.js';
 import { pollUntil } from '../cluster/poll-until.js';
-import { plainBatch } from '../simulated-kafka/log/batch.js';
 import { metadataApi } from '../simulated-kafka/wire/admin-apis.js';
 import type { Api } from '../simulated-kafka/wire/api.js';
 import { FieldReader, FieldWriter } from '../simulated-kafka/wire/fields.js';
@@ -20,6 +20,9 @@ import { batchesOf } from './batches.js';
 export const POLL = { timeoutMs: 30_000, intervalMs: 50 };
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 const FETCH_LIMITS = { maxWaitMs: 100, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000 };
+const CRC_AT = 17;
+const ATTRIBUTES_AT = 21;
+const NO_PRODUCER = { producerId: -1n, producerEpoch: -1, firstSequence: -1 };
 const METADATA = 8;
 const PRODUCE = 7;
 
@@ -29,6 +32,12 @@ const NOT_READY: readonly number[] = [
   ERROR_CODES.COORDINATOR_NOT_AVAILABLE,
   ERROR_CODES.NOT_COORDINATOR,
 ];
+
+export interface KeyAndValue {
+  readonly key: string;
+  /** Null for a tombstone. */
+  readonly value: string | null;
+}
 
 export interface Connections {
   readonly usual: BrokerConnections;
@@ -112,12 +121,28 @@ export class BrokerUnderTest {
   }
 
   /** Sends one record without a producer's session. @param acks -1 for all in-sync replicas, 1 for the leader alone */
-  async append({ topic, partition }: TopicPartition, value: string, acks: 1 | -1, timeoutMs = 10_000) {
-    const { bytes } = plainBatch(
-      { key: Buffer.from('key'), value: Buffer.from(value), headers: NO_HEADERS },
-      Date.now(),
-    );
-    const topics = [{ topic, partitions: [{ partition, records: bytes }] }];
+  append(to: TopicPartition, value: string, acks: 1 | -1, timeoutMs = 10_000) {
+    return this.appendBatch(to, [{ key: 'key', value }], Date.now(), { acks, timeoutMs });
+  }
+
+  /** Sends one batch without a producer's session. */
+  async appendBatch(
+    { topic, partition }: TopicPartition,
+    values: readonly KeyAndValue[],
+    timestamp: number,
+    { acks, timeoutMs }: { readonly acks: 1 | -1; readonly timeoutMs: number } = { acks: -1, timeoutMs: 10_000 },
+  ) {
+    const records = values.map(({ key, value }) => ({
+      key: Buffer.from(key),
+      value: value === null ? null : Buffer.from(value),
+      headers: NO_HEADERS,
+    }));
+    const cut = cutBatch(records, 0, MAX_BATCH_BYTES, records.length);
+    const batch = Buffer.alloc(cut.bytes);
+    encodeBatch(batch, 0, records, 0, cut, { ...NO_PRODUCER, timestamp });
+    batch.writeInt16BE(0, ATTRIBUTES_AT); // The encoder of the product marks all batches as transactional.
+    batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT);
+    const topics = [{ topic, partitions: [{ partition, records: batch }] }];
     const answer = await this.askAs(produceApi, PRODUCE, { transactionalId: null, acks, timeoutMs, topics });
     return answer.topics[0]!.partitions[0]!;
   }

@@ -151,6 +151,15 @@ export class ClusterUnderTest extends BrokerUnderTest {
     return home;
   }
 
+  /** Compacts the log, and waits until the batch at an offset is gone. */
+  async compacted(log: TopicPartition, offset: number): Promise<void> {
+    await this.#operator.compact(log);
+    await this.until(`the batch at ${offset} is gone`, async () => {
+      const { partitions } = await this.fetch(log, 0);
+      return partitions[0]!.records.every(({ baseOffset }) => baseOffset !== String(offset));
+    });
+  }
+
   /** The broker keeps its connections, and does nothing. Others count it as down when its session has ended. */
   async freeze(place: number): Promise<void> {
     this.#frozen.add(place);

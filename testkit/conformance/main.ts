@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { startOwnCluster } from '../cluster/start-cluster.js';
 import { acceptedDifferences } from './accepted-differences.js';
-import { compare, compareThree, SCENARIOS, SCENARIOS_OF_THREE, type Comparison } from './run.js';
+import { compare, compareThree, SCENARIOS, SCENARIOS_OF_THREE, startThree, type Comparison } from './run.js';
 
 const part = process.argv[2] ?? '';
 const chosen = (scenarios: object): string[] => Object.keys(scenarios).filter((name) => name.includes(part));
@@ -31,7 +31,7 @@ async function compareWithOne(): Promise<void> {
 }
 
 async function compareWithThree(): Promise<void> {
-  const cluster = await startOwnCluster({ brokers: 3, registry: false });
+  const cluster = await startThree();
   try {
     for (const name of ofThree) print(name, await compareThree(name, cluster, randomUUID()));
   } finally {

@@ -5,6 +5,7 @@ import type { TopicPartition } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { pollUntil } from '../cluster/poll-until.js';
+import { compact } from '../simulated-kafka/operations/compaction.js';
 import type { SimulatedCluster } from '../simulated-kafka/index.js';
 import {
   array,
@@ -25,6 +26,8 @@ export interface Operator {
   electUnclean(log: TopicPartition, to: number): Promise<void>;
   freeze(id: number): Promise<void>;
   thaw(id: number): Promise<void>;
+  /** A real broker compacts by itself: the settings of the topic say when. */
+  compact(log: TopicPartition): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -168,6 +171,10 @@ export class RealOperator implements Operator {
     this.#frozen.delete(id);
   }
 
+  async compact(): Promise<void> {
+    // The brokers' log cleaners do it.
+  }
+
   /** Leaves no broker frozen: the next scenario needs them all. */
   async close(): Promise<void> {
     for (const id of [...this.#frozen]) await this.thaw(id);
@@ -235,6 +242,10 @@ export class SimulatedOperator implements Operator {
 
   async thaw(id: number): Promise<void> {
     this.cluster.reconnect(id);
+  }
+
+  async compact({ topic, partition }: TopicPartition): Promise<void> {
+    compact(this.cluster.world, topic, partition);
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,11 @@
 /** All scenarios, against a real broker and a simulated one. */
 import { logLevel } from 'kafkajs';
 import type { Cluster } from '../cluster/cluster.js';
+import { startOwnCluster } from '../cluster/start-cluster.js';
 import { startCluster, type RealTimeCluster } from '../simulated-kafka/real-time.js';
 import { judge, type Judgement } from './accepted-differences.js';
 import { ClusterUnderTest } from './cluster-under-test.js';
+import { COMPACTING, COMPACTION_SCENARIOS } from './compaction-scenarios.js';
 import { COORDINATOR_SCENARIOS } from './coordinator-scenarios.js';
 import { GROUP_SCENARIOS } from './group-scenarios.js';
 import { LEADER_SCENARIOS } from './leader-scenarios.js';
@@ -26,7 +28,13 @@ export interface Comparison extends Judgement {
 export const SCENARIOS_OF_THREE: Readonly<Record<string, Scenario>> = {
   ...LEADER_SCENARIOS,
   ...COORDINATOR_SCENARIOS,
+  ...COMPACTION_SCENARIOS,
 };
+
+/** A cluster for `compareThree`. */
+export function startThree(): Promise<Cluster> {
+  return startOwnCluster({ brokers: 3, registry: false, brokerConfig: COMPACTING });
+}
 
 /** A broker of the simulation counts as down after this time without a heartbeat. */
 const SESSION_MS = 4_000;
@@ -67,11 +75,7 @@ export async function compareThree(name: string, cluster: Cluster, run: string):
   }
 }
 
-async function comparison(
-  name: string,
-  real: ClusterUnderTest,
-  simulated: ClusterUnderTest,
-): Promise<Comparison> {
+async function comparison(name: string, real: ClusterUnderTest, simulated: ClusterUnderTest): Promise<Comparison> {
   const scenario = SCENARIOS[name] ?? SCENARIOS_OF_THREE[name];
   if (scenario === undefined) throw new Error(`there is no scenario '${name}'`);
   const [inReal, inSimulation] = await Promise.all([answersOf(scenario, real), answersOf(scenario, simulated)]);

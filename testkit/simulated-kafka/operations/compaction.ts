@@ -12,8 +12,9 @@ export function compact(world: World, topic: string, partition: number): void {
   const replicas = replicasOf(world, topic, partition);
   const [fullest] = [...replicas].sort((a, b) => b.highWatermark - a.highWatermark);
   if (fullest === undefined) return;
-  // The end of the log is the active segment, which is not compacted.
-  const dirtyEnd = Math.min(...replicas.map(({ lastStableOffset }) => lastStableOffset));
+  // The last batch stands for the active segment. It is not compacted, and no record gives way to one in it.
+  const active = fullest.log.batches.at(-1)?.baseOffset ?? 0;
+  const dirtyEnd = Math.min(active, ...replicas.map(({ lastStableOffset }) => lastStableOffset));
   const deleteRetentionMs = Number(topicOf(world, topic).settings.get('delete.retention.ms') ?? 86_400_000);
   const oldest = world.time.now() - deleteRetentionMs;
   const batches = fullest.log.batches.filter(({ lastOffset }) => lastOffset < dirtyEnd);
@@ -21,7 +22,7 @@ export function compact(world: World, topic: string, partition: number): void {
   const last = new Set(new Map(fullest.log.batches.map((batch) => [batch.producerId, batch.baseOffset])).values());
   for (const { log } of replicas)
     log.compact((batch) => {
-      if (batch.lastOffset >= dirtyEnd || batch.lastOffset === log.end - 1) return batch;
+      if (batch.lastOffset >= dirtyEnd) return batch;
       if (batch.marker !== null) return batch.maxTimestamp >= oldest || last.has(batch.baseOffset) ? batch : null;
       const records = recordBytesOf(batch).filter(({ offset }) => kept.has(offset));
       if (records.length === batch.count) return batch;
