@@ -22,13 +22,13 @@ import { BrokerUnderTest, POLL } from './broker-under-test.js';
 
 /** Each method resolves when the controller has decided. The brokers learn of it later. */
 export interface Operator {
-  moveLeader(log: TopicPartition, to: number): Promise<void>;
-  electUnclean(log: TopicPartition, to: number): Promise<void>;
-  freeze(id: number): Promise<void>;
-  thaw(id: number): Promise<void>;
+  moveLeader(log: TopicPartition, to: number): Promise<void> | void;
+  electUnclean(log: TopicPartition, to: number): Promise<void> | void;
+  freeze(id: number): Promise<void> | void;
+  thaw(id: number): Promise<void> | void;
   /** A real broker compacts by itself: the settings of the topic say when. */
-  compact(log: TopicPartition): Promise<void>;
-  close(): Promise<void>;
+  compact(log: TopicPartition): Promise<void> | void;
+  close(): Promise<void> | void;
 }
 
 /** A broker, with the address for clients. */
@@ -228,27 +228,27 @@ function refuse(
 export class SimulatedOperator implements Operator {
   constructor(private readonly cluster: SimulatedCluster) {}
 
-  async moveLeader({ topic, partition }: TopicPartition, to: number): Promise<void> {
+  moveLeader({ topic, partition }: TopicPartition, to: number): void {
     if (this.cluster.partition(topic, partition).leader !== to) this.cluster.moveLeader(topic, partition, to);
   }
 
-  async electUnclean({ topic, partition }: TopicPartition, to: number): Promise<void> {
+  electUnclean({ topic, partition }: TopicPartition, to: number): void {
     this.cluster.electUnclean(topic, partition, to);
   }
 
-  async freeze(id: number): Promise<void> {
+  freeze(id: number): void {
     this.cluster.cutOff(id);
   }
 
-  async thaw(id: number): Promise<void> {
+  thaw(id: number): void {
     this.cluster.reconnect(id);
   }
 
-  async compact({ topic, partition }: TopicPartition): Promise<void> {
+  compact({ topic, partition }: TopicPartition): void {
     compact(this.cluster.world, topic, partition);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     // The simulated cluster ends with the scenario.
   }
 }
