@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { compare, SCENARIOS } from '../../testkit/conformance/run.js';
 import { currentCluster } from '../support/current-cluster.js';
 
-test.each(Object.entries(SCENARIOS))('%s', async (_name, scenario) => {
-  const { answers, differences } = await compare(scenario, currentCluster().bootstrap, randomUUID());
+test.each(Object.keys(SCENARIOS))('%s', async (name) => {
+  const { answers, refused } = await compare(name, currentCluster().bootstrap, randomUUID());
   expect(answers).toBeGreaterThan(0);
-  expect(differences).toEqual([]);
+  expect(refused).toEqual([]);
 });

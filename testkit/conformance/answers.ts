@@ -1,11 +1,13 @@
 /** The answers that a scenario gets, with the same name for the same thing in each cluster. */
+import { NOT_COMPARED } from './accepted-differences.js';
+
 export interface NotedAnswer {
   readonly step: string;
   /** The fields, as JSON. */
   readonly fields: string;
 }
 
-const LEFT_OUT: ReadonlySet<string> = new Set(['clientSideThrottleTime', 'throttleMs', 'clientHost', 'address']);
+const LEFT_OUT: ReadonlySet<string> = new Set(NOT_COMPARED.flatMap(({ fields = [] }) => fields));
 
 export class Answers {
   readonly noted: NotedAnswer[] = [];

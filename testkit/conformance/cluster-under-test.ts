@@ -1,57 +1,82 @@
-/** What a scenario needs from a cluster of one broker, simulated or real. */
+/**
+ * What a scenario needs from a cluster, simulated or real. Its questions go to the first broker. A scenario names
+ * brokers by their place from 1 on, not by their ids. In a real cluster of three, the third is the active controller.
+ */
 import { Kafka, type KafkaConfig } from 'kafkajs';
 import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
 import { COORDINATOR_OF_GROUP, COORDINATOR_OF_TRANSACTION } from '../../src/kafka/connection/cluster.js';
-import { fetchFrom } from '../../src/kafka/protocol/fetch-by-id.js';
 import { LATEST, listOffset, READ_COMMITTED } from '../../src/kafka/protocol/list-offsets.js';
-import { metadataOf } from '../../src/kafka/protocol/metadata-protocol.js';
-import { produce } from '../../src/kafka/protocol/produce-request.js';
-import { protocolCall, type ConnectedBroker, type ProtocolCall } from '../../src/kafka/protocol/protocol-call.js';
 import { ERROR_CODES, NO_ERROR } from '../../src/kafka/protocol/protocol-errors.js';
-import { cutBatch } from '../../src/kafka/protocol/record-batch-encoder.js';
 import {
   findCoordinator,
   initProducerId,
   type ProducerSession,
 } from '../../src/kafka/protocol/transaction-requests.js';
-import { NO_HEADERS, type TopicPartition } from '../../src/lib/record.js';
+import type { TopicPartition } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
-import { pollUntil } from '../cluster/poll-until.js';
-import type { Api } from '../simulated-kafka/wire/api.js';
-import { FieldReader, FieldWriter } from '../simulated-kafka/wire/fields.js';
+import { OFFSETS_TOPIC, partitionOfKey, TRANSACTIONS_TOPIC } from '../simulated-kafka/image.js';
 import { Answers } from './answers.js';
-import { batchesOf } from './batches.js';
+import { BrokerUnderTest, type Connections } from './broker-under-test.js';
+import type { BrokerAt, Operator } from './operator.js';
 
-const POLL = { timeoutMs: 30_000, intervalMs: 50 };
-const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-const FETCH_LIMITS = { maxWaitMs: 100, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000 };
 export const TRANSACTION_TIMEOUT_MS = 60_000;
+/** As in the simulated Kafka and in the clusters of `testkit/cluster`. */
+const INTERNAL_PARTITIONS = 5;
+const NONE = -1;
 
-/** A coordinator gives these answers for a moment after its start. They say nothing about the scenario. */
-const NOT_READY: readonly number[] = [
-  ERROR_CODES.COORDINATOR_LOAD_IN_PROGRESS,
-  ERROR_CODES.COORDINATOR_NOT_AVAILABLE,
-  ERROR_CODES.NOT_COORDINATOR,
-];
+/** A broker has these answers until it has learnt of a leader. */
+const NOT_LEARNT: readonly number[] = [ERROR_CODES.UNKNOWN_TOPIC_OR_PARTITION, 75 /* UNKNOWN_LEADER_EPOCH */];
 
-export class ClusterUnderTest {
+export class ClusterUnderTest extends BrokerUnderTest {
   readonly answers = new Answers();
   readonly kafka: Kafka;
-  readonly #connections: BrokerConnections;
-  /** A broker answers the requests of one connection one after the other. */
-  readonly #waiting: BrokerConnections;
+  readonly #connections: Connections;
+  readonly #brokers: readonly BrokerUnderTest[];
+  /** Places. */
+  readonly #frozen = new Set<number>();
 
-  /** @param suffix makes all names unique: the real cluster has other topics and groups too */
+  /**
+   * @param brokers in the order of their places
+   * @param suffix makes all names unique: the real cluster has other topics and groups too
+   * @param operator undefined for scenarios that leave the brokers alone
+   */
   constructor(
-    config: KafkaConfig & { readonly brokers: string[] },
+    config: KafkaConfig,
+    private readonly brokers: readonly BrokerAt[],
     private readonly suffix: string,
+    private readonly operator?: Operator,
   ) {
+    const connections = {
+      usual: new BrokerConnections(config, systemClock),
+      waiting: new BrokerConnections(config, systemClock),
+    };
+    super({ connections, address: brokers[0]!.address });
     this.kafka = new Kafka(config);
-    this.#connections = new BrokerConnections(config, systemClock);
-    this.#waiting = new BrokerConnections(config, systemClock);
-    this.#address = config.brokers[0]!;
+    this.#connections = connections;
+    this.#brokers = brokers.map(({ address }) => new BrokerUnderTest({ connections, address }));
   }
-  readonly #address: string;
+
+  at(place: number): BrokerUnderTest {
+    const broker = this.#brokers[place - 1];
+    if (broker === undefined) throw new RangeError(`the cluster has no broker ${place}`);
+    return broker;
+  }
+
+  /** @param address host:port */
+  placeAt(address: string | undefined): number {
+    return this.brokers.findIndex((broker) => broker.address === address) + 1;
+  }
+
+  /** What the broker at `place` knows of a partition: its leader and its in-sync replicas by their places. */
+  async stateAt(place: number, log: TopicPartition) {
+    const { errorCode, leader, leaderEpoch, inSync } = await this.at(place).partition(log);
+    return {
+      errorCode,
+      leader: this.#placeOf(leader),
+      leaderEpoch,
+      inSync: inSync.map((id) => this.#placeOf(id)).sort(),
+    };
+  }
 
   /** The first question for a coordinator creates the topic that it needs. */
   async prepare(): Promise<void> {
@@ -65,18 +90,30 @@ export class ClusterUnderTest {
     return name;
   }
 
-  /** Creates a topic with one partition, and waits until the broker leads it. */
-  async topic(base: string, settings: Readonly<Record<string, string>> = {}): Promise<TopicPartition> {
+  /**
+   * Creates a topic with one partition, and waits until its first broker leads it.
+   * @param replicas places of brokers, the leader first; without, the only broker
+   */
+  async topic(
+    base: string,
+    settings: Readonly<Record<string, string>> = {},
+    replicas?: readonly [number, ...number[]],
+  ): Promise<TopicPartition> {
     const topic = this.name(base);
     const configEntries = Object.entries(settings).map(([name, value]) => ({ name, value }));
+    const assigned = replicas && [{ partition: 0, replicas: replicas.map((place) => this.#idAt(place)) }];
+    const where = assigned
+      ? { numPartitions: -1, replicationFactor: -1, replicaAssignment: assigned }
+      : { numPartitions: 1, replicationFactor: 1 };
     await this.admin((admin) =>
       admin.createTopics({
         waitForLeaders: false,
-        topics: [{ topic, numPartitions: 1, replicationFactor: 1, configEntries }],
+        topics: [{ topic, ...where, configEntries }],
       }),
     );
     const log = { topic, partition: 0 };
-    const isLed = async () => (await this.ask(listOffset(log, 0, LATEST, READ_COMMITTED))).errorCode === NO_ERROR;
+    const leader = this.at(replicas?.[0] ?? 1);
+    const isLed = async () => (await leader.ask(listOffset(log, 0, LATEST, READ_COMMITTED))).errorCode === NO_ERROR;
     await this.until('the broker leads the topic', isLed);
     return log;
   }
@@ -87,38 +124,6 @@ export class ClusterUnderTest {
     return use(admin).finally(() => admin.disconnect());
   }
 
-  onBroker<T>(question: (broker: ConnectedBroker) => Promise<T>): Promise<T> {
-    return this.#connections.ask(this.#address, question);
-  }
-
-  /** Asks again while the coordinator is not ready. */
-  async ask<T extends object>(call: ProtocolCall<T>, retried = NOT_READY): Promise<T> {
-    let answer = await this.onBroker((broker) => broker.connectionPool.send(call));
-    const isReady = async (): Promise<boolean> => {
-      if (!('errorCode' in answer) || !retried.includes(answer.errorCode as number)) return true;
-      answer = await this.onBroker((broker) => broker.connectionPool.send(call));
-      return false;
-    };
-    await pollUntil(isReady, { ...POLL, awaited: `${call.request.apiName} gets its final answer` });
-    return answer;
-  }
-
-  /** As `ask`. Also asks again while the markers of the transaction before are not written. */
-  whenDecided<T extends object>(call: ProtocolCall<T>): Promise<T> {
-    return this.ask(call, [...NOT_READY, ERROR_CODES.CONCURRENT_TRANSACTIONS]);
-  }
-
-  /** A request in the layout of the simulation, for the requests that kafkajs encodes in the product. */
-  askAs<Q, A extends object>(api: Api<Q, A>, version: number, request: Q): Promise<A> {
-    return this.ask(callOf(api, version, request));
-  }
-
-  /** As `askAs`, once, on a connection of its own: the answer may take long. */
-  askAndWait<Q, A extends object>(api: Api<Q, A>, version: number, request: Q): Promise<A> {
-    const call = callOf(api, version, request);
-    return this.#waiting.ask(this.#address, (broker) => broker.connectionPool.send(call));
-  }
-
   async session(base: string, timeoutMs = TRANSACTION_TIMEOUT_MS): Promise<ProducerSession> {
     const transactionalId = this.name(base);
     const answer = await this.whenDecided(initProducerId(transactionalId, timeoutMs));
@@ -126,50 +131,92 @@ export class ClusterUnderTest {
     return { transactionalId, producerId: answer.producerId, producerEpoch: answer.producerEpoch };
   }
 
-  /** Sends one batch, each value as one record. */
-  produce(session: ProducerSession, to: TopicPartition, firstSequence: number, values: readonly string[]) {
-    const records = values.map((value) => ({
-      key: Buffer.from('key'),
-      value: Buffer.from(value),
-      headers: NO_HEADERS,
-    }));
-    const { transactionalId, producerId, producerEpoch } = session;
-    const call = produce({
-      transactionalId,
-      to,
-      records,
-      start: 0,
-      cut: cutBatch(records, 0, MAX_BATCH_BYTES, records.length),
-      origin: { producerId, producerEpoch, firstSequence, timestamp: Date.now() },
-      timeoutMs: 10_000,
+  /** Elects a leader that is in sync, and waits until all brokers know it. */
+  async moveLeader(log: TopicPartition, to: number): Promise<void> {
+    await this.#operator.moveLeader(log, this.#idAt(to));
+    await this.#ledBy(log, to);
+  }
+
+  /** Elects a leader that is not in sync, while the partition has no leader. */
+  async electUnclean(log: TopicPartition, to: number): Promise<void> {
+    await this.#operator.electUnclean(log, this.#idAt(to));
+    await this.#ledBy(log, to);
+  }
+
+  /** @returns the partition that holds a group or a transactional id, after its leader has moved */
+  async moveCoordinator(kind: 'group' | 'transaction', key: string, to: number): Promise<TopicPartition> {
+    const topic = kind === 'group' ? OFFSETS_TOPIC : TRANSACTIONS_TOPIC;
+    const home = { topic, partition: partitionOfKey(key, INTERNAL_PARTITIONS) };
+    await this.moveLeader(home, to);
+    return home;
+  }
+
+  /** Compacts the log, and waits until the batch at an offset is gone. */
+  async compacted(log: TopicPartition, offset: number): Promise<void> {
+    await this.#operator.compact(log);
+    await this.until(`the batch at ${offset} is gone`, async () => {
+      const { partitions } = await this.fetch(log, 0);
+      return partitions[0]!.records.every(({ baseOffset }) => baseOffset !== String(offset));
     });
-    return this.whenDecided(call);
   }
 
-  async topicId({ topic }: TopicPartition): Promise<string | null> {
-    return (await this.onBroker((broker) => metadataOf(broker, topic))).topicId;
+  /** The broker keeps its connections, and does nothing. Others count it as down when its session has ended. */
+  async freeze(place: number): Promise<void> {
+    this.#frozen.add(place);
+    await this.#operator.freeze(this.#idAt(place));
   }
 
-  /** @param topicId of the topic, unless another one is asked for */
-  async fetch(from: TopicPartition, fromOffset: number, leaderEpoch = 0, topicId?: string | null) {
-    const id = topicId === undefined ? await this.topicId(from) : topicId;
-    const asked = [{ ...from, topicId: id, fromOffset, leaderEpoch }];
-    const { errorCode, partitions } = await this.onBroker((broker) => fetchFrom(broker, asked, FETCH_LIMITS));
-    return { errorCode, partitions: partitions.map((each) => ({ ...each, records: batchesOf(each.records) })) };
+  async thaw(place: number): Promise<void> {
+    await this.#operator.thaw(this.#idAt(place));
+    this.#frozen.delete(place);
   }
 
-  until(awaited: string, probe: () => Promise<boolean>): Promise<void> {
-    return pollUntil(probe, { ...POLL, awaited });
+  /** Waits until all brokers that run know the in-sync replicas. */
+  async inSync(log: TopicPartition, places: readonly number[]): Promise<void> {
+    for (const place of this.#running)
+      await this.until(
+        `in sync are ${String(places)}`,
+        async () => String((await this.stateAt(place, log)).inSync) === String(places),
+      );
+  }
+
+  /** Waits until a broker can read up to an offset: followers learn the high watermark later. */
+  async readable(log: TopicPartition, place: number, end: number): Promise<void> {
+    const broker = this.at(place);
+    const isReached = async () => (await broker.ask(listOffset(log, -1, LATEST, READ_COMMITTED))).offset >= end;
+    await this.until(`broker ${place} has all records`, isReached);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#connections.close(), this.#waiting.close()]);
+    await Promise.all([this.#connections.usual.close(), this.#connections.waiting.close()]);
   }
-}
 
-function callOf<Q, A extends object>(api: Api<Q, A>, version: number, request: Q): ProtocolCall<A> {
-  const writer = new FieldWriter(version, false);
-  api.request.write(writer, request);
-  const read = (body: Buffer): A => api.answer.read(new FieldReader(body, version, false));
-  return protocolCall(api.key, api.name, version, writer.finish(), read);
+  get #operator(): Operator {
+    if (this.operator === undefined) throw new Error('this cluster has no operator');
+    return this.operator;
+  }
+
+  /** The places of the brokers that are not frozen. */
+  get #running(): number[] {
+    return this.brokers.map((_, index) => index + 1).filter((place) => !this.#frozen.has(place));
+  }
+
+  #idAt(place: number): number {
+    return this.brokers[place - 1]!.id;
+  }
+
+  #placeOf(id: number): number {
+    const index = this.brokers.findIndex((broker) => broker.id === id);
+    return index < 0 ? NONE : index + 1;
+  }
+
+  /** A broker that runs knows the leader first, and takes over its part a moment later. */
+  async #ledBy(log: TopicPartition, to: number): Promise<void> {
+    for (const place of this.#running)
+      await this.until(`broker ${to} leads ${log.topic}`, async () => {
+        const { leader, leaderEpoch } = await this.stateAt(place, log);
+        const call = listOffset(log, leaderEpoch, LATEST, READ_COMMITTED);
+        return leader === to && !NOT_LEARNT.includes((await this.at(place).ask(call)).errorCode);
+      });
+  }
 }

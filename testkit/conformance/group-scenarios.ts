@@ -6,6 +6,7 @@ import {
   offsetCommitApi,
   syncGroupApi,
 } from '../simulated-kafka/wire/group-apis.js';
+import type { BrokerUnderTest } from './broker-under-test.js';
 import type { ClusterUnderTest } from './cluster-under-test.js';
 import type { Scenario } from './scenario.js';
 
@@ -14,19 +15,29 @@ const OTHERS = 3;
 const OFFSET_COMMIT = 5;
 const MEMBER_ID_REQUIRED = 79;
 
-class Group {
+export class Group {
   readonly groupId: string;
-  constructor(private readonly cluster: ClusterUnderTest) {
+
+  /** @param coordinator the broker that is asked */
+  constructor(
+    private readonly cluster: ClusterUnderTest,
+    private readonly coordinator: BrokerUnderTest = cluster,
+  ) {
     this.groupId = cluster.name('group');
   }
 
+  /** The same group, asked at another broker. */
+  askedAt(broker: BrokerUnderTest): Group {
+    return new Group(this.cluster, broker);
+  }
+
   join(memberId: string, protocol = 'any') {
-    return this.cluster.askAs(joinGroupApi, JOIN, this.#joining(memberId, protocol));
+    return this.coordinator.askAs(joinGroupApi, JOIN, this.#joining(memberId, protocol));
   }
 
   /** The answer comes only when all members have joined. */
   joinWithOthers(memberId: string) {
-    return this.cluster.askAndWait(joinGroupApi, JOIN, this.#joining(memberId, 'any'));
+    return this.coordinator.askAndWait(joinGroupApi, JOIN, this.#joining(memberId, 'any'));
   }
 
   #joining(memberId: string, protocol: string) {
@@ -55,17 +66,17 @@ class Group {
       assignment: Buffer.from(value),
     }));
     const request = { groupId: this.groupId, generation, memberId, instanceId: null, assignments };
-    this.cluster.answers.note('SyncGroup', await this.cluster.askAs(syncGroupApi, OTHERS, request));
+    this.cluster.answers.note('SyncGroup', await this.coordinator.askAs(syncGroupApi, OTHERS, request));
   }
 
   async heartbeat(memberId: string, generation: number): Promise<number> {
     const request = { groupId: this.groupId, generation, memberId, instanceId: null };
-    return (await this.cluster.askAs(heartbeatApi, OTHERS, request)).errorCode;
+    return (await this.coordinator.askAs(heartbeatApi, OTHERS, request)).errorCode;
   }
 
   async leave(memberId: string): Promise<void> {
     const request = { groupId: this.groupId, memberId: '', members: [{ memberId, instanceId: null }] };
-    this.cluster.answers.note('LeaveGroup', await this.cluster.askAs(leaveGroupApi, OTHERS, request));
+    this.cluster.answers.note('LeaveGroup', await this.coordinator.askAs(leaveGroupApi, OTHERS, request));
   }
 
   async commit(topic: string, memberId: string, generation: number): Promise<void> {
@@ -78,11 +89,11 @@ class Group {
       retentionMs: -1,
       topics: [{ topic, partitions }],
     };
-    this.cluster.answers.note('OffsetCommit', await this.cluster.askAs(offsetCommitApi, OFFSET_COMMIT, request));
+    this.cluster.answers.note('OffsetCommit', await this.coordinator.askAs(offsetCommitApi, OFFSET_COMMIT, request));
   }
 }
 
-const NO_GENERATION = -1;
+export const NO_GENERATION = -1;
 
 export const GROUP_SCENARIOS: Readonly<Record<string, Scenario>> = {
   'one member joins, and is refused with wrong ids': async (cluster) => {

@@ -61,6 +61,12 @@ export class Broker {
 
   /** The replica for a request that only a leader answers, or the error code. */
   leaderReplica(topic: string, partition: number, leaderEpoch = NO_EPOCH): Replica | number {
+    const replica = this.anyReplica(topic, partition, leaderEpoch);
+    return typeof replica === 'number' || replica.isLeader ? replica : NOT_LEADER_OR_FOLLOWER;
+  }
+
+  /** The replica for a request that followers answer too, or the error code. */
+  anyReplica(topic: string, partition: number, leaderEpoch = NO_EPOCH): Replica | number {
     const state = this.#view.topics.get(topic);
     if (state?.partitions[partition] === undefined) return UNKNOWN_TOPIC_OR_PARTITION;
     const replica = this.replicaOf(state.topicId, partition);
@@ -68,12 +74,13 @@ export class Broker {
     const known = replica.state.leaderEpoch;
     if (leaderEpoch !== NO_EPOCH && leaderEpoch < known) return FENCED_LEADER_EPOCH;
     if (leaderEpoch > known) return UNKNOWN_LEADER_EPOCH;
-    return replica.isLeader ? replica : NOT_LEADER_OR_FOLLOWER;
+    return replica;
   }
 
   /** Takes over a newer image of the metadata. */
   learn(image: Image): void {
     if (!this.isUp || image.version <= this.#view.version) return;
+    const before = this.#view;
     this.#view = image;
     const ids = new Set([...image.topics.values()].map(({ topicId }) => topicId));
     for (const [key, replica] of this.#replicas)
@@ -83,6 +90,8 @@ export class Broker {
         replica.changed();
       }
     for (const topic of image.topics.values()) this.#learnTopic(topic);
+    for (const { topic, topicId } of before.topics.values())
+      if (!ids.has(topicId)) this.groups.deleteOffsetsOfTopic(topic);
   }
 
   /** The process ends: its connections and all that it held in memory are gone. */

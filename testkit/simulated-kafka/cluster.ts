@@ -7,7 +7,7 @@ import { Controller, type NewTopic } from './controller.js';
 import { Broker } from './broker.js';
 import { OFFSETS_TOPIC, partitionOfKey, TRANSACTIONS_TOPIC, type Image, type PartitionState } from './image.js';
 import type { Replica } from './log/replica.js';
-import { plainBatch, transactionalBatch, type Batch, type BatchProducer } from './log/batch.js';
+import { HANGING_PRODUCER, plainBatch, transactionalBatch, type Batch } from './log/batch.js';
 import { readRecords, type Isolation, type SimulatedRecord } from './log/read-records.js';
 import type { RecordToWrite } from '../../src/lib/record.js';
 import { BROKER_SETTINGS, USUAL_DELAYS, type ClusterOptions, type Delays, type World } from './world.js';
@@ -26,8 +26,6 @@ export interface LogEnds {
 }
 
 const FIRST_PORT = 9001;
-/** A producer that no coordinator knows. */
-const NOBODY: BatchProducer = { producerId: 999_999_999n, producerEpoch: 0 };
 
 export class SimulatedCluster {
   readonly #brokers: ReadonlyMap<number, Broker>;
@@ -48,6 +46,11 @@ export class SimulatedCluster {
     publish = (image) => {
       for (const broker of this.#brokers.values()) this.#inform(broker, image);
     };
+  }
+
+  /** For what an operator or another producer does to the cluster (`operations/`). */
+  get world(): World {
+    return this.#world;
   }
 
   /** host:port of each broker; the first has the id 1. */
@@ -107,7 +110,7 @@ export class SimulatedCluster {
    * @returns as `append`
    */
   appendHanging(topic: string, partition: number, record: RecordToWrite, timestamp: number): number | null {
-    return this.#append(topic, partition, transactionalBatch(record, timestamp, NOBODY));
+    return this.#append(topic, partition, transactionalBatch(record, timestamp, HANGING_PRODUCER));
   }
 
   /** The offset that a group has committed; null without an offset, or while no broker coordinates the group. */

@@ -36,6 +36,11 @@ export class Controller {
     return this.#image;
   }
 
+  /** The ids of all brokers, also of those that are down. */
+  get allBrokers(): Iterable<number> {
+    return this.addresses.keys();
+  }
+
   get defaultReplication(): number {
     return this.replication;
   }

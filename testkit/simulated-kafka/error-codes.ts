@@ -34,6 +34,7 @@ export const NON_EMPTY_GROUP = 68;
 export const GROUP_ID_NOT_FOUND = 69;
 export const FENCED_LEADER_EPOCH = 74;
 export const UNKNOWN_LEADER_EPOCH = 75;
+export const OFFSET_NOT_AVAILABLE = 78;
 export const MEMBER_ID_REQUIRED = 79;
 export const FENCED_INSTANCE_ID = 82;
 export const GROUP_SUBSCRIBED_TO_TOPIC = 86;

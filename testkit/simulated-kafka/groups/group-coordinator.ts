@@ -102,6 +102,15 @@ export class GroupCoordinator {
     this.#write({ kind: 'deleted offsets', groupId, partitions }, null, done);
   }
 
+  /** A topic was deleted: no group keeps an offset of it. */
+  deleteOffsetsOfTopic(topic: string): void {
+    for (const { offsets } of this.#homes.values())
+      for (const [groupId, ofGroup] of offsets) {
+        const partitions = ofGroup.all.filter((each) => each.topic === topic);
+        if (partitions.length > 0) this.deleteOffsets(groupId, partitions, () => undefined);
+      }
+  }
+
   deleteGroup(groupId: string, done: Done): void {
     const found = this.find(groupId);
     if (typeof found === 'number') return done(found);

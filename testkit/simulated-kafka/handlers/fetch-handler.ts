@@ -1,4 +1,7 @@
-/** Fetch without sessions: a leader gives whole batches, and waits for them up to a limit. */
+/**
+ * Fetch without sessions: a replica gives whole batches, and waits for them up to a limit. Followers answer too (KIP-392),
+ * with what they have below the high watermark that they know.
+ */
 import type { Broker } from '../broker.js';
 import { NO_ERROR, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_ID } from '../error-codes.js';
 import type { Replica } from '../log/replica.js';
@@ -14,22 +17,24 @@ type Fetched = Answer['topics'][number]['partitions'][number];
 
 const READ_COMMITTED = 1;
 const FIRST_VERSION_WITH_IDS = 13;
+/** Earlier versions are answered by leaders alone. */
+const FIRST_VERSION_OF_FOLLOWERS = 11;
 const NO_REPLICA = -1;
 
 export const fetchHandler: Handler = handler(fetchApi, (request, { broker, header }, reply) => {
-  const byId = header.version >= FIRST_VERSION_WITH_IDS;
+  const { version } = header;
   let isDone = false;
   const stopWaiting: (() => void)[] = [];
   const finish = (): boolean => {
     for (const stop of stopWaiting) stop();
-    if (!isDone) reply(read(broker, request, byId));
+    if (!isDone) reply(read(broker, request, version));
     isDone = true;
     return true;
   };
-  const isReady = (): boolean => isDone || (isEnough(read(broker, request, byId), request.minBytes) && finish());
+  const isReady = (): boolean => isDone || (isEnough(read(broker, request, version), request.minBytes) && finish());
   if (isReady()) return;
   stopWaiting.push(broker.world.time.after(request.maxWaitMs, finish));
-  for (const replica of replicasOf(broker, request, byId)) stopWaiting.push(replica.wait(isReady));
+  for (const replica of replicasOf(broker, request, version)) stopWaiting.push(replica.wait(isReady));
 });
 
 /** Whether the answer cannot wait: it has bytes, or an error. */
@@ -39,13 +44,14 @@ function isEnough({ topics }: Answer, minBytes: number): boolean {
   return partitions.reduce((sum, { records }) => sum + (records?.length ?? 0), 0) >= minBytes;
 }
 
-function read(broker: Broker, request: Request, byId: boolean): Answer {
+function read(broker: Broker, request: Request, version: number): Answer {
   let left = request.maxBytes;
   const topics = request.topics.map((asked) => ({
     topic: asked.topic,
     topicId: asked.topicId,
     partitions: asked.partitions.map((partition) => {
-      const fetched = readPartition(broker, nameOf(broker, asked, byId), partition, request, left);
+      const replica = replicaFor(broker, asked, partition.partition, version, partition.leaderEpoch);
+      const fetched = readPartition(replica, partition, request, left);
       left -= fetched.records?.length ?? 0;
       return fetched;
     }),
@@ -55,13 +61,11 @@ function read(broker: Broker, request: Request, byId: boolean): Answer {
 
 /** @param bytesLeft of the whole answer. Only its first batch may exceed it (KIP-74) */
 function readPartition(
-  broker: Broker,
-  topic: string | null,
-  { partition, leaderEpoch, offset, maxBytes }: AskedPartition,
+  replica: Replica | number,
+  { partition, offset, maxBytes }: AskedPartition,
   { isolation, maxBytes: maxOfAll }: Request,
   bytesLeft: number,
 ): Fetched {
-  const replica = topic === null ? UNKNOWN_TOPIC_ID : broker.leaderReplica(topic, partition, leaderEpoch);
   if (typeof replica === 'number') return refused(partition, replica);
   const { log, highWatermark, lastStableOffset } = replica;
   if (offset < log.start || offset > log.end) return refused(partition, OFFSET_OUT_OF_RANGE);
@@ -98,18 +102,25 @@ function refused(partition: number, errorCode: number): Fetched {
   };
 }
 
-/** Null for an id that the broker does not know. */
-function nameOf({ view }: Broker, { topic, topicId }: AskedTopic, byId: boolean): string | null {
-  if (!byId) return topic;
-  return [...view.topics.values()].find((each) => each.topicId === topicId)?.topic ?? null;
+function replicaFor(
+  broker: Broker,
+  { topic, topicId }: AskedTopic,
+  partition: number,
+  version: number,
+  leaderEpoch?: number,
+): Replica | number {
+  const byId = version >= FIRST_VERSION_WITH_IDS;
+  const name = byId ? [...broker.view.topics.values()].find((each) => each.topicId === topicId)?.topic : topic;
+  if (name === undefined) return UNKNOWN_TOPIC_ID;
+  return version >= FIRST_VERSION_OF_FOLLOWERS
+    ? broker.anyReplica(name, partition, leaderEpoch)
+    : broker.leaderReplica(name, partition, leaderEpoch);
 }
 
-function replicasOf(broker: Broker, { topics }: Request, byId: boolean): Replica[] {
-  return topics.flatMap((asked) => {
-    const topic = nameOf(broker, asked, byId);
-    const found = asked.partitions.map(({ partition }) =>
-      topic === null ? -1 : broker.leaderReplica(topic, partition),
-    );
-    return found.filter((replica) => typeof replica !== 'number');
-  });
+function replicasOf(broker: Broker, { topics }: Request, version: number): Replica[] {
+  return topics.flatMap((asked) =>
+    asked.partitions
+      .map(({ partition }) => replicaFor(broker, asked, partition, version))
+      .filter((replica) => typeof replica !== 'number'),
+  );
 }

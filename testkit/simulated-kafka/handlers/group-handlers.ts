@@ -26,7 +26,7 @@ const joinGroup = handler(joinGroupApi, ({ groupId, ...request }, { broker, head
   if (isTooShort || timeout > Number(settings.get('group.max.session.timeout.ms')))
     return reply(refusedJoin(INVALID_SESSION_TIMEOUT, memberId));
   const group = memberId === '' ? broker.groups.findOrCreate(groupId) : known(broker.groups.find(groupId));
-  if (typeof group === 'number') return reply(refusedJoin(group, memberId));
+  if (typeof group === 'number') return reply(refusedJoin(group, group === UNKNOWN_MEMBER_ID ? memberId : ''));
   const client = { clientId: header.clientId, clientHost: CLIENT_HOST };
   group.join(request, client, header.version >= FIRST_JOIN_WITH_REQUIRED_ID, reply);
 });

@@ -58,7 +58,8 @@ function described({ view }: Broker, { topic, topicId, partitions }: TopicState)
       leader: view.brokers.has(leader) ? leader : NO_LEADER,
       leaderEpoch,
       replicas,
-      inSync,
+      // Without a leader, the last replica that was in sync is only eligible (KIP-966).
+      inSync: leader === NO_LEADER ? [] : inSync,
       offline: replicas.filter((id) => !view.brokers.has(id)),
     })),
   };

@@ -1,7 +1,7 @@
-/** Questions about a partition's offsets and producers, which only its leader answers. */
+/** Questions about a partition's offsets and producers. */
 import { FetchedRecords } from '../../../src/kafka/protocol/record-batch-decoder.js';
 import type { LogRecord } from '../../../src/lib/record.js';
-import { NO_ERROR } from '../error-codes.js';
+import { LEADER_NOT_AVAILABLE, NO_ERROR, OFFSET_NOT_AVAILABLE } from '../error-codes.js';
 import type { Replica } from '../log/replica.js';
 import { describeLogDirsApi, describeProducersApi, listOffsetsApi, offsetForLeaderEpochApi } from '../wire/log-apis.js';
 import { atOnce, forPartitions, handler, type Handler } from './handler.js';
@@ -10,15 +10,25 @@ const READ_COMMITTED = 1;
 const LATEST = -1;
 const EARLIEST = -2;
 const NONE = -1;
+/** Older versions do not know OFFSET_NOT_AVAILABLE. */
+const FIRST_WITH_NOT_AVAILABLE = 5;
 
 const listOffsets = handler(
   listOffsetsApi,
-  atOnce(({ isolation, topics }, { broker }) => ({
+  atOnce(({ isolation, topics }, { broker, header }) => ({
     throttleMs: 0,
     topics: forPartitions(topics, (topic, { partition, leaderEpoch, timestamp }) => {
+      const refused = (errorCode: number) => ({
+        partition,
+        errorCode,
+        timestamp: NONE,
+        offset: NONE,
+        leaderEpoch: NONE,
+      });
       const replica = broker.leaderReplica(topic, partition, leaderEpoch);
-      if (typeof replica === 'number')
-        return { partition, errorCode: replica, timestamp: NONE, offset: NONE, leaderEpoch: NONE };
+      if (typeof replica === 'number') return refused(replica);
+      if (timestamp === LATEST && !replica.knowsHighWatermark)
+        return refused(header.version < FIRST_WITH_NOT_AVAILABLE ? LEADER_NOT_AVAILABLE : OFFSET_NOT_AVAILABLE);
       const end = isolation === READ_COMMITTED ? replica.lastStableOffset : replica.highWatermark;
       return { partition, errorCode: NO_ERROR, ...listed(replica, timestamp, end) };
     }),
@@ -51,12 +61,13 @@ const offsetForLeaderEpoch = handler(
   })),
 );
 
+/** A follower answers too, with what its log says. */
 const describeProducers = handler(
   describeProducersApi,
   atOnce(({ topics }, { broker }) => ({
     throttleMs: 0,
     topics: forPartitions(topics, (topic, partition) => {
-      const replica = broker.leaderReplica(topic, partition);
+      const replica = broker.anyReplica(topic, partition);
       if (typeof replica === 'number') return { partition, errorCode: replica, errorMessage: null, producers: [] };
       const producers = replica.log.producers.all.map((state) => ({
         producerId: state.producerId,

@@ -23,6 +23,7 @@ import { afterAll, handler, type Handler } from './handler.js';
 interface Result {
   readonly errorCode: number;
   readonly baseOffset: number;
+  readonly logStart: number;
 }
 
 interface Write {
@@ -41,6 +42,10 @@ const ALL_IN_SYNC = -1;
 const NO_ACKS = 0;
 const NO_OFFSET = -1;
 
+function refused(errorCode: number): Result {
+  return { errorCode, baseOffset: NO_OFFSET, logStart: NO_OFFSET };
+}
+
 export const produceHandler: Handler = handler(produceApi, ({ topics, ...terms }, { broker }, reply) => {
   const writes = topics.flatMap(({ topic, partitions }) => partitions.map((each) => ({ topic, ...each })));
   afterAll<Write, Result>(
@@ -55,12 +60,12 @@ export const produceHandler: Handler = handler(produceApi, ({ topics, ...terms }
           topic,
           partitions: answered
             .filter((each) => each.topic === topic)
-            .map(({ partition, errorCode, baseOffset }) => ({
+            .map(({ partition, errorCode, baseOffset, logStart }) => ({
               partition,
               errorCode,
               baseOffset,
               logAppendTime: -1,
-              logStart: 0,
+              logStart,
             })),
         })),
       });
@@ -74,7 +79,7 @@ function produce(
   { topic, partition, records }: Write,
   done: (result: Result) => void,
 ): void {
-  const refuse = (errorCode: number): void => done({ errorCode, baseOffset: NO_OFFSET });
+  const refuse = (errorCode: number): void => done(refused(errorCode));
   const replica = broker.leaderReplica(topic, partition);
   if (typeof replica === 'number') return refuse(replica);
   const batches = parseBatches(records ?? Buffer.alloc(0));
@@ -109,7 +114,7 @@ function appendBatch(
   batch: Batch,
   done: (result: Result) => void,
 ): void {
-  const refuse = (errorCode: number): void => done({ errorCode, baseOffset: NO_OFFSET });
+  const refuse = (errorCode: number): void => done(refused(errorCode));
   if (!replica.isLeader) return refuse(NOT_LEADER_OR_FOLLOWER);
   if (acks === ALL_IN_SYNC && replica.isUnderLeastInSync) return refuse(NOT_ENOUGH_REPLICAS);
   if (batch.bytes.length > maxBytes(broker, replica)) return refuse(MESSAGE_TOO_LARGE);
@@ -119,13 +124,14 @@ function appendBatch(
   const stored = repeated ?? replica.append(batch);
   broker.replication.schedule(broker, replica);
   if (acks === ALL_IN_SYNC) awaitInSync(broker, replica, stored, timeoutMs, done);
-  else done({ errorCode: NO_ERROR, baseOffset: stored.baseOffset });
+  else done({ errorCode: NO_ERROR, baseOffset: stored.baseOffset, logStart: replica.log.start });
 }
 
 function maxBytes({ world }: Broker, { topic }: Replica): number {
   return Number(topic.settings.get('max.message.bytes') ?? world.settings.get('message.max.bytes'));
 }
 
+/** The batch is in the log: the answer has its offset, also with an error. */
 function awaitInSync(
   { world }: Broker,
   replica: Replica,
@@ -137,7 +143,7 @@ function awaitInSync(
   let isDone = false;
   const finish = (errorCode: number): boolean => {
     cancel();
-    if (!isDone) done({ errorCode, baseOffset: errorCode === NO_ERROR ? baseOffset : NO_OFFSET });
+    if (!isDone) done({ errorCode, baseOffset, logStart: replica.log.start });
     isDone = true;
     return true;
   };

@@ -1,4 +1,5 @@
 /** A record batch as a log stores it, and the batches that the brokers write themselves. */
+import { gunzipSync } from 'node:zlib';
 import { crc32c } from '@node-rs/crc32';
 import { cutBatch, encodeBatch } from '../../../src/kafka/protocol/record-batch-encoder.js';
 import type { RecordToWrite } from '../../../src/lib/record.js';
@@ -19,6 +20,8 @@ const LENGTH_COUNTS_FROM = 12;
 const MAGIC = 2;
 const TRANSACTIONAL = 0x10;
 const CONTROL = 0x20;
+const CODEC = 0x07;
+const GZIP = 1;
 const NO_PRODUCER_ID = -1n;
 const NO_PRODUCER_EPOCH = -1;
 const NO_SEQUENCE = -1;
@@ -54,6 +57,9 @@ export interface BatchProducer {
   readonly producerId: bigint;
   readonly producerEpoch: number;
 }
+
+/** A producer that no coordinator knows: its transactions hang. */
+export const HANGING_PRODUCER: BatchProducer = { producerId: 999_999_999n, producerEpoch: 0 };
 
 /** The batches of a Produce request; null if the bytes are damaged. */
 export function parseBatches(records: Buffer): Batch[] | null {
@@ -131,4 +137,45 @@ function singleRecord(
   bytes.writeInt16BE(attributes, ATTRIBUTES_AT);
   bytes.writeUInt32BE(crc32c(bytes.subarray(ATTRIBUTES_AT)), CRC_AT);
   return bytes;
+}
+
+interface RecordBytes {
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** The records of a batch as they are encoded, with their offsets. */
+export function recordBytesOf({ bytes, baseOffset, count }: StoredBatch): RecordBytes[] {
+  const isGzip = (bytes.readInt16BE(ATTRIBUTES_AT) & CODEC) === GZIP;
+  const records = isGzip ? gunzipSync(bytes.subarray(HEADER_BYTES)) : bytes.subarray(HEADER_BYTES);
+  let at = 0;
+  return Array.from({ length: count }, () => {
+    const length = zigzagAt(records, at);
+    const end = length.end + length.value;
+    const timestampDelta = zigzagAt(records, length.end + 1);
+    const offset = baseOffset + zigzagAt(records, timestampDelta.end).value;
+    const record = { offset, bytes: records.subarray(at, end) };
+    at = end;
+    return record;
+  });
+}
+
+/** The batch with only these of its records, not compressed. Its offsets stay. */
+export function withRecords(batch: StoredBatch, records: readonly RecordBytes[]): StoredBatch {
+  const bytes = Buffer.concat([batch.bytes.subarray(0, HEADER_BYTES), ...records.map((record) => record.bytes)]);
+  bytes.writeInt32BE(bytes.length - LENGTH_COUNTS_FROM, LENGTH_AT);
+  bytes.writeInt16BE(bytes.readInt16BE(ATTRIBUTES_AT) & ~CODEC, ATTRIBUTES_AT);
+  bytes.writeInt32BE(records.length, COUNT_AT);
+  bytes.writeUInt32BE(crc32c(bytes.subarray(ATTRIBUTES_AT)), CRC_AT);
+  return { ...batch, bytes, count: records.length };
+}
+
+/** A signed varint of at most 53 bits. */
+function zigzagAt(bytes: Buffer, from: number): { readonly value: number; readonly end: number } {
+  let value = 0n;
+  for (let at = from, shift = 0n; ; shift += 7n) {
+    const byte = bytes.readUInt8(at++);
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return { value: Number((value >> 1n) ^ -(value & 1n)), end: at };
+  }
 }

@@ -20,7 +20,7 @@ const CODEC = 0x07;
 const GZIP = 1;
 
 export function readRecords(
-  { log, highWatermark, lastStableOffset }: Replica,
+  { log, highWatermark, lastStableOffset }: Pick<Replica, 'log' | 'highWatermark' | 'lastStableOffset'>,
   isolation: Isolation,
 ): SimulatedRecord[] {
   const isCommitted = isolation === 'read_committed';
@@ -30,7 +30,7 @@ export function readRecords(
 }
 
 /** The next marker of its producer decides about a batch. */
-function abortedBatches(batches: readonly StoredBatch[]): Set<StoredBatch> {
+export function abortedBatches(batches: readonly StoredBatch[]): Set<StoredBatch> {
   const aborted = new Set<StoredBatch>();
   const open = new Map<bigint, StoredBatch[]>();
   for (const batch of batches) {
@@ -44,7 +44,7 @@ function abortedBatches(batches: readonly StoredBatch[]): Set<StoredBatch> {
   return aborted;
 }
 
-function recordsOf({ bytes, baseOffset, count }: StoredBatch): SimulatedRecord[] {
+export function recordsOf({ bytes, baseOffset, count }: StoredBatch): SimulatedRecord[] {
   const codec = bytes.readInt16BE(ATTRIBUTES_AT) & CODEC;
   if (codec > GZIP) throw new Error(`the simulated log cannot read codec ${codec}`);
   const records = bytes.subarray(RECORDS_AT);

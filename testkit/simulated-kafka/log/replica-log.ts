@@ -63,6 +63,11 @@ export class ReplicaLog {
     this.start = offset;
   }
 
+  /** Replaces batches by shorter ones of the same offsets, or removes them. @param next null removes a batch */
+  compact(next: (batch: StoredBatch) => StoredBatch | null): void {
+    this.#batches = this.#batches.flatMap((batch) => next(batch) ?? []);
+  }
+
   /**
    * Whole batches from an offset on: as many as fit, and at least one if it is below `to`.
    * @param to the high watermark or the last stable offset

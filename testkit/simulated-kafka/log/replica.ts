@@ -12,6 +12,8 @@ export class Replica {
   /** The end of each follower's log, as far as this leader knows. */
   readonly followerEnds = new Map<number, number>();
   isDeleted = false;
+  /** The end of the log when this leader began to lead. */
+  #leadsFrom = 0;
   #waiters: Waiter[] = [];
   #isNotifying = false;
   #hasChanged = false;
@@ -39,6 +41,11 @@ export class Replica {
     return !this.isDeleted && this.#state.leader === this.brokerId;
   }
 
+  /** A new leader may know an old high watermark. It learns the true one when the in-sync replicas have its log. */
+  get knowsHighWatermark(): boolean {
+    return this.highWatermark >= this.#leadsFrom;
+  }
+
   get lastStableOffset(): number {
     return this.log.producers.lastStableOffset(this.highWatermark);
   }
@@ -56,6 +63,7 @@ export class Replica {
     if (isNewEpoch && this.isLeader) {
       this.followerEnds.clear();
       this.log.beginEpoch(state.leaderEpoch);
+      this.#leadsFrom = this.log.end;
     }
     this.advance();
     this.changed();

@@ -4,7 +4,8 @@
  */
 import { CHANGELOG_POSITION_KEY, decodeChangelogPosition } from '../../../src/store/partition-meta.js';
 import { isPositionKey, POSITION_KEY } from '../../../src/store/row-keys.js';
-import { auditTopics, type AuditInput } from '../../audit/audit-topics.js';
+import { auditTopics } from '../../audit/audit-topics.js';
+import { anomaliesAfterLoss } from './audit-after-loss.js';
 import type { TopicContents, TopicRecord } from '../../audit/topic-record.js';
 import type { SimulatedRecord } from '../../simulated-kafka/index.js';
 import { differencesOf as rowDifferences, REGISTERED } from '../pipeline/check.js';
@@ -52,10 +53,7 @@ export function anomaliesOf(
 }
 
 function auditAnomalies(world: World, choices: ReadonlyMap<string, string>): string[] {
-  const input: AuditInput = {
-    events: contents(world, TOPICS.syncEvents),
-    synchronized: contents(world, TOPICS.companySynchronized),
-    deadLetters: contents(world, TOPICS.deadLetter),
+  const rest = {
     settings: contents(world, TOPICS.clientSettings, 1),
     registered: REGISTERED,
     schemas: SCHEMAS,
@@ -64,7 +62,15 @@ function auditAnomalies(world: World, choices: ReadonlyMap<string, string>): str
     allDatasetsFrom: ALL_DATASETS_FROM,
     settingsInPlaceBefore: choices.size,
   };
-  return auditTopics(input).anomalies.map(({ kind, companyId, what, history }) =>
+  const anomalies = world.losses.any
+    ? anomaliesAfterLoss(world, rest)
+    : auditTopics({
+        ...rest,
+        events: contents(world, TOPICS.syncEvents),
+        synchronized: contents(world, TOPICS.companySynchronized),
+        deadLetters: contents(world, TOPICS.deadLetter),
+      }).anomalies;
+  return anomalies.map(({ kind, companyId, what, history }) =>
     [`${kind}: ${companyId ?? 'no company'}: ${what}`, ...history.map((line) => `    ${line}`)].join('\n'),
   );
 }
@@ -116,7 +122,7 @@ function contents(world: World, topic: string, partitions = world.partitions): T
   return { topic, partitions, records };
 }
 
-function asRecord({ offset, timestamp, key, value, headers }: SimulatedRecord, partition: number): TopicRecord {
+export function asRecord({ offset, timestamp, key, value, headers }: SimulatedRecord, partition: number): TopicRecord {
   const byKey = new Map<string, (Buffer | null)[]>();
   for (const header of headers) byKey.set(header.key, [...(byKey.get(header.key) ?? []), header.value]);
   return { partition, offset, timestamp, key, value, headers: byKey };

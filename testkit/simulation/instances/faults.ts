@@ -7,6 +7,8 @@ import { planFaults, type FaultRates, type PlannedFault } from '../fault-plan.js
 import type { LeftOut } from '../left-out.js';
 import { BROKERS, APPLICATION_ID, TOPICS } from './topics.js';
 import type { Instance } from './instance.js';
+import { wakeDuringTakeOver } from './late-owner.js';
+import { endWaits, LOSSES } from './loss-faults.js';
 import { END_TXN, JOIN_GROUP, SYNC_GROUP } from './network.js';
 import type { World } from './world.js';
 
@@ -31,6 +33,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
   'folder damaged': (fault) => fault.one().volume.damage((disks) => fault.random.pick(disks)),
   'process frozen': (fault) => fault.one().process?.freeze(fault.random.integer(100, 30_000)),
+  'owner wakes during a take-over': (fault) => wakeDuringTakeOver(fault),
   stop: (fault) => fault.stop(),
   'clock set': (fault) => {
     const { process } = fault.one();
@@ -102,6 +105,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     fault.moveLeader(topic, partition);
   },
   'transactions expire': ({ world }) => world.cluster.expireTransactions(),
+  ...LOSSES,
   'registry down': ({ world, endAfter }) => {
     world.registry.isDown = true;
     endAfter(20_000, () => void (world.registry.isDown = false));
@@ -142,6 +146,7 @@ export class Faults {
     const { cluster, network, registry } = this.world;
     this.world.trace('faults', 'all end');
     network.clear();
+    endWaits(this.world);
     registry.isDown = false;
     for (let id = 1; id <= BROKERS; id++) {
       cluster.throttle(id, 0);
@@ -193,13 +198,13 @@ class Fault {
     return [topic, random.integer(0, this.world.partitions - 1)];
   }
 
-  crash(meanwhile: (instance: Instance) => void): void {
+  crash = (meanwhile: (instance: Instance) => void): void => {
     const instance = this.one();
     if (instance.process === null) return;
     instance.kill();
     meanwhile(instance);
     this.#restart(instance);
-  }
+  };
 
   swapDisks(): void {
     const [one, other] = [this.one(), this.one()];

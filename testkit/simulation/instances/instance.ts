@@ -40,6 +40,8 @@ export class Instance {
   readonly volume = new MemoryVolume();
   #running: Running | null = null;
   #starts = 0;
+  /** Whether an operator keeps it from running. */
+  #isHeld = false;
   /** Addresses of the brokers, in the order in which the next start tries them. */
   brokers: readonly string[];
 
@@ -74,6 +76,12 @@ export class Instance {
     return [...statuses].filter(([, { state }]) => state === 'running').map(([partition]) => partition);
   }
 
+  /** Why partitions wait for an operator. */
+  get blocked(): string[] {
+    const statuses = [...(this.view?.partitions().values() ?? [])];
+    return statuses.flatMap(({ state, reason }) => (state === 'blocked' && reason !== null ? [reason] : []));
+  }
+
   /** In words. */
   get status(): string {
     const { view } = this;
@@ -89,8 +97,22 @@ export class Instance {
     return [...partitions, ...failing.map((each) => `failing ${each}`), ...down].join('; ') || 'no partition';
   }
 
+  /** Stops it, and keeps it stopped until `release`. */
+  hold(onStopped: () => void): void {
+    this.#isHeld = true;
+    if (this.#running?.isStopping === true) this.kill();
+    if (this.#running === null) onStopped();
+    else this.stop(onStopped);
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    if (this.#running === null) this.start();
+  }
+
   start(): void {
     const { world } = this;
+    if (this.#isHeld) return;
     const process = new SimulatedProcess(world, `${this.name}.${++this.#starts}`, (error) => {
       world.violated(`nothing has caught an error of ${process.name}: ${(error as Error).stack ?? String(error)}`);
       this.#ended(process);

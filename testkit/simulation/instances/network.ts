@@ -19,6 +19,7 @@ const API_KEY_AT = 4;
 /** Keys of requests, as https://kafka.apache.org/protocol numbers them. */
 export const JOIN_GROUP = 11;
 export const SYNC_GROUP = 14;
+export const INIT_PRODUCER_ID = 22;
 export const END_TXN = 26;
 
 export class Network {
@@ -28,6 +29,8 @@ export class Network {
   readonly #latencies = new Map<string, number>();
   /** How often a request or its answer is lost. */
   lossRate = 0;
+  /** What waits for a request with this key from any instance but one. */
+  #watch: { readonly apiKey: number; readonly except: string; readonly run: (instance: string) => void } | null = null;
   /** What happens to the next request, by its key. */
   readonly #nextLosses = new Map<number, { readonly loss: Loss; readonly instance: string | null }>();
 
@@ -63,6 +66,11 @@ export class Network {
   /** Whether a request gets lost now. */
   lossOf({ instance }: Way, request: Buffer): Loss | null {
     const apiKey = request.length < API_KEY_AT + 2 ? -1 : request.readInt16BE(API_KEY_AT);
+    if (this.#watch?.apiKey === apiKey && this.#watch.except !== instance) {
+      const { run } = this.#watch;
+      this.#watch = null;
+      run(instance);
+    }
     const next = this.#nextLosses.get(apiKey);
     if (next !== undefined && (next.instance === null || next.instance === instance)) {
       this.#nextLosses.delete(apiKey);
@@ -75,6 +83,11 @@ export class Network {
   /** The next request with this key is lost with its connection. @param instance if only a request of this one is */
   loseNext(apiKey: number, loss: Loss, instance: string | null = null): void {
     this.#nextLosses.set(apiKey, { loss, instance });
+  }
+
+  /** Calls `run` when another instance than this one sends its next request with this key. */
+  whenNext(apiKey: number, except: string, run: (instance: string) => void): void {
+    this.#watch = { apiKey, except, run };
   }
 
   /** Nothing passes, until `unblock`. */
@@ -105,6 +118,7 @@ export class Network {
     this.#latencies.clear();
     this.lossRate = 0;
     this.#nextLosses.clear();
+    this.#watch = null;
   }
 
   processEnded(process: SimulatedProcess): void {

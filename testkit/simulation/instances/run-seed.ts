@@ -6,6 +6,7 @@ import type { Plan, RunResult } from '../pipeline/run-seed.js';
 import { anomaliesOf, countAnnounced, isAtRest, partitionsOf, stuck } from './check.js';
 import { Faults } from './faults.js';
 import { Instance } from './instance.js';
+import { Operator } from './operator.js';
 import { Platform } from './platform.js';
 import { TOPICS } from './topics.js';
 import { inWorld } from './in-world.js';
@@ -15,6 +16,8 @@ export interface InstancesRunResult extends Omit<RunResult, 'topics'> {
   /** Of all bytes that were sent, with their times. */
   readonly checksum: string;
   readonly simulatedMs: number;
+  /** How often the operator had to act. */
+  readonly operatorActs: number;
 }
 
 export interface RunOptions {
@@ -41,8 +44,9 @@ export async function runSeed(
   const world = new World(seed, new SeededRandom(seed + 4_000_037).integer(1, 3), isTraced);
   const anomalies: string[] = [];
   let plan: Plan = { faults: [], history: 0 };
+  const acts = { count: 0 };
   try {
-    anomalies.push(...(await inWorld(world, () => run(world, faults, leftOut, (drawn) => (plan = drawn)))));
+    anomalies.push(...(await inWorld(world, () => run(world, faults, leftOut, acts, (drawn) => (plan = drawn)))));
   } catch (error) {
     anomalies.push((error as Error).stack ?? String(error));
   }
@@ -56,6 +60,7 @@ export async function runSeed(
     announced: countAnnounced(world),
     checksum: world.checksum,
     simulatedMs: world.time.elapsed(),
+    operatorActs: acts.count,
     trace: world.lines,
   };
 }
@@ -64,6 +69,7 @@ async function run(
   world: World,
   kinds: readonly string[] | null,
   leftOut: LeftOut,
+  acts: { count: number },
   onPlanned: (plan: Plan) => void,
 ): Promise<string[]> {
   const { random } = world;
@@ -75,6 +81,7 @@ async function run(
   const instances = Array.from({ length: count }, (_, i) => new Instance(world, `instance-${i}`, settings));
   const platform = new Platform(world);
   const faults = new Faults(world, instances, kinds);
+  const operator = new Operator(world, instances);
 
   await world.pass(1_000);
   platform.writeChoices(choices);
@@ -85,11 +92,15 @@ async function run(
   onPlanned({ faults: faults.begin(world.time.elapsed() + faultyMs, leftOut), history: platform.records });
   await world.pass(faultyMs);
   faults.end();
-  const hasSettled = await world.pass(MAX_SETTLING_MS, () => platform.hasWrittenAll && isAtRest(world, instances));
+  operator.begin();
+  const isDone = (): boolean => platform.hasWrittenAll && !operator.isBusy && isAtRest(world, instances);
+  const hasSettled = await world.pass(MAX_SETTLING_MS, isDone);
+  acts.count = operator.acted;
   if (world.violations.length > 0) return [];
   if (!hasSettled) return [stuck(world, instances)];
   await world.pass(IDLE_MS);
   const isStillAtRest = await world.pass(MAX_TROUBLE_MS, () => isAtRest(world, instances));
+  operator.end();
   if (!isStillAtRest) return [`no longer at rest: ${stuck(world, instances)}`];
   return [...anomaliesOf(world, choices, instances), ...(await stopAll(world, instances))];
 }

@@ -5,6 +5,8 @@ import { reasonOf } from '../../../src/lib/reason-of.js';
 import { SeededRandom } from '../../seeded-random.js';
 import { SimulatedCluster } from '../../simulated-kafka/index.js';
 import { SimulatedTime } from '../time.js';
+import { InconsistentPositionError } from '../../../src/pipeline/errors.js';
+import { Losses } from './losses.js';
 import { Network } from './network.js';
 import type { SimulatedProcess } from './process.js';
 import { SimulatedRegistry } from './registry.js';
@@ -35,6 +37,9 @@ export class World {
   readonly cluster: SimulatedCluster;
   readonly network: Network;
   readonly registry: SimulatedRegistry;
+  readonly losses: Losses;
+  /** The message limits that topics had before a fault lowered them. */
+  readonly limits = new Map<string, string>();
   readonly maxDiskMs: number;
   /** What must never happen, noticed while it happened. */
   readonly violations: string[] = [];
@@ -57,6 +62,7 @@ export class World {
     const session = this.random.pick([2_000, 9_000]);
     this.cluster = new SimulatedCluster({ time, random, brokers: BROKERS, replication: BROKERS, delays: { session } });
     createTopics(this.cluster, partitions);
+    this.losses = new Losses(this);
     this.network = new Network(this, new SeededRandom(seed + 2_000_003));
     this.registry = new SimulatedRegistry(new SeededRandom(seed + 3_000_017));
   }
@@ -94,6 +100,8 @@ export class World {
   failed(who: string, error: unknown): void {
     if (isOwnFault(error)) this.violated(`a fault of the program: ${(error as Error).stack ?? String(error)}`);
     else this.trace(who, `error ${reasonOf(error)}`);
+    if (error instanceof InconsistentPositionError && !this.losses.explain(error.message))
+      this.violated(`${who} asks an operator although nothing was lost: ${error.message}`);
   }
 
   trace(who: string, what: string): void {

@@ -18,6 +18,14 @@ const NO_PROVED_CONTRADICTION: readonly Change[] = [
   { file: 'src/pipeline/partition-view.ts', from: 'proved: false,', to: 'proved: true,' },
 ];
 
+/** Runs in which brokers give old answers to instances that take partitions over. */
+const OLD_ANSWERS = [
+  'start with a broker that is cut off',
+  'broker cut off with one instance',
+  'leader moved',
+  'group coordinator moved',
+];
+
 /** Old views are refused in several places, so a fault in one of them alone changes little. */
 export const INSTANCE_FAULTS: readonly PlantedFault[] = [
   { name: 'old leaders are believed', changes: OLD_LEADERS },
@@ -25,15 +33,19 @@ export const INSTANCE_FAULTS: readonly PlantedFault[] = [
   { name: 'no write proves a contradiction', changes: NO_PROVED_CONTRADICTION },
   {
     name: 'old leaders are believed, and no write proves a contradiction',
+    aim: OLD_ANSWERS,
     changes: [...OLD_LEADERS, ...NO_PROVED_CONTRADICTION],
   },
   {
     name: 'old leaders are believed, and no write proves anything',
+    aim: OLD_ANSWERS,
     changes: [...OLD_LEADERS, ...NO_PROVED_CONTRADICTION, ...NO_PROVED_END],
   },
   {
-    name: 'positions are read before the fence',
+    name: 'positions are read before the fence, and the first write proves no end',
+    aim: ['owner wakes during a take-over'],
     changes: [
+      FIRST_WRITE_PROVES_NOTHING,
       {
         file: 'src/pipeline/take-over.ts',
         from: 'producer = await fence(context, partition);\n    const looked = await readView(context, partition);',
@@ -43,6 +55,7 @@ export const INSTANCE_FAULTS: readonly PlantedFault[] = [
   },
   {
     name: 'no fence',
+    aim: ['owner wakes during a take-over'],
     changes: [
       {
         file: 'src/pipeline/fence.ts',

@@ -16,6 +16,7 @@ Prints the result as Markdown.
 ${COMMAND} -- [words of a name] [options]
   --instances   searches whole instances, and not the pipeline under its ports
   --seeds N     how many seeds each search runs at most (3000)
+  --workers N   processes that run seeds (one for each core)
   --shrink      prints the seed that fails, shrunk: its smallest history and list of faults
   --tests       prints the rules that no run can break, each with the test that guards it
 
@@ -77,7 +78,8 @@ async function printShrunk(): Promise<number> {
 
 function searchFor({ aim = [] }: PlantedFault): string[] {
   const search = values.instances ? aim.flatMap((kind) => ['--fault', kind]) : ['--pipeline'];
-  return [...search, '--seeds', String(seeds)];
+  const workers = values.workers === undefined ? [] : ['--workers', values.workers];
+  return [...search, ...workers, '--seeds', String(seeds)];
 }
 
 function argumentsOf() {
@@ -85,6 +87,7 @@ function argumentsOf() {
     return parseArgs({
       options: {
         seeds: { type: 'string', default: '3000' },
+        workers: { type: 'string' },
         instances: { type: 'boolean', default: false },
         shrink: { type: 'boolean', default: false },
         tests: { type: 'boolean', default: false },
