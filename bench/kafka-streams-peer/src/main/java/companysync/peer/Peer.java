@@ -25,6 +25,8 @@ public final class Peer {
     private static final Duration STOP_TIME = Duration.ofSeconds(30);
     /** As large as the cache of the processor. */
     private static final long CACHE_BYTES = 256L * 1024 * 1024;
+    /** As the processor's. */
+    private static final int SESSION_MS = 10_000;
 
     private Peer() {}
 
@@ -84,6 +86,9 @@ public final class Peer {
         config.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, setting("REPLICATION_FACTOR"));
         config.put(StreamsConfig.consumerPrefix("auto.offset.reset"), "earliest");
         config.put(StreamsConfig.consumerPrefix("max.poll.records"), 10_000);
+        // A static member: after a restart it gets its partitions back at once.
+        config.put(StreamsConfig.consumerPrefix("group.instance.id"), "peer");
+        config.put(StreamsConfig.consumerPrefix("session.timeout.ms"), SESSION_MS);
         config.put(StreamsConfig.consumerPrefix("max.partition.fetch.bytes"), 4 * 1024 * 1024);
         config.put(StreamsConfig.producerPrefix(ProducerConfig.BATCH_SIZE_CONFIG), 256 * 1024);
         config.put(StreamsConfig.producerPrefix(ProducerConfig.LINGER_MS_CONFIG), 5);
