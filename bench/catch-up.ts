@@ -7,8 +7,9 @@ import { describeProfile } from './lib/cpu-profile.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER } from './lib/deployment.js';
 import { mebibytes, median, thousands } from './lib/figures.js';
 import { connectProducer, fill } from './lib/input.js';
-import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { MeasuredProcessor } from './lib/measured-processor.js';
 import { onCluster } from './lib/on-cluster.js';
+import { usedSince } from './lib/process-usage.js';
 import { consumed, logsOf, partitionsOf, readWhole } from './lib/topic-reading.js';
 import { recordsPerCompany, USUAL_STATUSES, workload } from './lib/workload.js';
 

@@ -9,9 +9,11 @@ import type { KafkaLogs } from '../src/kafka/reading/kafka-logs.js';
 import { AnnouncementTimes } from './lib/announcement-times.js';
 import { deploy, OWN_BUILD, SCHEMAS_FOLDER, type Deployment } from './lib/deployment.js';
 import { thousands } from './lib/figures.js';
-import { connectProducer, fill, RECORDS_A_SEND } from './lib/input.js';
-import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { connectProducer, fill } from './lib/input.js';
+import { MeasuredProcessor } from './lib/measured-processor.js';
 import { onCluster } from './lib/on-cluster.js';
+import { usedSince } from './lib/process-usage.js';
+import { sendSteadily, take } from './lib/steady-rate.js';
 import { consumed, logsOf, partitionsOf } from './lib/topic-reading.js';
 import { recordsPerCompany, USUAL_STATUSES, workload, type WorkloadRecord } from './lib/workload.js';
 
@@ -34,8 +36,6 @@ Uses the Kafka and registry that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name. Oth
 const PARTITIONS = 4;
 const IN_FLIGHT = 1_000;
 const DATASETS = 20;
-/** The time between two portions of records: a busy producer sends records in portions too. */
-const TICK_MS = 5;
 const IDLE_INTERVAL_MS = 50;
 const SEED = 1;
 const SHORT = { rates: ['2000'], seconds: '4', 'warm-up': '0' };
@@ -126,21 +126,7 @@ async function measureRate(bench: Bench, times: AnnouncementTimes, { rate, secon
   await catchUpWith(bench, take(records, IN_FLIGHT * recordsPerCompany(shape)));
 
   const before = bench.processor.usage();
-  const startedAt = performance.now();
-  const sending: Promise<void>[] = [];
-  let sent = 0;
-  for (;;) {
-    const elapsedMs = performance.now() - startedAt;
-    if (elapsedMs >= seconds * 1000) break;
-    const due = Math.floor((elapsedMs * rate) / 1000);
-    while (sent < due) {
-      const portion = [...take(records, Math.min(due - sent, RECORDS_A_SEND))];
-      sending.push(times.send(portion));
-      sent += portion.length;
-    }
-    await delay(TICK_MS);
-  }
-  await Promise.all(sending);
+  const sent = await sendSteadily({ records, times }, rate, seconds);
   const { userUs, systemUs } = usedSince(before, bench.processor.usage());
   const cpu = (userUs + systemUs) / 1e4 / seconds;
   await times.report(`${label}${thousands(sent / seconds)} records/s (CPU of the processor ${cpu.toFixed(0)} %)`);
@@ -150,8 +136,4 @@ async function measureRate(bench: Bench, times: AnnouncementTimes, { rate, secon
 async function catchUpWith({ deployment, producer, logs, processor }: Bench, records: Iterable<WorkloadRecord>) {
   await fill(producer, deployment.topics.events, records);
   await consumed(logs, partitionsOf(deployment.topics.events, PARTITIONS), processor);
-}
-
-function* take(records: Iterator<WorkloadRecord>, count: number): IterableIterator<WorkloadRecord> {
-  for (let i = 0; i < count; i++) yield records.next().value as WorkloadRecord;
 }

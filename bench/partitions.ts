@@ -5,8 +5,9 @@ import type { Cluster } from '../testkit/cluster/cluster.js';
 import { describeProfile } from './lib/cpu-profile.js';
 import { deploy, OWN_BUILD, type Deployment } from './lib/deployment.js';
 import { mebibytes, thousands } from './lib/figures.js';
-import { MeasuredProcessor, usedSince } from './lib/measured-processor.js';
+import { MeasuredProcessor } from './lib/measured-processor.js';
 import { onCluster } from './lib/on-cluster.js';
+import { usedSince } from './lib/process-usage.js';
 
 const HELP = `npm run bench:partitions -- [options]
 

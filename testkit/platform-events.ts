@@ -95,7 +95,8 @@ export async function createPlatformEncoder(
   );
 }
 
-async function latestSchemaId(registryUrl: string, subject: string): Promise<number> {
+/** The id of the newest schema of a subject. */
+export async function latestSchemaId(registryUrl: string, subject: string): Promise<number> {
   const url = `${registryUrl}/subjects/${encodeURIComponent(subject)}/versions/latest`;
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);

@@ -4,7 +4,6 @@ import type { TopicPartition } from '../../src/lib/record.js';
 import { ReaderClosedError } from '../../src/pipeline/errors.js';
 import type { LogReader, Logs } from '../../src/pipeline/ports.js';
 import { quantile, thousands } from './figures.js';
-import type { MeasuredProcessor } from './measured-processor.js';
 import type { WorkloadRecord } from './workload.js';
 
 export interface AnnouncementTimesOptions {
@@ -14,7 +13,8 @@ export interface AnnouncementTimesOptions {
   /** The topic of announcements, which is read from its beginning. */
   readonly outbound: readonly TopicPartition[];
   readonly logs: Logs;
-  readonly processor: MeasuredProcessor;
+  /** What announces: `mustRun` throws once it has ended. */
+  readonly processor: { mustRun(): void };
 }
 
 const POLL_MS = 5;
@@ -42,8 +42,8 @@ export class AnnouncementTimes {
     await this.#options.producer.send({ topic: this.#options.events, messages: records });
   }
 
-  /** Waits for the announcements that are still to come, then prints the latencies since the last report. */
-  async report(what: string): Promise<void> {
+  /** Waits for the announcements that are still to come. @returns the latencies since the last call, ascending, in ms */
+  async latencies(): Promise<readonly number[]> {
     const deadline = performance.now() + LAST_ANNOUNCEMENTS_MS;
     while (this.#sentAt.size > 0) {
       this.#options.processor.mustRun();
@@ -52,6 +52,12 @@ export class AnnouncementTimes {
     }
     const sorted = this.#latencies.sort((a, b) => a - b);
     this.#latencies = [];
+    return sorted;
+  }
+
+  /** Prints what `latencies` returns. */
+  async report(what: string): Promise<void> {
+    const sorted = await this.latencies();
     const at = (share: number): string => `${quantile(sorted, share).toFixed(1)} ms`;
     console.log(`${what}: p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}, of ${thousands(sorted.length)} announcements`);
   }

@@ -5,12 +5,7 @@ import { join } from 'node:path';
 import { removeWithParent } from '../../testkit/cluster/end-with-parent.js';
 import { Processor, type LogLine } from '../../testkit/processor.js';
 import type { Deployment } from './deployment.js';
-
-export interface Usage {
-  /** CPU time of all threads since the start, in microseconds. */
-  readonly userUs: number;
-  readonly systemUs: number;
-}
+import { peakMemory, residentMemory, usageOf, type Usage } from './process-usage.js';
 
 /** A line of the log about the state of a partition. */
 export interface LoggedState {
@@ -29,11 +24,6 @@ export interface FirstRun {
 }
 
 const READY_POLL_MS = 50;
-/** In /proc, Linux counts CPU time in hundredths of a second, independent of the kernel's own tick. */
-const CLOCK_TICK_US = 10_000;
-const KIB = 1024;
-/** `utime` among the fields of /proc/<pid>/stat after the command's name; `stime` follows it. */
-const UTIME_FIELD = 11;
 /** Fields of a line of /proc/<pid>/net/tcp, and the state of a connected socket. */
 const REMOTE_FIELD = 2;
 const STATE_FIELD = 3;
@@ -110,8 +100,7 @@ export class MeasuredProcessor extends Processor {
 
   /** The present resident memory, in bytes. */
   memory(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
+    return residentMemory(this.pid);
   }
 
   /** The number of present connections to the address `host:port` (IPv4). */
@@ -127,16 +116,12 @@ export class MeasuredProcessor extends Processor {
   }
 
   usage(): Usage {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ticks = (field: number): number => Number(fields[field]) * CLOCK_TICK_US;
-    return { userUs: ticks(UTIME_FIELD), systemUs: ticks(UTIME_FIELD + 1) };
+    return usageOf(this.pid);
   }
 
   /** The highest resident memory so far, in bytes. */
   peakMemory(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * KIB;
+    return peakMemory(this.pid);
   }
 
   /** Sends SIGTERM and waits for the end, without a time limit. Then removes the state. */
@@ -170,8 +155,4 @@ function readShebang(file: string): { readonly flags: string[]; readonly env: Re
   const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
   const env = words(variables).map((variable) => variable.split('=') as [string, string]);
   return { flags: words(flags), env: Object.fromEntries(env) };
-}
-
-export function usedSince(before: Usage, after: Usage): Usage {
-  return { userUs: after.userUs - before.userUs, systemUs: after.systemUs - before.systemUs };
 }

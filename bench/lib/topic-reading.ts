@@ -5,7 +5,6 @@ import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
 import { readPartition } from '../../src/kafka/reading/read-partition.js';
 import type { LogRecord, TopicPartition } from '../../src/lib/record.js';
 import { systemClock } from '../../src/lib/system-clock.js';
-import type { MeasuredProcessor } from './measured-processor.js';
 
 const OFFSETS_INTERVAL_MS = 25;
 
@@ -37,7 +36,7 @@ export async function readWhole(
 export async function consumed(
   logs: KafkaLogs,
   partitions: readonly TopicPartition[],
-  processor: MeasuredProcessor,
+  processor: { mustRun(): void },
 ): Promise<void> {
   const ends = await Promise.all(partitions.map(async (partition) => (await logs.bounds(partition)).end));
   for (;;) {

@@ -6,6 +6,8 @@
 /** One process of the cluster. Every method resolves only once the process itself shows that the state is reached. */
 export interface ClusterNode {
   readonly name: string;
+  /** The id of its process on this machine; undefined if it is down, or runs in a container. */
+  readonly pid?: number | undefined;
   /** Orderly shutdown (SIGTERM). Resolves when the process has ended. Does nothing if it is down already. */
   stop(): Promise<void>;
   /** kill -9; resolves when the process is gone. */

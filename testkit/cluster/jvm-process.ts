@@ -42,6 +42,10 @@ export class JvmProcess implements ClusterNode {
     this.#command = command;
   }
 
+  get pid(): number | undefined {
+    return this.#running?.child.pid;
+  }
+
   async start(): Promise<void> {
     if (this.#running !== undefined) throw new Error(`${this.name} is running already`);
     const { child, exited } = this.#spawn();
