@@ -13,13 +13,17 @@ import { Denial, MAX_REMEMBERED_IDS } from '../src/decode/schema-denials.js';
 import { CompanyRows } from '../src/domain/company-rows.js';
 import { NEW_COMPANY } from '../src/domain/pending-company.js';
 import { crc32c } from '@node-rs/crc32';
+import { exceededJsonLimit } from '../src/lib/json-limits.js';
 import { MemberProofs, REMEMBERED_PROOFS } from '../src/ops/member-proof.js';
 import { MAX_ADDRESSES, WrongTokens } from '../src/ops/wrong-tokens.js';
+import { MAX_ANSWER_BYTES } from '../src/registry/registry-answers.js';
 import { describeMachine, median, thousands } from './lib/figures.js';
 
 const RUNS = 9;
 const MAX_MADE = 100_000;
 const MB = 1_000_000;
+/** `{"    0":0},` */
+const BYTES_OF_OBJECT = 13;
 const CLOCK = { now: () => 0 };
 
 function timeMs(work: () => unknown): number {
@@ -75,6 +79,19 @@ console.log(describeMachine());
 
 const largest = record(Array.from({ length: MAX_SCHEMA_PARTS / 2 - 1 }, () => 'string'));
 print(`parsing a schema of ${thousands(MAX_SCHEMA_PARTS)} parts`, inMs(timeMs(() => parseSchema(largest))));
+
+/** Of all JSON, objects with different keys take the most time for their length. */
+const otherKeys = Array.from({ length: MAX_ANSWER_BYTES / BYTES_OF_OBJECT }, (_, i) => ({
+  [String(i).padStart(5)]: 0,
+}));
+const costliest = JSON.stringify({ ...largest, default: otherKeys });
+const readAnswer = () => {
+  if (exceededJsonLimit(costliest) !== null) throw new Error('the schema is beyond the limits');
+  const schema = JSON.parse(costliest) as object;
+  JSON.stringify(schema);
+  return parseSchema(schema);
+};
+print(`reading a schema of ${thousands(costliest.length)} characters, all keys different`, inMs(timeMs(readAnswer)));
 
 const nulls = record([{ type: 'array', items: 'null' }]);
 const ofNulls = new AvroReader(nulls).of(nulls);

@@ -61,8 +61,7 @@ export function createMembership(options: GroupMemberOptions): KafkaGroupMembers
         settings: decidingSettings,
         changelogId: cluster.leaders.topicId(topics.companyState),
       }),
-      onRefused: (member) =>
-        logger.error(member, 'assigned no partitions to a group member whose deciding settings differ'),
+      onRefused: (member) => logger.error(member, 'assigned no partitions to a group member'),
     }),
     onCrash: (cause) => onCrash(new MembershipLostError(cause)),
     onTrouble: (error) => failures.failed('group', null, error),

@@ -1,4 +1,5 @@
 /** `dead-letters repair --all`. */
+import { shellQuoted } from '../lib/shell-command.js';
 import { recordBytes } from '../lib/record.js';
 import { RECORD_NAMES } from '../decode/payload.js';
 import { type DeadLetter, idOf, withoutBytes } from '../publish/dead-letter.js';
@@ -154,7 +155,7 @@ class RepairOfAll {
 
 function silencesCompany({ deadLetter, event: { companyId, payload } }: Repair): string {
   return (
-    `its ${RECORD_NAMES[payload.kind]} would silence company ${companyId} permanently: if that is right, run company-sync ` +
+    `its ${RECORD_NAMES[payload.kind]} would silence company ${shellQuoted(companyId)} permanently: if that is right, run company-sync ` +
     `dead-letters repair ${idOf(deadLetter)}`
   );
 }

@@ -1,4 +1,5 @@
 /** Repairs of dead letters: what may be sent in place of one, to which partition, and which releases go with it. */
+import { shellQuoted } from '../lib/shell-command.js';
 import { LIMIT_CODES, MAX_LISTED_HOLDS, MAX_REPAIRS } from '../domain/limits.js';
 import { RECORD_NAMES } from '../decode/payload.js';
 import { SILENCES_COMPANY, type InputEvent } from '../domain/events.js';
@@ -139,9 +140,9 @@ function replacesTooMany(records: number, companyId: string): string {
 
 function releasesAnother(record: RecordId, company: string, { companyId }: InputEvent): string {
   return (
-    `the record is about company ${companyId}, but its repairs header names record ${record}, which holds company ` +
-    `${company}: look at that record (company-sync dead-letters show ${record}). With --force, the repair also releases ` +
-    `company ${company} from it`
+    `the record is about company ${shellQuoted(companyId)}, but its repairs header names record ${record}, which holds company ` +
+    `${shellQuoted(company)}: look at that record (company-sync dead-letters show ${record}). With --force, the repair also releases ` +
+    `company ${shellQuoted(company)} from it`
   );
 }
 
@@ -170,7 +171,7 @@ export async function send(tools: Repairs, repair: Repair, client: string | null
   await sender.send([{ ...asRepairOf(replaced, record), partition }, ...releases.map(({ record }) => record)]);
   const others = [...replaced].filter((id) => id !== idOf(deadLetter));
   const alsoReplaced = others.length === 0 ? '' : `, which also replaces ${inWords(others)}`;
-  print(`${idOf(deadLetter)}: sent a repair for company ${event.companyId}${alsoReplaced}`);
+  print(`${idOf(deadLetter)}: sent a repair for company ${shellQuoted(event.companyId)}${alsoReplaced}`);
   for (const { held, lifted } of releases)
     print(
       `${idOf(deadLetter)}: released company ${held}: ${inWords(lifted)} had its key, but belong to another company`,
@@ -179,7 +180,7 @@ export async function send(tools: Repairs, repair: Repair, client: string | null
 
 /** The line of a dry run about a repair that may be sent. */
 export function wouldSend({ deadLetter, event: { companyId, payload } }: Repair): string {
-  return `${idOf(deadLetter)}: would send a repair for company ${companyId} (${RECORD_NAMES[payload.kind]})`;
+  return `${idOf(deadLetter)}: would send a repair for company ${shellQuoted(companyId)} (${RECORD_NAMES[payload.kind]})`;
 }
 
 interface Release {
@@ -220,7 +221,7 @@ export function partitionIn(asOf: { readonly partition: number }, companyId: str
   const { partition } = asOf;
   if (Number.isInteger(partition) && partition >= 0 && partition < count) return partition;
   throw new InstanceError(
-    `an instance answered that company ${companyId} is in partition ${partition}, but the input has ${count} partitions: ` +
+    `an instance answered that company ${shellQuoted(companyId)} is in partition ${partition}, but the input has ${count} partitions: ` +
       `run the command again, and check which instances are in the group`,
   );
 }
@@ -241,7 +242,7 @@ async function releasesOf(
   // The list of very many holds is incomplete. Lifting a hold that does not exist does nothing.
   const lifted = (others.get(held) ?? []).filter((id) => listed.size >= MAX_LISTED_HOLDS || listed.has(id));
   if (lifted.length === 0 || asOf === null) return [];
-  const why = `${idOf(deadLetter)} belongs to ${event.companyId}`;
+  const why = `${idOf(deadLetter)} belongs to ${shellQuoted(event.companyId)}`;
   const partition = partitionIn(asOf, held, await sender.inputPartitions());
   const record = await sender.releaseOf(held, clientOf(held, clientId ?? client), lifted, why);
   return [{ held, lifted, record: { ...record, partition } }];
@@ -251,6 +252,6 @@ async function releasesOf(
 export function clientOf(companyId: string, client: string | null): string {
   if (client !== null) return client;
   throw new UsageError([
-    `the client of ${companyId} is unknown, because no manifest has named it: pass it with --client-id`,
+    `the client of ${shellQuoted(companyId)} is unknown, because no manifest has named it: pass it with --client-id`,
   ]);
 }

@@ -1,4 +1,5 @@
 /** A dead letter in words, and as JSON. */
+import { shellQuoted } from '../lib/shell-command.js';
 import { DEAD_LETTER_CODES } from '../domain/events.js';
 import { isoTime } from '../lib/iso-time.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
@@ -19,7 +20,7 @@ const LONGEST_CODE = Math.max(...DEAD_LETTER_CODES.map(({ length }) => length));
 /** One line of `dead-letters list`. */
 export function lineOf(deadLetter: DeadLetter, read: ReadDeadLetters, afterwards: InputAfterwards): string {
   const { code, writtenAt, key } = deadLetter;
-  const company = key === null || key.length === 0 ? 'no key' : key.toString();
+  const company = key === null || key.length === 0 ? 'no key' : shellQuoted(key.toString());
   const state = stateOf(idOf(deadLetter), read, afterwards);
   return `${idOf(deadLetter).padEnd(10)}  ${isoTime(writtenAt)}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
 }

@@ -279,7 +279,7 @@ async function release(
   const { holds, clientId, asOf, sentence } = await instances.explanation(companyId);
   if (holds.length === 0 || asOf === null) {
     print(sentence);
-    throw new InstanceError(`nothing holds company ${companyId}`);
+    throw new InstanceError(`nothing holds company ${shellQuoted(companyId)}`);
   }
   const ids = holds.map(({ record }) => record);
   const client = clientOf(companyId, clientId ?? clientTyped);
@@ -291,6 +291,8 @@ async function release(
   const released = await releaseInPortions(ids, holdsNow, sendAll, delay);
   const named = ids.slice(0, MAX_NAMED_HOLDS);
   const more = released - named.length;
-  print(`released company ${companyId} from ${named.join(', ')}${more > 0 ? ` and ${more} more records` : ''}`);
+  print(
+    `released company ${shellQuoted(companyId)} from ${named.join(', ')}${more > 0 ? ` and ${more} more records` : ''}`,
+  );
   return 0;
 }

@@ -2,6 +2,7 @@
  * `company-sync events resend <companyId>`: sends an announcement again, with its own event id, to a topic that you
  * name.
  */
+import { shellQuoted } from '../lib/shell-command.js';
 import { ALL_TOPICS, type PartsOf } from '../config-parts.js';
 import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { announcementSource } from '../domain/announcement.js';
@@ -91,7 +92,9 @@ async function resend(context: CommandContext<Part>, to: string, companyId: stri
   } finally {
     await sender.close();
   }
-  print(`sent event ${eventIdIn(record)} of ${companyId} to ${to}, from ${outbound} ${log.partition}/${record.offset}`);
+  print(
+    `sent event ${eventIdIn(record)} of ${shellQuoted(companyId)} to ${to}, from ${outbound} ${log.partition}/${record.offset}`,
+  );
   if (to === outbound) print(`${to} now has the event twice, with one eventId`);
   return 0;
 }
@@ -122,7 +125,7 @@ async function findByAsking(
   try {
     const { verdict, sentence, asOf, decidedBy } = await new RunningInstances(config, logger).explanation(companyId);
     if (verdict !== 'announced' || asOf === null || decidedBy === null)
-      throw new NotAnnouncedError(`company ${companyId} has no event: ${sentence}`);
+      throw new NotAnnouncedError(`company ${shellQuoted(companyId)} has no event: ${sentence}`);
     const inputPartitions = await partitionsOf(kafkaConfigOf(config, logger), systemClock, topics.syncEvents);
     const partitioner = createPartitioner(inputPartitions, new Map([[outbound, outboundPartitions]]));
     const events = new AnnouncedEvents({
@@ -162,7 +165,7 @@ async function findByReading(
   });
   if (found !== null) return found;
   throw new Error(
-    `${topic} has no event of ${companyId}: it was not announced, or retention has removed the event ` +
+    `${topic} has no event of ${shellQuoted(companyId)}: it was not announced, or retention has removed the event ` +
       '(run `company-sync explain` to see which)',
   );
 }

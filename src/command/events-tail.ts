@@ -1,4 +1,5 @@
 /** `company-sync events tail`: prints announcements as they are published, one line each. */
+import { shellQuoted } from '../lib/shell-command.js';
 import { AvroReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { ReadersById } from '../decode/readers-by-id.js';
@@ -121,12 +122,12 @@ class Announcements {
 /** The line of a record. `event` is the reason as text if the record is not an announcement. */
 export function lineOf(record: LogRecord, event: Announced | string): string {
   if (typeof event === 'string')
-    return `${shownKey(record)} at offset ${record.offset} cannot be read: ${shown(event)}`;
+    return `${shellQuoted(shownKey(record))} at offset ${record.offset} cannot be read: ${shown(event)}`;
   const { topic, partition, offset: completedAt } = event.source;
   return (
-    `${isoTime(event.synchronizedAt)}  ${shown(event.companyId)}  ${JSON.stringify(shown(event.companyName))} of ` +
-    `${shown(event.clientId)}: ${event.succeeded} complete, ${event.failed} failed, ${event.ended} ended without data ` +
-    `(${event.trigger}, completed by ${shown(topic)} ${partition}/${completedAt})`
+    `${isoTime(event.synchronizedAt)}  ${shownId(event.companyId)}  ${JSON.stringify(shown(event.companyName))} of ` +
+    `${shownId(event.clientId)}: ${event.succeeded} complete, ${event.failed} failed, ${event.ended} ended without data ` +
+    `(${event.trigger}, completed by ${shownId(topic)} ${partition}/${completedAt})`
   );
 }
 
@@ -138,6 +139,11 @@ export function jsonOf(record: LogRecord, event: Announced | string): string {
 
 function shownKey({ key }: LogRecord): string {
   return shown(key === null ? 'null' : key.toString('utf8', 0, 4 * MAX_SHOWN_CHARACTERS));
+}
+
+/** Quoted if it has blanks or quotes: it could pretend to be several words of the line. */
+function shownId(id: string): string {
+  return shellQuoted(shown(id));
 }
 
 function shown(text: string): string {

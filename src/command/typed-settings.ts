@@ -21,9 +21,13 @@ export function settingsAdder(typed: string): AddSettings {
   return typed === '' ? (message) => message : (message) => message.replace(OWN_COMMAND, add);
 }
 
-/** As `settingsAdder`, for commands in the strings of JSON. */
+/** The fields of a log line with text of this program; with their texts. All other fields are data, such as a companyId. */
+const OWN_TEXT = /"(?:msg|message|stack|reason|cause)":"[^"\\]*(?:\\.[^"\\]*)*"/g;
+
+/** As `settingsAdder`, for commands in the texts of a log line. */
 export function settingsAdderInJson(typed: string): AddSettings {
-  return settingsAdder(JSON.stringify(typed).slice(1, -1));
+  const add = settingsAdder(JSON.stringify(typed).slice(1, -1));
+  return (line) => line.replace(OWN_TEXT, add);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { datasetsInOrder, linksInOrder } from '../domain/explanation-limit.js';
 import type { ExplainedDataset, Explanation } from '../domain/explanation.js';
 import { printable } from '../lib/printable.js';
+import { shellQuoted } from '../lib/shell-command.js';
 
 /** Entries of each list. A company may have 10,000 datasets; those that the company waits for come first. */
 const MAX_LISTED = 100;
@@ -10,7 +11,7 @@ const MAX_LISTED = 100;
 export function explanationText(explanation: Explanation): string {
   const { companyId, sentence, notes } = explanation;
   const parts = [
-    printable(`${companyId}: ${sentence}`),
+    printable(`${shellQuoted(companyId)}: ${sentence}`),
     facts(explanation),
     ...notes.map((note) => `note: ${printable(note)}`),
     holds(explanation),

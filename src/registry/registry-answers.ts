@@ -6,8 +6,13 @@ import type { HideSecrets } from '../lib/hide-secrets.js';
 import { exceededJsonLimit } from '../lib/json-limits.js';
 import type { RegisteredText } from './schema-references.js';
 
-/** Enough: a registry keeps each schema in a Kafka record, which has at most 1 MB by default. */
-export const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/**
+ * Enough: a registry keeps each schema in a Kafka record, which has at most 1 MB by default. Each character costs time of
+ * the thread that all partitions share (`npm run bench:costs`).
+ */
+export const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Of the answer to a command's check: a registry may repeat both schemas in each reason. */
+export const MAX_CHECK_BYTES = 4 * 1024 * 1024;
 /** The longest pause that a registry may ask for, and the pause if it refuses a request as one too many. */
 const MAX_PAUSE_MS = 60_000;
 const USUAL_PAUSE_MS = 1_000;

@@ -11,7 +11,7 @@ const MAX_REFERENCES = 100;
 /** Of the name and of the subject of a reference. */
 const MAX_NAME_CHARACTERS = 1_024;
 /** All schemas that one schema leads to may have this many characters together, and each answer this many bytes. */
-export const MAX_REFERRED_CHARACTERS = 4 * 1_024 * 1_024;
+export const MAX_REFERRED_CHARACTERS = 1_024 * 1_024;
 /**
  * Versions never change, so they are kept, up to this many characters. Most versions have a few thousand characters.
  */

@@ -13,6 +13,7 @@ import {
   asRecord,
   isDenied,
   MAX_ANSWER_BYTES,
+  MAX_CHECK_BYTES,
   NO_OWN_COMPATIBILITY,
   NO_SUCH_SCHEMA,
   NO_SUCH_SUBJECT,
@@ -143,7 +144,7 @@ export class SchemaRegistry implements SchemaSource {
    */
   async check(subject: string, schema: object): Promise<Compatibility> {
     const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions?verbose=true`;
-    const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
+    const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) }, MAX_CHECK_BYTES);
     if (isDenied(answer, [NO_SUCH_SUBJECT, NO_SUCH_VERSION])) return { compatible: true };
     if (answer.status === 422) return { compatible: false, reasons: reasonsIn(answer, [answer.body.message]) };
     const { is_compatible: compatible, messages } = this.#found(answer, path).body;

@@ -7,8 +7,9 @@ import {
   encodeAssignment,
   encodeMemberInfo,
   existingOf,
-  infoOfMember,
+  readSubscription,
   type MemberInfo,
+  type MemberSubscription,
 } from './member-messages.js';
 
 const { MemberMetadata } = AssignerProtocol;
@@ -17,7 +18,7 @@ const { MemberMetadata } = AssignerProtocol;
 export interface RefusedMember {
   readonly memberId: string;
   readonly httpAddress: string | null;
-  /** The settings in which it differs from the leader, with both values. */
+  /** The settings in which it differs from the leader, with both values; or the limit that it exceeds. */
   readonly conflict: string;
 }
 
@@ -30,7 +31,7 @@ export interface AssignorOptions {
   readonly partitions: number;
   /** Returns the info that this member sends about itself. Called at each join. */
   readonly describe: () => MemberInfo;
-  /** Called in the group's leader, at each join, for each member whose settings differ from the leader's own. */
+  /** Called in the group's leader, at each join, for each member that gets no partitions. */
   readonly onRefused: (member: RefusedMember) => void;
 }
 
@@ -44,10 +45,11 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
     }),
     assign: ({ members }) => {
       const { settings, changelogId } = describe();
-      const terms = { topic, settings };
-      const refused = members.flatMap((member) => refusalOf(member, terms));
+      const read = members.map(readMember);
+      const refused = read.flatMap((member) => refusalOf(member, { topic, settings }));
       for (const member of refused) onRefused(member);
-      const taken = members.filter(({ memberId }) => !refused.some((member) => member.memberId === memberId));
+      const refusedIds = new Set(refused.map(({ memberId }) => memberId));
+      const taken = read.filter(({ memberId }) => !refusedIds.has(memberId));
       const assignments =
         taken.length === 0
           ? new Map<string, Assignment>()
@@ -65,27 +67,32 @@ export function createAssignor({ topic, partitions, describe, onRefused }: Assig
   });
 }
 
+interface ReadMember extends MemberSubscription {
+  readonly memberId: string;
+}
+
+/** Decoding is most of the work for a member, so an assignment does it once. */
+function readMember({ memberId, memberMetadata }: JoinedMember): ReadMember {
+  return { memberId, ...readSubscription(memberMetadata) };
+}
+
 const NOTHING: Assignment = { active: [], standby: [] };
 
 /**
- * Gives no partitions to a member that reads another topic or has other deciding settings: it would not run them, or
- * would run them wrongly.
+ * Gives no partitions to a member that reads another topic, has other deciding settings, or exceeds a limit: it would
+ * not run them, or would run them wrongly.
  */
-function refusalOf({ memberId, memberMetadata }: JoinedMember, terms: GroupTerms): RefusedMember[] {
-  const conflict = settingsConflict(terms, memberMetadata, 'there');
-  if (conflict === null) return [];
-  return [{ memberId, httpAddress: infoOfMember(memberMetadata)?.httpAddress ?? null, conflict }];
+function refusalOf(member: ReadMember, terms: GroupTerms): RefusedMember[] {
+  const conflict = member.beyondLimit ?? settingsConflict(terms, member, 'there');
+  return conflict === null
+    ? []
+    : [{ memberId: member.memberId, httpAddress: member.info?.httpAddress ?? null, conflict }];
 }
 
 /**
  * A member whose info cannot be read takes part like any other. It counts as one that has no partitions and no state.
  */
-function asGroupMember(
-  { memberId, memberMetadata }: JoinedMember,
-  count: number,
-  changelogId: string | null,
-): GroupMember {
-  const info = infoOfMember(memberMetadata);
+function asGroupMember({ memberId, info }: ReadMember, count: number, changelogId: string | null): GroupMember {
   if (info === null) return { memberId, partitions: [], statePositions: new Map(), numStandby: null };
   // Another id means that the group has removed it, for example after a freeze. Its partitions may run elsewhere by
   // now.

@@ -13,7 +13,7 @@ import { firstConsumerIn } from '../protocol/describe-consumer-group.js';
 import { describeAssignedGroup, type DescribedGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
 import { isWorthRetrying } from '../protocol/protocol-errors.js';
-import { ASSIGNMENT_PROTOCOL, hasPartitions, infoOfMember, topicsOfMember } from './member-messages.js';
+import { ASSIGNMENT_PROTOCOL, hasPartitions, readSubscription, type MemberSubscription } from './member-messages.js';
 
 /** The settings on which the instances of a group must agree. */
 export interface GroupTerms {
@@ -40,11 +40,13 @@ const MAX_TOPIC_CHARACTERS = 249;
  *
  * @param there how the text names the member
  */
-export function settingsConflict(terms: GroupTerms, memberMetadata: Buffer, there: string): string | null {
-  const info = infoOfMember(memberMetadata);
+export function settingsConflict(
+  terms: GroupTerms,
+  { info, topics }: MemberSubscription,
+  there: string,
+): string | null {
   if (info === null) return null;
   const differences = differencesOf(terms.settings, info.settings);
-  const topics = topicsOfMember(memberMetadata) ?? [];
   const { env: name } = SETTINGS.topicSyncEvents;
   if (topics.length > 0 && !topics.includes(terms.topic) && !differences.some((difference) => difference.name === name))
     differences.push({ name, own: terms.topic, other: namesOf(topics) });
@@ -62,17 +64,26 @@ export function conflictIn(group: DescribedGroup, terms: GroupTerms, ignored: st
   const members = group.members.filter(({ memberId }) => memberId !== ignored);
   const [first] = members;
   if (first === undefined) return null;
-  if (group.protocol !== ASSIGNMENT_PROTOCOL)
-    return `${FOREIGN}: ${nameOf(first)}${reading(topicsOfMember(first.memberMetadata) ?? [])}`;
+  if (group.protocol !== ASSIGNMENT_PROTOCOL) return foreignMember(first, readSubscription(first.memberMetadata));
   for (const member of members.filter(({ memberAssignment }) => hasPartitions(memberAssignment))) {
-    const conflict = settingsConflict(terms, member.memberMetadata, `on ${nameOf(member)}`);
+    const read = readSubscription(member.memberMetadata);
+    const conflict =
+      read.beyondLimit === null
+        ? settingsConflict(terms, read, `on ${nameOf(member, read)}`)
+        : foreignMember(member, read);
     if (conflict !== null) return conflict;
   }
   return null;
 }
 
-function nameOf({ memberId, clientId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
-  const address = infoOfMember(memberMetadata)?.httpAddress ?? null;
+type DescribedMember = DescribedGroup['members'][number];
+
+function foreignMember(member: DescribedMember, read: MemberSubscription): string {
+  return `${FOREIGN}: ${nameOf(member, read)}${read.beyondLimit === null ? reading(read.topics) : `: ${read.beyondLimit}`}`;
+}
+
+function nameOf({ memberId, clientId, clientHost }: DescribedMember, { info }: MemberSubscription): string {
+  const address = info?.httpAddress ?? null;
   return `member ${memberId} (client id ${clientId}, host ${clientHost}${address === null ? '' : `, ${address}`})`;
 }
 

@@ -3,15 +3,16 @@
  */
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
+import { Coalesced } from '../../lib/coalesced.js';
 import { retryUntil } from '../../lib/retry-until.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { PartitionOwner, PartitionOwners, StateHolder, StateHolders } from '../../pipeline/ports.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
 import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
-import { describeAssignedGroup, type DescribedGroup } from '../protocol/describe-group.js';
+import { describeAssignedGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
-import { infoOfMember, partitionsIn, standbysIn } from './member-messages.js';
+import { NO_GROUP, readGroup, type ReadGroup } from './read-group.js';
 import { isWorthRetrying, whyFailed } from '../protocol/protocol-errors.js';
 
 export interface GroupOwnersOptions {
@@ -38,6 +39,9 @@ export class GroupOwners implements PartitionOwners, StateHolders {
   /** `close` closes these. */
   readonly #closables: readonly { close(): Promise<void> }[];
   readonly #coordinator: Coordinator;
+  /** Requests at the same time share an answer of the coordinator. */
+  readonly #answers = new Coalesced(() => this.#read());
+  #latest: ReadGroup = NO_GROUP;
 
   constructor(options: GroupOwnersOptions) {
     const { kafka, groupId, clock } = options;
@@ -50,47 +54,35 @@ export class GroupOwners implements PartitionOwners, StateHolders {
 
   /** @throws BrokerError if the brokers refuse, or if for 5 s they do not answer or the group is in a rebalance */
   async owners(): Promise<readonly PartitionOwner[]> {
-    return ownersIn(await this.#group(), this.#options.topic);
+    return (await this.#group()).owners;
   }
 
   /** @throws BrokerError as `owners` */
   async holders(): Promise<readonly StateHolder[]> {
-    return (await this.#group()).members.map(holderOf);
+    return (await this.#group()).holders;
   }
 
   /** The group, as soon as it is not in a rebalance. @throws BrokerError as `owners` */
-  async #group(): Promise<DescribedGroup> {
+  async #group(): Promise<ReadGroup> {
     const { clock, groupId } = this.#options;
     const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
     const terms = { clock, patienceMs: REBALANCE_TIMEOUT_MS, pause, mayHelp: isWorthRetrying, whyFailed };
     try {
-      return await retryUntil(terms, () => describeAssignedGroup(this.#coordinator, groupId));
+      return await retryUntil(terms, () => this.#answers.ask());
     } catch (cause) {
       throw new BrokerError(`cannot look up the owners of group ${groupId}: ${whyFailed(cause)}`, { cause });
     }
+  }
+
+  async #read(): Promise<ReadGroup> {
+    const { groupId, topic } = this.#options;
+    const { members } = await describeAssignedGroup(this.#coordinator, groupId);
+    this.#latest = readGroup(members, topic, this.#latest);
+    return this.#latest;
   }
 
   /** Idempotent; never throws. */
   async close(): Promise<void> {
     await Promise.all(this.#closables.map((closable) => closable.close()));
   }
-}
-
-function holderOf({ memberId, memberMetadata, memberAssignment }: DescribedGroup['members'][number]): StateHolder {
-  const info = infoOfMember(memberMetadata);
-  return {
-    memberId,
-    httpAddress: info?.httpAddress ?? null,
-    standbys: standbysIn(memberAssignment),
-    statePositions: info?.statePositions ?? new Map<number, number>(),
-  };
-}
-
-function ownersIn({ members }: DescribedGroup, topic: string): PartitionOwner[] {
-  const owners = members.flatMap(({ memberId, memberMetadata, memberAssignment }) => {
-    const partitions = partitionsIn(memberAssignment, topic);
-    const httpAddress = infoOfMember(memberMetadata)?.httpAddress ?? null;
-    return partitions.map((partition) => ({ partition, memberId, httpAddress }));
-  });
-  return owners.sort((a, b) => a.partition - b.partition);
 }

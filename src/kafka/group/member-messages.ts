@@ -45,6 +45,16 @@ export interface MemberInfo {
   readonly changelogId: string | null;
 }
 
+/** What a member says about itself when it joins. */
+export interface MemberSubscription {
+  /** The topics that it subscribes to, even if it is not an instance; none if the bytes are not a subscription. */
+  readonly topics: readonly string[];
+  /** Null as for `decodeMemberInfo`. */
+  readonly info: MemberInfo | null;
+  /** Why nothing of it was read: it exceeds a limit, so it is not an instance. Null if it was read. */
+  readonly beyondLimit: string | null;
+}
+
 const { MemberAssignment } = AssignerProtocol;
 const INFO_VERSION = 1;
 const ASSIGNMENT_VERSION = 1;
@@ -58,6 +68,18 @@ const MAX_TEXT_BYTES = 1_024;
  * rebalance.
  */
 export const MAX_CLAIMS = 10_000;
+/**
+ * The most bytes that are read of what a member sends, and of what the leader sends to it. An instance at the limits
+ * below sends a fifth of this.
+ */
+export const MAX_MEMBER_BYTES = 1_024 * 1_024;
+/** An instance subscribes to one topic. Each name costs time, so a subscription to more topics is not read. */
+export const MAX_MEMBER_TOPICS = 1_000;
+/** A subscription begins with its version (an int16) and the number of its topics (an int32). */
+const TOPIC_COUNT_AT = 2;
+const TOPIC_COUNT_END = TOPIC_COUNT_AT + 4;
+/** A name begins with its length. */
+const MIN_TOPIC_BYTES = 2;
 /** Above the largest NUM_STANDBY. */
 const MAX_STANDBYS = 100;
 
@@ -102,15 +124,25 @@ export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
   }
 }
 
-/** The info in a member's subscription. Null as for `decodeMemberInfo`. */
-export function infoOfMember(metadata: Buffer): MemberInfo | null {
-  const userData = subscriptionOf(metadata)?.userData;
-  return userData == null ? null : decodeMemberInfo(userData);
+/** Reads what a member sends when it joins. Costs a few milliseconds at most, whatever the bytes are. */
+export function readSubscription(metadata: Buffer): MemberSubscription {
+  if (metadata.length > MAX_MEMBER_BYTES)
+    return beyond(`it sends ${metadata.length} bytes about itself, and at most ${MAX_MEMBER_BYTES} are read`);
+  const topics = metadata.length < TOPIC_COUNT_END ? 0 : metadata.readInt32BE(TOPIC_COUNT_AT);
+  // Without the bytes for their names, the count is not one of topics: the bytes are not a subscription.
+  if (topics > MAX_MEMBER_TOPICS && topics * MIN_TOPIC_BYTES <= metadata.length)
+    return beyond(`it subscribes to ${topics} topics, and at most ${MAX_MEMBER_TOPICS} are read`);
+  const subscription = subscriptionOf(metadata);
+  const userData = subscription?.userData;
+  return {
+    topics: subscription?.topics ?? [],
+    info: userData == null ? null : decodeMemberInfo(userData),
+    beyondLimit: null,
+  };
 }
 
-/** The topics that a member subscribes to, even if it is not an instance; null if the bytes are not a subscription. */
-export function topicsOfMember(metadata: Buffer): readonly string[] | null {
-  return subscriptionOf(metadata)?.topics ?? null;
+function beyond(beyondLimit: string): MemberSubscription {
+  return { topics: [], info: null, beyondLimit };
 }
 
 function subscriptionOf(metadata: Buffer) {
@@ -203,8 +235,9 @@ export function hasPartitions(assignment: Buffer): boolean {
   return Object.values(topics).some((partitions) => partitions.length > 0);
 }
 
-/** Null if the bytes are not an assignment. */
+/** Null if the bytes are not an assignment, or are more than an instance can send as the leader. */
 function assignmentOf(assignment: Buffer): ReturnType<typeof MemberAssignment.decode> {
+  if (assignment.length > MAX_MEMBER_BYTES) return null;
   try {
     return MemberAssignment.decode(assignment);
   } catch {

@@ -8,7 +8,7 @@ import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup, type DescribedGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
-import { infoOfMember } from './member-messages.js';
+import { readSubscription } from './member-messages.js';
 import { deleteOffsets } from '../protocol/offset-delete.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { untilReady } from '../connection/until-ready.js';
@@ -111,6 +111,6 @@ export class StoppedGroup {
 
 /** Names a member for an operator. Its HTTP address is unknown during a rebalance. */
 function nameOf({ memberId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
-  const address = infoOfMember(memberMetadata)?.httpAddress ?? null;
+  const address = readSubscription(memberMetadata).info?.httpAddress ?? null;
   return `${memberId} on host ${clientHost.replace(/^\//, '')}${address === null ? '' : ` (${address})`}`;
 }

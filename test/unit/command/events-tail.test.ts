@@ -29,3 +29,13 @@ test('what fits is shown whole', () => {
   expect(lineOf(short, 'it is not Avro')).toBe('acme at offset 7 cannot be read: it is not Avro');
   expect(JSON.parse(jsonOf(short, 'it is not Avro'))).toEqual({ key: 'acme', offset: 7, error: 'it is not Avro' });
 });
+
+test('an id with blanks or quotes is quoted, so it cannot pretend to be several words of the line', () => {
+  const id = 'acme at offset 6';
+  expect(lineOf({ ...record, key: Buffer.from(id) }, 'no')).toBe("'acme at offset 6' at offset 7 cannot be read: no");
+  const source = { topic: 'sync-events', partition: 0, offset: 8 };
+  expect(lineOf(record, { ...event, companyId: id, clientId: "o'neill", companyName: 'Acme', source })).toBe(
+    `1970-01-01T00:00:00.000Z  'acme at offset 6'  "Acme" of 'o'\\''neill': 1 complete, 0 failed, 0 ended without data ` +
+      '(ALL_DATASETS, completed by sync-events 0/8)',
+  );
+});

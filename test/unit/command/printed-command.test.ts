@@ -133,14 +133,17 @@ describe('typed settings in messages', () => {
     expect(settingsAdder('')(message)).toBe(message);
   });
 
-  test('they are in the log and stay JSON', () => {
+  test('they are in the log and stay JSON, and an id in a field stays as it is', () => {
     const lines: string[] = [];
     const hide = settingsAdderInJson(' --state-dir=\'a "b"\'');
     const logger = createLogger(
       { level: 'info', pid: 1, hide, now: () => 0 },
       { write: (line) => void lines.push(line) },
     );
+    logger.info({ companyId: 'company-sync run', key: '"msg":"company-sync run' }, 'announced');
     logger.error({ err: new InputGrownError('sync-events', 2, 3) }, 'stopped; run `company-sync positions show`');
+    const data = { companyId: 'company-sync run', key: '"msg":"company-sync run' };
+    expect(JSON.parse(lines.shift() ?? '')).toMatchObject(data);
     const { msg, err } = JSON.parse(lines.join('')) as { msg: string; err: { message: string } };
     expect(msg).toBe('stopped; run `company-sync positions show --state-dir=\'a "b"\'`');
     expect(err.message).toContain('run `company-sync repartition --state-dir=\'a "b"\'`');

@@ -52,7 +52,7 @@ function open(): OpenTarget {
   });
   const run = async (input: Buffer): Promise<void> => {
     messages.decodeMemberInfo(input);
-    messages.topicsOfMember(input);
+    messages.readSubscription(input);
     messages.standbysIn(input);
     messages.hasPartitions(input);
     messages.existingOf(messages.partitionsIn(input, 'input'), PARTITIONS);

@@ -1,6 +1,8 @@
 /** patches/kafkajs+2.2.4.patch: how connections end. */
-import { Socket } from 'node:net';
+import { once } from 'node:events';
+import { createServer, Socket, type AddressInfo } from 'node:net';
 import { Kafka, logLevel } from 'kafkajs';
+import { WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 import { createCluster } from '../../../../src/kafka/connection/cluster.js';
 import { startCluster, until } from '../../../../testkit/simulated-kafka/real-time.js';
 
@@ -61,5 +63,45 @@ test('the connections of a removed broker are closed with the others', async () 
     await until('the connection is closed', () => !broker.connectionPool.isConnected());
   } finally {
     real.stop();
+  }
+});
+
+/** src/cluster/brokerPool.js. As published, 190,000 brokers in one answer of 4 MB stop the thread for minutes. */
+test('metadata with more brokers than a cluster can have is refused', async () => {
+  const [apiVersions, brokers] = [18, 5_001];
+  const versions = new WireWriter(64).int16(0).int32(2);
+  for (const [key, version] of [
+    [3, 6],
+    [apiVersions, 2],
+  ] as const)
+    versions.int16(key).int16(0).int16(version);
+  const metadata = new WireWriter(brokers * 20).int32(0).int32(brokers);
+  for (let id = 0; id < brokers; id++) metadata.int32(id).string('a').int32(9092).int16(-1);
+  const [toVersions, toMetadata] = [versions.int32(0).finish(), metadata.int16(-1).int32(0).int32(0).finish()];
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', (request: Buffer) => {
+      const body = request.readInt16BE(4) === apiVersions ? toVersions : toMetadata;
+      socket.write(
+        new WireWriter(8)
+          .int32(body.length + 4)
+          .int32(request.readInt32BE(8))
+          .finish(),
+      );
+      socket.write(body);
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const config = { brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, retry: { retries: 0 } };
+  const cluster = createCluster(config) as unknown as KafkaJsCluster;
+  try {
+    await cluster.connect();
+    await expect(cluster.refreshMetadata()).rejects.toThrow(
+      'the server names 5001 brokers, more than the limit of 5000',
+    );
+  } finally {
+    await cluster.disconnect();
+    server.close();
   }
 });

@@ -101,6 +101,24 @@ test('a member keeps its partitions, unless it has another id now and so was rem
   });
 });
 
+test('a member beyond a limit gets no partitions, and is reported with the limit', async () => {
+  const refused: RefusedMember[] = [];
+  const claims = infoOf('b', [0, 1], 1_000);
+  const many = Array.from({ length: 10_000 }, () => TOPIC);
+  const shares = await assign(
+    2,
+    [member('a', infoOf('a', [0], 10)), member('b', claims, many)],
+    NOTHING_TOLD,
+    (member) => refused.push(member),
+  );
+  expect([...shares].map(([memberId, { active }]) => [memberId, active])).toEqual([
+    ['a', [0, 1]],
+    ['b', []],
+  ]);
+  const conflict = 'it subscribes to 10000 topics, and at most 1000 are read';
+  expect(refused).toEqual([{ memberId: 'b', httpAddress: null, conflict }]);
+});
+
 test('each member gets its standbys', async () => {
   const shares = await assign(2, [member('a', infoOf('a', [0], 1, 1)), member('b', infoOf('b', [1], 1, 1))]);
   expect(shares).toEqual(

@@ -58,13 +58,22 @@ test('a member that reads another topic is named, also if it sends no settings',
   );
 });
 
-test('of any number of topics, with names of any length, only the first are quoted', () => {
-  const topics = Array.from({ length: 10_000 }, () => 'x'.repeat(1_000));
+test('of the topics of a consumer, with names of any length, only the first are quoted', () => {
+  const topics = Array.from({ length: 900 }, () => 'x'.repeat(1_000));
   const memberMetadata = AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) });
   const alien = { ...member('a'), memberMetadata };
   const conflict = conflictIn({ ...group(alien), protocol: 'another' }, terms, null) ?? '';
   expect(conflict.length).toBeLessThan(1_500);
-  expect(conflict).toMatch(/ and 9995 others$/);
+  expect(conflict).toMatch(/ and 895 others$/);
+});
+
+test.each(['company-sync', 'another'])('a member beyond a limit is not an instance, with protocol %s', (protocol) => {
+  const topics = Array.from({ length: 10_000 }, () => TOPIC);
+  const memberMetadata = AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) });
+  expect(conflictIn({ ...group({ ...member('a'), memberMetadata }), protocol }, terms, null)).toBe(
+    'it has a member that is not an instance of company-sync: member a (client id client, host /10.0.0.7): ' +
+      'it subscribes to 10000 topics, and at most 1000 are read',
+  );
 });
 
 test('a member that was killed on our own STATE_DIR, and one without partitions, are skipped', () => {

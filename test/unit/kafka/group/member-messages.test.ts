@@ -3,9 +3,12 @@ import fc from 'fast-check';
 import {
   decodeMemberInfo,
   encodeMemberInfo,
-  infoOfMember,
   MAX_CLAIMS,
+  MAX_MEMBER_BYTES,
+  MAX_MEMBER_TOPICS,
   type MemberInfo,
+  partitionsIn,
+  readSubscription,
 } from '../../../../src/kafka/group/member-messages.js';
 
 const partition = fc.nat({ max: 2 ** 31 - 1 });
@@ -126,9 +129,52 @@ test('no bytes make the decoder throw', () => {
   fc.assert(
     fc.property(garbage, (bytes) => {
       decodeMemberInfo(Buffer.concat([Buffer.of(1), bytes]));
-      infoOfMember(bytes);
-      infoOfMember(AssignerProtocol.MemberMetadata.encode({ version: 0, topics: [], userData: bytes }));
+      readSubscription(bytes);
+      readSubscription(AssignerProtocol.MemberMetadata.encode({ version: 0, topics: [], userData: bytes }));
     }),
     { numRuns: 2_000 },
   );
+});
+
+const info: MemberInfo = {
+  httpAddress: 'http://10.0.0.7:8080',
+  numStandby: 1,
+  memberId: 'a',
+  partitions: Array.from({ length: MAX_CLAIMS }, (_, i) => i * 200_000),
+  statePositions: new Map(Array.from({ length: MAX_CLAIMS }, (_, i) => [i * 200_000, Number.MAX_SAFE_INTEGER])),
+  settings: new Map(),
+  changelogId: null,
+};
+
+function subscription(topics: readonly string[], userData = encodeMemberInfo(info)): Buffer {
+  return AssignerProtocol.MemberMetadata.encode({ version: 0, topics: [...topics], userData });
+}
+
+test('an instance at its limits is read, with the topics that it subscribes to', () => {
+  const bytes = subscription(['input']);
+  expect(bytes.length).toBeLessThan(MAX_MEMBER_BYTES);
+  expect(readSubscription(bytes)).toEqual({ topics: ['input'], info, beyondLimit: null });
+  const many = Array.from({ length: MAX_MEMBER_TOPICS }, (_, i) => `topic-${i}`);
+  expect(readSubscription(subscription(many))).toEqual({ topics: many, info, beyondLimit: null });
+});
+
+test('of a member that exceeds a limit nothing is read, and the limit is given', () => {
+  const nothing = { topics: [], info: null };
+  const many = subscription(Array.from({ length: MAX_MEMBER_TOPICS + 1 }, () => 'a'));
+  expect(readSubscription(many)).toEqual({
+    ...nothing,
+    beyondLimit: 'it subscribes to 1001 topics, and at most 1000 are read',
+  });
+  const large = subscription(['input'], Buffer.alloc(MAX_MEMBER_BYTES));
+  expect(readSubscription(large)).toEqual({
+    ...nothing,
+    beyondLimit: `it sends ${large.length} bytes about itself, and at most ${MAX_MEMBER_BYTES} are read`,
+  });
+});
+
+test('an assignment with more bytes than the limit assigns nothing', () => {
+  const assignment = (bytes: number) =>
+    AssignerProtocol.MemberAssignment.encode({ version: 0, assignment: { input: [0] }, userData: Buffer.alloc(bytes) });
+  expect(partitionsIn(assignment(MAX_MEMBER_BYTES - 100), 'input')).toEqual([0]);
+  expect(partitionsIn(assignment(MAX_MEMBER_BYTES), 'input')).toEqual([]);
 });

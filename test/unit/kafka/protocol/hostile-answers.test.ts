@@ -1,7 +1,8 @@
 /** Brokers and members may send any claims. Memory is allocated only for bytes that exist. */
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { AssignerProtocol, logLevel } from 'kafkajs';
+import Connection from 'kafkajs/src/network/connection.js';
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
 import { decodeResponse } from '../../../../src/kafka/protocol/fetch-by-name.js';
@@ -9,13 +10,14 @@ import {
   decodeMemberInfo,
   encodeAssignment,
   hasPartitions,
-  infoOfMember,
+  readSubscription,
   standbysIn,
 } from '../../../../src/kafka/group/member-messages.js';
 import { WireReader, WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 import { ByteWriter } from '../../../../src/lib/byte-writer.js';
 import { systemClock } from '../../../../src/lib/system-clock.js';
 
+const MIB = 2 ** 20;
 /** As a varint of 7 bytes. */
 const HUGE = 2 ** 45;
 
@@ -61,7 +63,7 @@ test('the info of a member that claims 2^45 partitions, states or standbys is ig
   expect(decodeMemberInfo(info(0, HUGE, 0))).toBeNull();
   expect(decodeMemberInfo(info(0, 0, HUGE))).toBeNull();
   expect(decodeMemberInfo(info(HUGE, 0, 0))).toMatchObject({ numStandby: 100 });
-  expect(infoOfMember(new WireWriter(8).int16(0).int32(30_000_000).finish())).toBeNull();
+  expect(readSubscription(new WireWriter(8).int16(0).int32(30_000_000).finish()).info).toBeNull();
 });
 
 test.each([
@@ -137,3 +139,60 @@ test('an answer that claims 1 GiB ends the connection at once, and says what it 
     server.close();
   }
 }, 20_000);
+
+/**
+ * src/network/connection.js. Decoding an answer blocks the thread: 32 MiB of metadata take a second. Only some answers
+ * need that many bytes.
+ */
+test.each([
+  ['Metadata', 3, 4 * MIB, 4 * MIB],
+  ['ApiVersions', 18, 4 * MIB, 4 * MIB],
+  ['JoinGroup', 11, 32 * MIB, 32 * MIB],
+  ['DescribeGroups', 15, 32 * MIB, 32 * MIB],
+  ['DescribeProducers', 61, 32 * MIB, 32 * MIB],
+  ['Fetch', 1, 256 * MIB, 33 * MIB],
+])(
+  'the answer to %s may have as many bytes as its kind needs',
+  async (apiName, apiKey, limit, accepted) => {
+    let size = accepted;
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      // Only the size and the correlation id, unless the answer is to be accepted.
+      socket.on('data', (request: Buffer) => {
+        const header = new WireWriter(8).int32(size).int32(request.readInt32BE(8)).finish();
+        // Apart: the size may arrive without the correlation id.
+        socket.write(header.subarray(0, 4));
+        setImmediate(() => socket.write(header.subarray(4)));
+        if (size === accepted) socket.write(Buffer.alloc(size - 4));
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const connection = new Connection({
+      host: '127.0.0.1',
+      port,
+      logger: { namespace: () => ({ debug: () => undefined, error: () => undefined, warn: () => undefined }) },
+      socketFactory: ({ onConnect }) => connect(port, '127.0.0.1').once('connect', onConnect),
+      requestTimeout: 60_000,
+      connectionTimeout: 10_000,
+    });
+    const ask = (): Promise<Buffer> => {
+      const request = { apiKey, apiName, apiVersion: 0, encode: () => ({ buffer: Buffer.alloc(0) }) };
+      const response = { decode: (answer: Buffer) => Promise.resolve(answer), parse: (answer: Buffer) => answer };
+      return connection.send({ request, response });
+    };
+    try {
+      await connection.connect();
+      connection.authenticatedAt = process.hrtime();
+      expect((await ask()).length).toBe(accepted - 4);
+      size = limit + 1;
+      const refusal = `the server claims an answer of ${limit + 1} bytes, more than the limit of ${limit}: is it a Kafka broker?`;
+      await expect(ask()).rejects.toThrow(refusal);
+    } finally {
+      await connection.disconnect();
+      server.close();
+    }
+  },
+  20_000,
+);
