@@ -14,6 +14,8 @@ export interface GlobalTime {
   elapsed(): number;
   /** Plans `run`. @returns cancels it */
   after(ms: number, run: () => void): () => void;
+  /** In place of the global `fetch`, if the simulation has HTTP. */
+  readonly fetch?: typeof fetch;
 }
 
 type Run = (...values: unknown[]) => void;
@@ -56,6 +58,7 @@ type Replacement = readonly [target: object, name: string, value: unknown];
 /** @returns puts the real ones back */
 export function takeOverGlobals(time: GlobalTime, random: SeededRandom): () => void {
   const replacements = [...timers(time), ...clocks(time), ...randomness(random), ...compression()];
+  if (time.fetch !== undefined) replacements.push([globalThis, 'fetch', time.fetch]);
   const originals = replacements.map(([target, name]) => Object.getOwnPropertyDescriptor(target, name));
   for (const [target, name, value] of replacements)
     Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: true });

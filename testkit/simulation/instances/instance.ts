@@ -54,6 +54,11 @@ export class Instance {
     this.brokers = world.cluster.addresses();
   }
 
+  /** Of its HTTP server. */
+  get address(): string {
+    return `http://${this.name}:8080`;
+  }
+
   get process(): SimulatedProcess | null {
     return this.#running?.process ?? null;
   }
@@ -192,7 +197,7 @@ export class Instance {
   #surroundingsOf(process: SimulatedProcess, kafka: KafkaConfig): Surroundings {
     const { world, name } = this;
     const sockets = { socketFactory: world.network.socketsOf(process, name) as unknown };
-    const address = `http://${name}:8080`;
+    const { address } = this;
     return {
       kafka: { ...kafka, ...sockets },
       registry: world.registry.clientOf(process),
@@ -200,9 +205,10 @@ export class Instance {
       readerSchemas: () => Promise.resolve(SCHEMAS),
       eventTypes: () => Promise.resolve(EVENT_TYPES),
       memory: () => MEMORY,
-      startHttp: (view) => {
+      startHttp: async (view) => {
         if (this.#running?.process === process) this.#running.view = view;
-        return Promise.resolve({ address, advertisedAddress: address, close: () => Promise.resolve() });
+        await world.http.listen(address, process, view);
+        return { address, advertisedAddress: address, close: () => Promise.resolve() };
       },
     };
   }

@@ -138,8 +138,12 @@ function asError(error: unknown): Error {
 }
 
 /** The globals of all processes: each timer belongs to the process that sets it. */
-export function globalTimeOf({ time }: World): GlobalTime {
+export function globalTimeOf({ time, http }: World): GlobalTime {
   return {
+    fetch: (url, init) =>
+      time.current === null
+        ? Promise.reject(new Error('only processes of the simulation have HTTP'))
+        : http.fetch(time.current, String(url), init?.signal),
     now: () => time.now() + (time.current?.clockAheadMs ?? 0),
     elapsed: () => time.elapsed(),
     after: (ms, run) => (time.current === null ? time.after(ms, run) : time.current.later(ms, run)),

@@ -6,6 +6,7 @@ import type { Plan, RunResult } from '../pipeline/run-seed.js';
 import { anomaliesOf, countAnnounced, isAtRest, partitionsOf, stuck } from './check.js';
 import { Faults } from './faults.js';
 import { Instance } from './instance.js';
+import { LookUps } from './look-ups.js';
 import { Operator } from './operator.js';
 import { Platform } from './platform.js';
 import { TOPICS } from './topics.js';
@@ -82,12 +83,14 @@ async function run(
   const platform = new Platform(world);
   const faults = new Faults(world, instances, kinds);
   const operator = new Operator(world, instances);
+  const lookUps = new LookUps(world, instances, new SeededRandom(world.seed + 7_000_003));
 
   await world.pass(1_000);
   platform.writeChoices(choices);
   for (const instance of instances) instance.start();
   const writingMs = random.pick([3_000, 20_000, 60_000]);
   platform.begin(writingMs, leftOut);
+  lookUps.begin();
   const faultyMs = random.integer(Math.floor(writingMs / 3), writingMs);
   onPlanned({ faults: faults.begin(world.time.elapsed() + faultyMs, leftOut), history: platform.records });
   await world.pass(faultyMs);
@@ -101,6 +104,7 @@ async function run(
   await world.pass(IDLE_MS);
   const isStillAtRest = await world.pass(MAX_TROUBLE_MS, () => isAtRest(world, instances));
   operator.end();
+  lookUps.end();
   if (!isStillAtRest) return [`no longer at rest: ${stuck(world, instances)}`];
   return [...anomaliesOf(world, choices, instances), ...(await stopAll(world, instances))];
 }

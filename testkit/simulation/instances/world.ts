@@ -6,6 +6,7 @@ import { SeededRandom } from '../../seeded-random.js';
 import { SimulatedCluster } from '../../simulated-kafka/index.js';
 import { SimulatedTime } from '../time.js';
 import { InconsistentPositionError } from '../../../src/pipeline/errors.js';
+import { SimulatedHttp } from './http.js';
 import { Losses } from './losses.js';
 import { Network } from './network.js';
 import type { SimulatedProcess } from './process.js';
@@ -37,6 +38,7 @@ export class World {
   readonly cluster: SimulatedCluster;
   readonly network: Network;
   readonly registry: SimulatedRegistry;
+  readonly http: SimulatedHttp;
   readonly losses: Losses;
   /** The message limits that topics had before a fault lowered them. */
   readonly limits = new Map<string, string>();
@@ -64,6 +66,7 @@ export class World {
     createTopics(this.cluster, partitions);
     this.losses = new Losses(this);
     this.network = new Network(this, new SeededRandom(seed + 2_000_003));
+    this.http = new SimulatedHttp(this, new SeededRandom(seed + 6_000_011));
     this.registry = new SimulatedRegistry(new SeededRandom(seed + 3_000_017));
   }
 
