@@ -38,12 +38,27 @@ export function auditedTopics(
   });
   const { syncEvents, companySynchronized, deadLetter } = TOPICS;
   return {
-    events: topic(syncEvents, each.flatMap(({ events }) => events)),
-    synchronized: topic(companySynchronized, each.flatMap(({ announcements }) => announcements.audited)),
-    deadLetters: topic(deadLetter, each.flatMap(({ deadLetters }) => deadLetters.audited)),
+    events: topic(
+      syncEvents,
+      each.flatMap(({ events }) => events),
+    ),
+    synchronized: topic(
+      companySynchronized,
+      each.flatMap(({ announcements }) => announcements.audited),
+    ),
+    deadLetters: topic(
+      deadLetter,
+      each.flatMap(({ deadLetters }) => deadLetters.audited),
+    ),
     before: {
-      synchronized: topic(companySynchronized, each.flatMap(({ announcements }) => announcements.before)),
-      deadLetters: topic(deadLetter, each.flatMap(({ deadLetters }) => deadLetters.before)),
+      synchronized: topic(
+        companySynchronized,
+        each.flatMap(({ announcements }) => announcements.before),
+      ),
+      deadLetters: topic(
+        deadLetter,
+        each.flatMap(({ deadLetters }) => deadLetters.before),
+      ),
     },
   };
 }

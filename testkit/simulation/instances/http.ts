@@ -42,12 +42,14 @@ export class SimulatedHttp {
         if (server === undefined || server.process.isDead)
           return this.#arrive(() => client.enter(() => failed(`connect ECONNREFUSED ${origin}`)));
         server.process.enter(() => {
-          void server.routes.inject({ method: 'GET', url: pathname + search }).then(({ statusCode, headers, payload }) => {
-            const { location } = headers;
-            const body = NO_BODY.includes(statusCode) ? null : payload;
-            const init = { status: statusCode, headers: typeof location === 'string' ? { location } : {} };
-            this.#arrive(() => client.enter(() => resolve(new Response(body, init))));
-          });
+          void server.routes
+            .inject({ method: 'GET', url: pathname + search })
+            .then(({ statusCode, headers, payload }) => {
+              const { location } = headers;
+              const body = NO_BODY.includes(statusCode) ? null : payload;
+              const init = { status: statusCode, headers: typeof location === 'string' ? { location } : {} };
+              this.#arrive(() => client.enter(() => resolve(new Response(body, init))));
+            });
         });
       });
     });

@@ -19,6 +19,7 @@ interface Fault {
 
 const MAX_MESSAGE_BYTES = 'max.message.bytes';
 const MAX_OPEN_MS = 30_000;
+const MAX_UNREAD_MS = 10_000;
 const END_AGAIN_MS = 500;
 const WRITTEN = [TOPICS.companySynchronized, TOPICS.deadLetter];
 
@@ -33,7 +34,11 @@ export const LOSSES: Readonly<Record<string, (fault: Fault) => void>> = {
     crash(() => undefined);
   },
   'consumed records deleted from the input': (fault) => retention(fault, 'consumed'),
-  'records deleted from the input': (fault) => retention(fault, 'any'),
+  'records deleted from the input': (fault) => {
+    // While an instance is down, records wait to be read.
+    fault.crash(() => undefined);
+    fault.world.time.after(fault.random.integer(0, MAX_UNREAD_MS), () => retention(fault, 'any'));
+  },
   'changelog compacted': ({ world }) => compactAll(world),
   'transaction of another producer': (fault) => leaveOpen(fault),
   'message limit lowered': ({ world, random, endAfter }) => {

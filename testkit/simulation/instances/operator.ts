@@ -4,7 +4,11 @@
  */
 import { pino } from 'pino';
 import { kafkaConfigOf } from '../../../src/kafka/connection/kafka-config.js';
-import { readPositions, type FoundPositions, type PositionSources } from '../../../src/kafka/group/partition-positions.js';
+import {
+  readPositions,
+  type FoundPositions,
+  type PositionSources,
+} from '../../../src/kafka/group/partition-positions.js';
 import { setPositions } from '../../../src/kafka/group/set-positions.js';
 import { StoppedGroup } from '../../../src/kafka/group/stopped-group.js';
 import { KafkaLogs } from '../../../src/kafka/reading/kafka-logs.js';
@@ -148,8 +152,7 @@ export class Operator {
   async #whenAllHaveLeft(group: StoppedGroup): Promise<void> {
     const { clock } = this.#process;
     const until = steadyMs(clock) + MAX_ASKING_MS;
-    while (steadyMs(clock) < until && (await group.members()).length > 0)
-      await this.#process.clock.delay(ASK_AGAIN_MS);
+    while (steadyMs(clock) < until && (await group.members()).length > 0) await this.#process.clock.delay(ASK_AGAIN_MS);
   }
 
   async #setOne(partition: number, sources: PositionSources, group: StoppedGroup): Promise<void> {
@@ -158,7 +161,11 @@ export class Operator {
     if (choice === undefined || !this.#isNeeded(found!)) return;
     const report = (line: string): void => this.world.trace('operator', line);
     const consent = (): Promise<boolean> => Promise.resolve(true);
-    await setPositions({ ...sources, applicationId: APPLICATION_ID, group, report, consent }, [partition], choice.target);
+    await setPositions(
+      { ...sources, applicationId: APPLICATION_ID, group, report, consent },
+      [partition],
+      choice.target,
+    );
     this.#note(found!, choice);
   }
 

@@ -99,4 +99,44 @@ export const INSTANCE_FAULTS: readonly PlantedFault[] = [
       },
     ],
   },
+  {
+    name: 'an input that was created again is not noticed',
+    aim: ['input created again'],
+    changes: [
+      {
+        file: 'src/pipeline/origin.ts',
+        from: 'return before !== undefined && inputId !== null && before !== inputId;',
+        to: 'return before === undefined && inputId === undefined;',
+      },
+    ],
+  },
+  {
+    name: 'a position below the start of the input counts as usable',
+    aim: ['records deleted from the input'],
+    changes: [
+      {
+        file: 'src/pipeline/position-choices.ts',
+        from: 'const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;',
+        to: 'const isUsable = positions.inputRecreated !== true && offset <= input.end;',
+      },
+    ],
+  },
+  {
+    name: 'open transactions of others are read',
+    aim: ['transaction of another producer'],
+    changes: [
+      { file: 'src/kafka/protocol/fetch-shared.ts', from: '.int8(READ_COMMITTED)', to: '.int8(READ_COMMITTED - 1)' },
+    ],
+  },
+  {
+    name: 'an instance that gives no answer counts as one without the company',
+    aim: ['process killed', 'process frozen'],
+    changes: [
+      {
+        file: 'src/ops/company-directory.ts',
+        from: "if ('unknownBecause' in answer) reasons.push(`${address}: ${answer.unknownBecause}`);",
+        to: "if ('unknownBecause' in answer) continue;",
+      },
+    ],
+  },
 ];
