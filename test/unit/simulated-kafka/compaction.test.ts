@@ -2,6 +2,7 @@ import { SimulatedCluster } from '../../../testkit/simulated-kafka/index.js';
 import { compact } from '../../../testkit/simulated-kafka/operations/compaction.js';
 import { recreateTopic } from '../../../testkit/simulated-kafka/operations/topics.js';
 import { endHanging } from '../../../testkit/simulated-kafka/operations/transactions.js';
+import { SeededRandom } from '../../../testkit/seeded-random.js';
 import { SimulatedTime } from '../../../testkit/simulation/time.js';
 
 const DAY_MS = 86_400_000;
@@ -10,7 +11,8 @@ let time: SimulatedTime;
 let cluster: SimulatedCluster;
 beforeEach(() => {
   time = new SimulatedTime(DAY_MS);
-  cluster = new SimulatedCluster({ time, random: () => 0.5, brokers: 3, replication: 3 });
+  const random = new SeededRandom(1);
+  cluster = new SimulatedCluster({ time, random: () => random.next(), brokers: 3, replication: 3 });
   cluster.createTopic('rows', { settings: new Map([['delete.retention.ms', String(DAY_MS)]]) });
 });
 

@@ -18,7 +18,7 @@ test.each([
     expect(operatorActs).toBe(1);
     expect(records).toBeGreaterThan(5);
   },
-  120_000,
+  300_000,
 );
 
 test.each([
@@ -34,5 +34,5 @@ test.each([
     expect(operatorActs).toBe(0);
     expect(announced).toBeGreaterThan(0);
   },
-  120_000,
+  300_000,
 );

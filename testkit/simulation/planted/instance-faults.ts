@@ -111,17 +111,6 @@ export const INSTANCE_FAULTS: readonly PlantedFault[] = [
     ],
   },
   {
-    name: 'a position below the start of the input counts as usable',
-    aim: ['records deleted from the input'],
-    changes: [
-      {
-        file: 'src/pipeline/position-choices.ts',
-        from: 'const isUsable = positions.inputRecreated !== true && offset >= input.start && offset <= input.end;',
-        to: 'const isUsable = positions.inputRecreated !== true && offset <= input.end;',
-      },
-    ],
-  },
-  {
     name: 'open transactions of others are read',
     aim: ['transaction of another producer'],
     changes: [
