@@ -8,7 +8,7 @@ interface Fault {
   readonly world: World;
   readonly random: SeededRandom;
   readonly instances: readonly Instance[];
-  endAfter(mostMs: number, end: () => void): void;
+  readonly endAfter: (mostMs: number, end: () => void) => void;
 }
 
 /** Longer than a session of the group. */

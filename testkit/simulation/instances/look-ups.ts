@@ -1,6 +1,6 @@
 /**
  * A client that asks any instance about a company, and follows redirects. While nothing was lost, no instance may say that
- * it does not know a company whose records are consumed, whoever owns its partition now.
+ * it does not know a company whose manifest is consumed, whoever owns its partition now.
  */
 import { AvroValues } from '../../audit/avro-values.js';
 import { readEvent } from '../../audit/read-events.js';
@@ -24,7 +24,6 @@ const EVENTS = new AvroValues(SCHEMAS.syncEvent, REGISTERED);
 
 export class LookUps {
   readonly #client: SimulatedProcess;
-  readonly #counts = new Map<number, number>();
 
   constructor(
     private readonly world: World,
@@ -34,11 +33,6 @@ export class LookUps {
     this.#client = new SimulatedProcess(world, 'client', (error) =>
       world.violated(`a look-up failed: ${(error as Error).stack ?? String(error)}`),
     );
-  }
-
-  /** How often each status was the last answer. */
-  get counts(): ReadonlyMap<number, number> {
-    return this.#counts;
   }
 
   begin(): void {
@@ -55,10 +49,9 @@ export class LookUps {
     const companyId = this.random.pick(companies);
     const { address } = this.random.pick(this.instances);
     const status = await this.#ask(address, companyId).catch(() => 0);
-    this.#counts.set(status, (this.#counts.get(status) ?? 0) + 1);
     this.world.trace('client', `${address} on ${companyId}: ${status}`);
     if (status === UNKNOWN && !this.world.losses.any)
-      this.world.violated(`${address} does not know ${companyId}, whose records are consumed`);
+      this.world.violated(`${address} does not know ${companyId}, whose manifest is consumed`);
   }
 
   /** @returns the last status; REDIRECT if there were too many */
@@ -85,7 +78,7 @@ export class LookUps {
     return controller.signal;
   }
 
-  /** Companies with a readable record that the group has consumed. */
+  /** Companies with a manifest that the group has consumed: other records alone may change nothing. */
   #consumed(): string[] {
     const { cluster } = this.world;
     const ids = partitionsOf(this.world).flatMap((partition) => {
@@ -94,7 +87,7 @@ export class LookUps {
         .read(TOPICS.syncEvents, partition, 'read_committed')
         .filter(({ offset }) => offset < committed)
         .map((record) => readEvent(asRecord(record, partition), EVENTS))
-        .flatMap((event) => (event.kind === 'event' ? event.companyId : []));
+        .flatMap((event) => (event.kind === 'event' && event.payload.type === 'LinkSyncQueued' ? event.companyId : []));
     });
     return [...new Set(ids)];
   }

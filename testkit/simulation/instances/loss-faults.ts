@@ -13,8 +13,8 @@ import type { World } from './world.js';
 interface Fault {
   readonly world: World;
   readonly random: SeededRandom;
-  endAfter(mostMs: number, end: () => void): void;
-  crash(meanwhile: () => void): void;
+  readonly endAfter: (mostMs: number, end: () => void) => void;
+  readonly crash: (meanwhile: () => void) => void;
 }
 
 const MAX_MESSAGE_BYTES = 'max.message.bytes';
@@ -55,7 +55,7 @@ export const LOSSES: Readonly<Record<string, (fault: Fault) => void>> = {
 export function endWaits(world: World): void {
   for (const [topic, before] of world.limits) changeSetting(world.cluster.world, topic, MAX_MESSAGE_BYTES, before);
   for (const topic of [TOPICS.syncEvents, ...WRITTEN])
-    for (const partition of partitionsOf(world)) endOpen(world, topic, partition, false);
+    for (const partition of partitionsOf(world)) endOpen(world, topic, partition);
 }
 
 export function compactAll(world: World): void {
@@ -98,10 +98,10 @@ function leaveOpen({ world, random, endAfter }: Fault): void {
   const value = framed('syncEvent', { eventId: 'open', companyId, clientId: 'client-1', occurredAt: 0, payload });
   const record = { key: Buffer.from(companyId), value, headers: [] };
   world.cluster.appendHanging(topic, partition, record, world.time.now());
-  endAfter(MAX_OPEN_MS, () => endOpen(world, topic, partition, false));
+  endAfter(MAX_OPEN_MS, () => endOpen(world, topic, partition));
 }
 
-function endOpen(world: World, topic: string, partition: number, isCommit: boolean): void {
-  if (!endHanging(world.cluster.world, topic, partition, isCommit))
-    world.time.after(END_AGAIN_MS, () => endOpen(world, topic, partition, isCommit));
+function endOpen(world: World, topic: string, partition: number): void {
+  if (!endHanging(world.cluster.world, topic, partition, false))
+    world.time.after(END_AGAIN_MS, () => endOpen(world, topic, partition));
 }

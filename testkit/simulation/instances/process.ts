@@ -143,7 +143,7 @@ export function globalTimeOf({ time, http }: World): GlobalTime {
     fetch: (url, init) =>
       time.current === null
         ? Promise.reject(new Error('only processes of the simulation have HTTP'))
-        : http.fetch(time.current, String(url), init?.signal),
+        : http.fetch(time.current, url instanceof Request ? url.url : url.toString(), init?.signal),
     now: () => time.now() + (time.current?.clockAheadMs ?? 0),
     elapsed: () => time.elapsed(),
     after: (ms, run) => (time.current === null ? time.after(ms, run) : time.current.later(ms, run)),
