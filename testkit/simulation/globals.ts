@@ -55,7 +55,7 @@ type Replacement = readonly [target: object, name: string, value: unknown];
 
 /** @returns puts the real ones back */
 export function takeOverGlobals(time: GlobalTime, random: SeededRandom): () => void {
-  const replacements = [...timers(time), ...clocks(time), ...randomness(random), ...compression()];
+  const replacements = [...timers(time), ...clocks(time), ...randomness(random), ...compression(), ...http(time)];
   const originals = replacements.map(([target, name]) => Object.getOwnPropertyDescriptor(target, name));
   for (const [target, name, value] of replacements)
     Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: true });
@@ -168,6 +168,15 @@ function compression(): Replacement[] {
     [zlib, 'gzip', atOnce(gzipSync)],
     [zlib, 'gunzip', atOnce(gunzipSync)],
   ];
+}
+
+/** No run has HTTP. A name that nobody knows would be looked up in real time. */
+function http(time: GlobalTime): Replacement[] {
+  const refused = (_: unknown, options?: { signal?: AbortSignal }): Promise<never> =>
+    waited(time, 1, null, options?.signal).then(() => {
+      throw new TypeError('fetch failed', { cause: new Error('a simulation has no HTTP') });
+    });
+  return [[globalThis, 'fetch', refused]];
 }
 
 function randomness(random: SeededRandom): Replacement[] {
