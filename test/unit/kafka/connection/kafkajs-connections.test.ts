@@ -108,6 +108,9 @@ test('metadata with more brokers than a cluster can have is refused', async () =
   } finally {
     await cluster.disconnect();
     server.close();
+  }
+});
+
 /**
  * src/network/connectionPool.js. A stop waits for the answer to JoinGroup. Then the consumer sends SyncGroup, and connects
  * again. As published, nothing closes that connection.
