@@ -44,5 +44,5 @@ export default tseslint.config(
       'no-restricted-syntax': ['error', PRIVATE_MEMBER, SPREAD_OF_LITERAL, CAMEL_CASE_CONSTANT, WALL_CLOCK_AS_DEADLINE],
     },
   },
-  { files: ['eslint.config.js', 'page/**'], extends: [tseslint.configs.disableTypeChecked] },
+  { files: ['eslint.config.js', 'page/**', '**/*.mjs'], extends: [tseslint.configs.disableTypeChecked] },
 );

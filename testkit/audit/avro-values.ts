@@ -37,6 +37,18 @@ function typeOf(schema: object): avro.Type {
   return type;
 }
 
+/** By the reader's type and the writer's. They cost as much as the types. */
+const RESOLVERS = new WeakMap<avro.Type, WeakMap<avro.Type, object>>();
+
+/** @throws Error if values of `writer` cannot be read as `reader` */
+function resolverOf(reader: avro.Type, writer: avro.Type): object {
+  const resolvers = RESOLVERS.get(reader) ?? new WeakMap<avro.Type, object>();
+  RESOLVERS.set(reader, resolvers);
+  const resolver = resolvers.get(writer) ?? reader.createResolver(writer);
+  resolvers.set(writer, resolver);
+  return resolver;
+}
+
 /** The schema id of a framed value; null if the framing is wrong. */
 export function schemaIdOf(value: Buffer | null): number | null {
   if (value === null || value.length < FRAME_BYTES || value[0] !== MAGIC_BYTE) return null;
@@ -80,7 +92,7 @@ export class AvroValues {
   #createReader(schema: object): ((value: Buffer) => unknown) | Error {
     try {
       const type = typeOf(schema);
-      const resolver = this.#reader.createResolver(type);
+      const resolver = resolverOf(this.#reader, type);
       return (value) => {
         mustFitItsLength(type, value);
         return this.#reader.fromBuffer(value, resolver) as unknown;

@@ -26,14 +26,13 @@ export function checkAnnouncements(
   envelope: Envelope,
 ): Anomaly[] {
   const expected = verdict?.announcement ?? null;
-  const history = tellHistory(company?.records ?? []);
   const anomaly = (kind: AnomalyKind, what: string, came: unknown, shouldHaveCome: unknown = expected): Anomaly => ({
     kind,
     companyId,
     what,
     came,
     shouldHaveCome,
-    history,
+    history: tellHistory(company?.records ?? []),
   });
   const [first] = arrived;
   if (first === undefined)

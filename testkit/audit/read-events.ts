@@ -39,11 +39,12 @@ export function readEvent(record: TopicRecord, values: AvroValues): ReadEvent {
   const event = read.value as AvroEvent;
   if (keyText !== event.companyId) return { kind: 'bad-record', record, code: 'key-mismatch', companyId: held };
   const repairs = headerTexts(record.headers, 'repairs').filter((text) => text !== null);
-  const code = limitExceeded(event) ?? (repairs.length > MAX_REPAIRS ? 'too-large' : null);
+  const payload = payloadOf(event.payload);
+  const code = limitExceeded(event, payload) ?? (repairs.length > MAX_REPAIRS ? 'too-large' : null);
   if (code !== null) return { kind: 'bad-record', record, code, companyId: held };
 
   const { companyId, clientId } = event;
-  return { kind: 'event', record, companyId, clientId, repairs, payload: payloadOf(event.payload) };
+  return { kind: 'event', record, companyId, clientId, repairs, payload };
 }
 
 const MAX_TEXT_BYTES = 1_024;
@@ -53,8 +54,7 @@ const MAX_REPAIRS = 10_000;
 const NOT_LIMITED = ['eventId', 'errorMessage', 'by'];
 
 /** The limit that the event alone exceeds. */
-function limitExceeded(event: AvroEvent): LimitCode | null {
-  const payload = payloadOf(event.payload);
+function limitExceeded(event: AvroEvent, payload: ReferencePayload): LimitCode | null {
   const datasets = payload.type === 'LinkSyncQueued' ? payload.datasets : [];
   if (new Set(datasets.map(({ datasetId }) => shortKey(datasetId))).size > MAX_DATASETS) return 'too-many-datasets';
   return longestText(event) > MAX_TEXT_BYTES ? 'too-large' : null;
@@ -69,7 +69,9 @@ function longestText(value: unknown, field = ''): number {
   if (NOT_LIMITED.includes(field)) return 0;
   if (typeof value === 'string') return Buffer.byteLength(value);
   if (typeof value !== 'object' || value === null) return 0;
-  return Object.entries(value).reduce((most, [name, inner]) => Math.max(most, longestText(inner, name)), 0);
+  let most = 0;
+  for (const [name, inner] of Object.entries(value)) most = Math.max(most, longestText(inner, name));
+  return most;
 }
 
 /** A `SyncEvent` as avsc returns it: a branch of a union of records is wrapped in an object with its full name. */
@@ -82,8 +84,9 @@ interface AvroEvent {
 /** The payload, with the name of its record as type. The reference model throws if it has no rule for that name. */
 function payloadOf(branches: AvroEvent['payload']): ReferencePayload {
   const [[name, fields] = ['', {}]] = Object.entries(branches);
-  const unwrapped = Object.entries(fields).map(([field, value]) => [field, withoutBranch(value)]);
-  return { type: name.replace('companysync.', ''), ...Object.fromEntries(unwrapped) } as ReferencePayload;
+  const payload: Record<string, unknown> = { type: name.replace('companysync.', '') };
+  for (const [field, value] of Object.entries(fields)) payload[field] = withoutBranch(value);
+  return payload as unknown as ReferencePayload;
 }
 
 /** Longs and texts of a union with null are wrapped in an object with their type. */

@@ -31,7 +31,8 @@ export class Broker {
   readonly transactions: TransactionCoordinator;
   readonly replication: Replication;
   readonly verification: Verification;
-  readonly #replicas = new Map<string, Replica>();
+  /** By topic id, then by partition. */
+  readonly #replicas = new Map<string, Map<number, Replica>>();
   #view: Image;
 
   constructor(
@@ -52,11 +53,11 @@ export class Broker {
   }
 
   get replicas(): Iterable<Replica> {
-    return this.#replicas.values();
+    return [...this.#replicas.values()].flatMap((replicas) => [...replicas.values()]);
   }
 
   replicaOf(topicId: string, partition: number): Replica | undefined {
-    return this.#replicas.get(`${topicId}/${partition}`);
+    return this.#replicas.get(topicId)?.get(partition);
   }
 
   /** The replica for a request that only a leader answers, or the error code. */
@@ -83,12 +84,14 @@ export class Broker {
     const before = this.#view;
     this.#view = image;
     const ids = new Set([...image.topics.values()].map(({ topicId }) => topicId));
-    for (const [key, replica] of this.#replicas)
-      if (!ids.has(replica.topic.topicId)) {
-        this.#replicas.delete(key);
+    for (const [topicId, replicas] of this.#replicas) {
+      if (ids.has(topicId)) continue;
+      this.#replicas.delete(topicId);
+      for (const replica of replicas.values()) {
         replica.isDeleted = true;
         replica.changed();
       }
+    }
     for (const topic of image.topics.values()) this.#learnTopic(topic);
     for (const { topic, topicId } of before.topics.values())
       if (!ids.has(topicId)) this.groups.deleteOffsetsOfTopic(topic);
@@ -108,9 +111,10 @@ export class Broker {
   #learnTopic(topic: TopicState): void {
     for (const state of topic.partitions) {
       if (!state.replicas.includes(this.id)) continue;
-      const key = `${topic.topicId}/${state.partition}`;
-      const replica = this.#replicas.get(key) ?? new Replica(this.id, topic, state.partition);
-      this.#replicas.set(key, replica);
+      const replicas = this.#replicas.get(topic.topicId) ?? new Map<number, Replica>();
+      this.#replicas.set(topic.topicId, replicas);
+      const replica = replicas.get(state.partition) ?? new Replica(this.id, topic, state.partition);
+      replicas.set(state.partition, replica);
       const hasMoved = replica.apply(topic, state);
       if (hasMoved) this.#lead(replica);
       const leader = this.world.broker(state.leader);
@@ -126,7 +130,7 @@ export class Broker {
   /** Followers fetch from each replica that this broker leads. */
   replicateAll(): void {
     if (!this.isUp) return;
-    for (const { topic, state } of this.#replicas.values()) this.replicate(topic.topicId, state.partition);
+    for (const { topic, state } of this.replicas) this.replicate(topic.topicId, state.partition);
   }
 
   /** Loads or drops the groups or transactional ids of a partition of an internal topic. */
@@ -138,7 +142,7 @@ export class Broker {
   /** Forgets the leaderships: after a start, the broker learns them again. */
   #resign(): void {
     this.#view = { ...this.#view, version: -1 };
-    for (const replica of this.#replicas.values()) {
+    for (const replica of this.replicas) {
       const { topic, state } = replica;
       if (replica.apply(topic, { ...state, leader: -1, leaderEpoch: -1 })) this.#lead(replica);
     }

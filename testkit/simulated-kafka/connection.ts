@@ -12,7 +12,7 @@ const MAX_REQUEST_BYTES = 100 * 1024 * 1024;
 const KEYS_WITH_QUOTAS: readonly number[] = [0, 1];
 
 export class BrokerConnection {
-  #received = Buffer.alloc(0);
+  #received: Buffer = Buffer.alloc(0);
   readonly #requests: Buffer[] = [];
   #isBusy = false;
   #isOpen = true;
@@ -32,7 +32,7 @@ export class BrokerConnection {
   /** Bytes of the client, in any pieces. */
   receive(bytes: Buffer): void {
     if (!this.#isOpen) return;
-    this.#received = Buffer.concat([this.#received, bytes]);
+    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes]);
     while (this.#received.length >= LENGTH_BYTES) {
       const end = LENGTH_BYTES + this.#received.readInt32BE();
       if (end < LENGTH_BYTES || end > MAX_REQUEST_BYTES) return this.end();

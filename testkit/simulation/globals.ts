@@ -57,8 +57,7 @@ type Replacement = readonly [target: object, name: string, value: unknown];
 
 /** @returns puts the real ones back */
 export function takeOverGlobals(time: GlobalTime, random: SeededRandom): () => void {
-  const replacements = [...timers(time), ...clocks(time), ...randomness(random), ...compression()];
-  if (time.fetch !== undefined) replacements.push([globalThis, 'fetch', time.fetch]);
+  const replacements = [...timers(time), ...clocks(time), ...randomness(random), ...compression(), ...http(time)];
   const originals = replacements.map(([target, name]) => Object.getOwnPropertyDescriptor(target, name));
   for (const [target, name, value] of replacements)
     Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: true });
@@ -171,6 +170,15 @@ function compression(): Replacement[] {
     [zlib, 'gzip', atOnce(gzipSync)],
     [zlib, 'gunzip', atOnce(gunzipSync)],
   ];
+}
+
+/** Without HTTP of the run's own, every request fails: the real `fetch` would look a name up in real time. */
+function http(time: GlobalTime): Replacement[] {
+  const refused = (_: unknown, options?: { signal?: AbortSignal }): Promise<never> =>
+    waited(time, 1, null, options?.signal).then(() => {
+      throw new TypeError('fetch failed', { cause: new Error('a simulation has no HTTP') });
+    });
+  return [[globalThis, 'fetch', time.fetch ?? refused]];
 }
 
 function randomness(random: SeededRandom): Replacement[] {

@@ -12,7 +12,7 @@ const HELP = `Searches for faults: each seed is one run, and always the same run
 npm run simulate -- [options]
   --from N         the first seed (1)
   --seeds N        how many seeds (1000)
-  --workers N      processes that run seeds (one for each core; 1 with --trace)
+  --workers N      processes that run seeds (one for each core). One seed, and all seeds with --trace, run without them
   --pipeline       runs the pipeline under its ports, and not whole instances
   --fault 'NAME'   whole instances only: each run has this kind of fault alone; may be repeated
   --trace          prints every step

@@ -4,17 +4,21 @@ import { fileURLToPath } from 'node:url';
 import { outcomeOf, type Outcome, type Search, type Seeds } from './search.js';
 
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
-/** Most objects of a run die young: with more room for them, fewer are copied. */
-const EXEC_ARGV = ['--max-semi-space-size=64', '--import', 'tsx'];
+const LOADER = new URL('plain-typescript.mjs', import.meta.url).href;
+/**
+ * Most objects of a run die young: with more room for them, fewer are copied. Errors are part of each run, and their stack
+ * traces cost more than they: a replay has them.
+ */
+const EXEC_ARGV = ['--max-semi-space-size=64', '--stack-trace-limit=0', '--import', LOADER];
 
-/** @param workers processes; with 1, this process runs the seeds */
+/** @param workers processes. This process runs a single seed, and seeds with a trace: it knows the lines of the source */
 export async function* outcomesOf(
   search: Search,
   from: number,
   end: number,
   workers: number,
 ): AsyncGenerator<Outcome, void> {
-  if (workers === 1) {
+  if (search.isTraced || end - from === 1) {
     for (let seed = from; seed < end; seed++) yield await outcomeOf(search, seed);
     return;
   }

@@ -5,7 +5,7 @@
  * continues to answer its clients with the values from before the cut. So no decision depends on the answer of one
  * broker.
  */
-import type { Clock } from '../../lib/clock.js';
+import { End, type Clock } from '../../lib/clock.js';
 
 /**
  * How many brokers a survey asks. In a larger cluster, each survey asks different brokers (`AnyBroker`). If up to two
@@ -57,8 +57,8 @@ class Survey<T> {
   readonly #asked = new Set<string>();
   readonly #answers: Answered<T>[] = [];
   readonly #failures: unknown[] = [];
-  /** Aborts when the outcome is known. */
-  readonly #over = new AbortController();
+  /** Aborts when the outcome is known. One wait listens to it: the one after the first answer. */
+  readonly #over = new End();
 
   constructor(
     private readonly options: SurveyOptions<T>,
@@ -68,7 +68,7 @@ class Survey<T> {
 
   /** Asks the brokers that were not asked yet. Finishes if the answers are enough, or if every broker has responded. */
   look(patienceIsOver = false): void {
-    if (this.#over.signal.aborted) return;
+    if (this.#over.aborted) return;
     const known = this.options.addresses().slice(0, MAX_ASKED);
     for (const address of known) if (!this.#asked.has(address)) void this.#ask(address);
     const answers = this.#answers;
@@ -91,8 +91,7 @@ class Survey<T> {
       const answer = await ask(address);
       onAnswer(answer);
       this.#answers.push({ answer, answeredBy: address });
-      if (this.#answers.length === 1)
-        void clock.delay(OTHER_ANSWERS_WAIT_MS, this.#over.signal).then(() => this.look(true));
+      if (this.#answers.length === 1) void clock.delay(OTHER_ANSWERS_WAIT_MS, this.#over).then(() => this.look(true));
     } catch (error) {
       this.#failures.push(error);
     }

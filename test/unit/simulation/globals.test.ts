@@ -54,3 +54,12 @@ test('afterwards, the real globals are back', async () => {
   await simulated(() => Promise.resolve(expect(globals()).not.toEqual(real)));
   expect(globals()).toEqual(real);
 });
+
+test('a request over HTTP fails in simulated time', async () => {
+  await simulated(async (time) => {
+    let failedAt: number | null = null;
+    fetch('http://instance-1:8080/').catch(() => (failedAt = time.elapsed()));
+    await time.run(() => failedAt !== null);
+    expect(failedAt).toBe(1);
+  });
+});

@@ -25,15 +25,19 @@ export const fetchHandler: Handler = handler(fetchApi, (request, { broker, heade
   const { version } = header;
   let isDone = false;
   const stopWaiting: (() => void)[] = [];
-  const finish = (): boolean => {
+  const finish = (answer: Answer): void => {
     for (const stop of stopWaiting) stop();
-    if (!isDone) reply(read(broker, request, version));
+    if (!isDone) reply(answer);
     isDone = true;
-    return true;
   };
-  const isReady = (): boolean => isDone || (isEnough(read(broker, request, version), request.minBytes) && finish());
+  const isReady = (): boolean => {
+    if (isDone) return true;
+    const answer = read(broker, request, version);
+    if (isEnough(answer, request.minBytes)) finish(answer);
+    return isDone;
+  };
   if (isReady()) return;
-  stopWaiting.push(broker.world.time.after(request.maxWaitMs, finish));
+  stopWaiting.push(broker.world.time.after(request.maxWaitMs, () => finish(read(broker, request, version))));
   for (const replica of replicasOf(broker, request, version)) stopWaiting.push(replica.wait(isReady));
 });
 

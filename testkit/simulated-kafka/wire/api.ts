@@ -23,9 +23,13 @@ export interface RequestHeader {
 /** Reads the fields of the header that all versions have. */
 export function readHeader(frame: Buffer): { readonly header: RequestHeader; readonly body: Buffer } {
   const reader = new FieldReader(frame, 0, false);
-  const header = { apiKey: reader.int16(), version: reader.int16(), correlationId: reader.int32() };
-  const clientId = reader.text() ?? '';
-  return { header: { ...header, clientId }, body: frame.subarray(frame.length - reader.left) };
+  const header = {
+    apiKey: reader.int16(),
+    version: reader.int16(),
+    correlationId: reader.int32(),
+    clientId: reader.text() ?? '',
+  };
+  return { header, body: frame.subarray(frame.length - reader.left) };
 }
 
 export function readRequest<Q>(api: Api<Q, unknown>, version: number, body: Buffer): Q {
@@ -35,16 +39,17 @@ export function readRequest<Q>(api: Api<Q, unknown>, version: number, body: Buff
 }
 
 const API_VERSIONS_KEY = 18;
+const LENGTH_BYTES = 4;
 
 /** The answer with its length, its correlation id and its body. */
 export function writeAnswer<A>(api: Api<unknown, A>, { version, correlationId }: RequestHeader, answer: A): Buffer {
   const writer = new FieldWriter(version, version >= api.flexibleFrom);
+  writer.int32(0); // becomes the length
   writer.int32(correlationId);
   // A client must be able to read this answer before it knows the broker's versions.
   if (api.key !== API_VERSIONS_KEY) writer.noTags();
   api.answer.write(writer, answer);
   const frame = writer.finish();
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(frame.length);
-  return Buffer.concat([length, frame]);
+  frame.writeInt32BE(frame.length - LENGTH_BYTES);
+  return frame;
 }

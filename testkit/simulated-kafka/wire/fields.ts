@@ -6,6 +6,9 @@ export class MalformedRequestError extends Error {
 }
 
 const UUID_BYTES = 16;
+/** Most answers fit. */
+const FIRST_BYTES = 512;
+const UNITS_OF_HIGH_HALF = 2 ** 32;
 
 /** Null and empty are told apart everywhere. */
 export class FieldReader {
@@ -22,25 +25,30 @@ export class FieldReader {
   }
 
   int8(): number {
-    return this.#take(1).readInt8();
+    return this.bytes.readInt8(this.#pass(1));
   }
 
   int16(): number {
-    return this.#take(2).readInt16BE();
+    return this.bytes.readInt16BE(this.#pass(2));
   }
 
   int32(): number {
-    return this.#take(4).readInt32BE();
+    return this.bytes.readInt32BE(this.#pass(4));
   }
 
-  int64(): bigint {
-    return this.#take(8).readBigInt64BE();
+  int64(): number {
+    const at = this.#pass(8);
+    return this.bytes.readInt32BE(at) * UNITS_OF_HIGH_HALF + this.bytes.readUInt32BE(at + 4);
+  }
+
+  bigInt64(): bigint {
+    return this.bytes.readBigInt64BE(this.#pass(8));
   }
 
   uvarint(): number {
     let value = 0;
     for (let unit = 1; ; unit *= 0x80) {
-      const byte = this.#take(1).readUInt8();
+      const byte = this.bytes.readUInt8(this.#pass(1));
       value += (byte & 0x7f) * unit;
       if (byte < 0x80) return value;
     }
@@ -48,13 +56,17 @@ export class FieldReader {
 
   text(): string | null {
     const length = this.isFlexible ? this.uvarint() - 1 : this.int16();
-    return length < 0 ? null : this.#take(length).toString('utf8');
+    if (length < 0) return null;
+    const start = this.#pass(length);
+    return this.bytes.toString('utf8', start, start + length);
   }
 
   /** A copy: the bytes of a connection are reused. */
   byteArray(): Buffer | null {
     const length = this.count();
-    return length < 0 ? null : Buffer.from(this.#take(length));
+    if (length < 0) return null;
+    const start = this.#pass(length);
+    return Buffer.from(this.bytes.subarray(start, start + length));
   }
 
   /** The length of an array or of bytes; -1 for null. */
@@ -63,27 +75,31 @@ export class FieldReader {
   }
 
   uuid(): string {
-    return this.#take(UUID_BYTES).toString('hex');
+    const start = this.#pass(UUID_BYTES);
+    return this.bytes.toString('hex', start, start + UUID_BYTES);
   }
 
   skipTags(): void {
     if (!this.isFlexible) return;
     for (let left = this.uvarint(); left > 0; left--) {
       this.uvarint();
-      this.#take(this.uvarint());
+      this.#pass(this.uvarint());
     }
   }
 
-  #take(length: number): Buffer {
+  /** @returns where the bytes begin that it passes */
+  #pass(length: number): number {
     if (length > this.left)
       throw new MalformedRequestError(`a field of ${length} bytes in the last ${this.left} bytes`);
+    const start = this.#at;
     this.#at += length;
-    return this.bytes.subarray(this.#at - length, this.#at);
+    return start;
   }
 }
 
 export class FieldWriter {
-  readonly #parts: Buffer[] = [];
+  #bytes = Buffer.allocUnsafe(FIRST_BYTES);
+  #end = 0;
 
   constructor(
     readonly version: number,
@@ -91,38 +107,51 @@ export class FieldWriter {
   ) {}
 
   int8(value: number): void {
-    this.#room(1).writeInt8(value);
+    const at = this.#room(1);
+    this.#bytes.writeInt8(value, at);
   }
 
   int16(value: number): void {
-    this.#room(2).writeInt16BE(value);
+    const at = this.#room(2);
+    this.#bytes.writeInt16BE(value, at);
   }
 
   int32(value: number): void {
-    this.#room(4).writeInt32BE(value);
+    const at = this.#room(4);
+    this.#bytes.writeInt32BE(value, at);
   }
 
-  int64(value: bigint): void {
-    this.#room(8).writeBigInt64BE(value);
+  int64(value: number): void {
+    const at = this.#room(8);
+    this.#bytes.writeInt32BE(Math.floor(value / UNITS_OF_HIGH_HALF), at);
+    this.#bytes.writeUInt32BE(value >>> 0, at + 4);
+  }
+
+  bigInt64(value: bigint): void {
+    const at = this.#room(8);
+    this.#bytes.writeBigInt64BE(value, at);
   }
 
   uvarint(value: number): void {
     let left = value;
-    for (; left >= 0x80; left = Math.floor(left / 0x80)) this.#room(1).writeUInt8((left % 0x80) | 0x80);
-    this.#room(1).writeUInt8(left);
+    for (; left >= 0x80; left = Math.floor(left / 0x80)) this.#byte((left % 0x80) | 0x80);
+    this.#byte(left);
   }
 
   text(value: string | null): void {
-    const bytes = value === null ? null : Buffer.from(value, 'utf8');
-    const length = bytes?.length ?? -1;
+    const length = value === null ? -1 : Buffer.byteLength(value, 'utf8');
     if (this.isFlexible) this.uvarint(length + 1);
     else this.int16(length);
-    if (bytes !== null) this.#parts.push(bytes);
+    if (value === null) return;
+    const at = this.#room(length);
+    this.#bytes.write(value, at, 'utf8');
   }
 
   byteArray(value: Buffer | null): void {
     this.count(value?.length ?? -1);
-    if (value !== null) this.#parts.push(value);
+    if (value === null) return;
+    const at = this.#room(value.length);
+    value.copy(this.#bytes, at);
   }
 
   /** @param count -1 for null */
@@ -132,20 +161,33 @@ export class FieldWriter {
   }
 
   uuid(value: string): void {
-    this.#room(UUID_BYTES).write(value, 'hex');
+    const at = this.#room(UUID_BYTES);
+    this.#bytes.write(value, at, 'hex');
   }
 
   noTags(): void {
     if (this.isFlexible) this.uvarint(0);
   }
 
+  /** What it has written. Write nothing more then. */
   finish(): Buffer {
-    return Buffer.concat(this.#parts);
+    return this.#bytes.subarray(0, this.#end);
   }
 
-  #room(length: number): Buffer {
-    const part = Buffer.alloc(length);
-    this.#parts.push(part);
-    return part;
+  #byte(value: number): void {
+    const at = this.#room(1);
+    this.#bytes[at] = value;
+  }
+
+  /** Makes room first: `#bytes` may be another buffer then. @returns where the room begins */
+  #room(length: number): number {
+    const start = this.#end;
+    this.#end += length;
+    if (this.#end > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(2 * this.#end);
+      this.#bytes.copy(larger, 0, 0, start);
+      this.#bytes = larger;
+    }
+    return start;
   }
 }

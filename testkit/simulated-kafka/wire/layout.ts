@@ -17,8 +17,8 @@ export const int16: Layout<number> = { read: (from) => from.int16(), write: (to,
 export const int32: Layout<number> = { read: (from) => from.int32(), write: (to, value) => to.int32(value) };
 /** An offset or a time. */
 export const int64: Layout<number> = {
-  read: (from) => Number(from.int64()),
-  write: (to, value) => to.int64(BigInt(value)),
+  read: (from) => from.int64(),
+  write: (to, value) => to.int64(value),
 };
 export const bool: Layout<boolean> = {
   read: (from) => from.int8() !== 0,
@@ -48,7 +48,10 @@ export function nullableArray<T>(item: Layout<T>): Layout<readonly T[] | null> {
     read: (from) => {
       const count = from.count();
       if (count > from.left) throw new MalformedRequestError(`${count} items in the last ${from.left} bytes`);
-      return count < 0 ? null : Array.from({ length: count }, () => item.read(from));
+      if (count < 0) return null;
+      const items: T[] = [];
+      for (let i = 0; i < count; i++) items.push(item.read(from));
+      return items;
     },
     write: (to, values) => {
       to.count(values?.length ?? -1);
@@ -88,7 +91,8 @@ export function struct<F extends Fields>(fields: F): Layout<{ readonly [K in key
   const entries = Object.entries(fields);
   return {
     read: (from) => {
-      const value = Object.fromEntries(entries.map(([name, field]) => [name, field.read(from)]));
+      const value: Record<string, unknown> = {};
+      for (const [name, field] of entries) value[name] = field.read(from);
       from.skipTags();
       return value as { [K in keyof F]: ValueOf<F[K]> };
     },

@@ -22,8 +22,8 @@ import { NO_UUID } from '../image.js';
 
 /** Int64 without loss, for producer ids. */
 export const bigInt64: Layout<bigint> = {
-  read: (from) => from.int64(),
-  write: (to, value) => to.int64(value),
+  read: (from) => from.bigInt64(),
+  write: (to, value) => to.bigInt64(value),
 };
 
 export const produceApi = {

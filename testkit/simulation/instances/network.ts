@@ -44,6 +44,11 @@ export class Network {
     return this.#connections.size;
   }
 
+  /** How many of them a process has. */
+  connectionsOf(process: SimulatedProcess): number {
+    return [...this.#connections].filter((connection) => connection.process === process).length;
+  }
+
   /** Sockets of one process. */
   socketsOf(process: SimulatedProcess, instance: string): SocketFactory {
     return ({ host, port, onConnect }) => {
@@ -56,11 +61,12 @@ export class Network {
   }
 
   latencyMs(way: Way): number {
-    return this.random.next() * (this.#latencies.get(nameOf(way)) ?? USUAL_LATENCY_MS);
+    const maxMs = this.#latencies.size === 0 ? undefined : this.#latencies.get(nameOf(way));
+    return this.random.next() * (maxMs ?? USUAL_LATENCY_MS);
   }
 
   isBlocked(way: Way): boolean {
-    return this.#blocked.has(nameOf(way));
+    return this.#blocked.size > 0 && this.#blocked.has(nameOf(way));
   }
 
   /** Whether a request gets lost now. */

@@ -109,7 +109,7 @@ async function run(
   return [...anomaliesOf(world, choices, instances), ...(await stopAll(world, instances))];
 }
 
-/** After a stop, a process has no timer left. */
+/** After a stop, a process has no timer and no connection left. */
 async function stopAll(world: World, instances: readonly Instance[]): Promise<string[]> {
   let stopped = 0;
   const processes = instances.flatMap(({ process }) => process ?? []);
@@ -117,8 +117,9 @@ async function stopAll(world: World, instances: readonly Instance[]): Promise<st
   if (!(await world.pass(STOP_MS, () => stopped === instances.length))) return ['a stop takes longer than it may'];
   await world.pass(LAST_TIMER_MS);
   const left = processes
-    .filter(({ timers }) => timers > 0)
-    .map(({ name, timers }) => `${name} has ${timers} timers left`);
+    .map((process) => ({ name: process.name, timers: process.timers, open: world.network.connectionsOf(process) }))
+    .filter(({ timers, open }) => timers > 0 || open > 0)
+    .map(({ name, timers, open }) => `${name} has ${timers} timers and ${open} connections left`);
   for (const process of processes) process.kill();
   return left;
 }

@@ -11,8 +11,13 @@ interface KafkaJsCluster {
   connect(): Promise<void>;
   refreshMetadata(): Promise<void>;
   disconnect(): Promise<void>;
-  findBroker(node: { nodeId: string }): Promise<{ readonly connectionPool: KafkaJsConnections }>;
+  findBroker(node: { nodeId: string }): Promise<KafkaJsBroker>;
   removeBroker(address: { host: string; port: number }): void;
+}
+
+interface KafkaJsBroker {
+  readonly connectionPool: KafkaJsConnections;
+  metadata(topics: readonly string[]): Promise<unknown>;
 }
 
 interface KafkaJsConnections {
@@ -103,5 +108,24 @@ test('metadata with more brokers than a cluster can have is refused', async () =
   } finally {
     await cluster.disconnect();
     server.close();
+  }
+});
+
+/**
+ * src/network/connectionPool.js. A stop waits for the answer to JoinGroup. Then the consumer sends SyncGroup, and connects
+ * again. As published, nothing closes that connection.
+ */
+test('a request after disconnect leaves no connection open', async () => {
+  const real = startCluster();
+  const cluster = createCluster(real.config) as unknown as KafkaJsCluster;
+  try {
+    await cluster.connect();
+    await cluster.refreshMetadata();
+    const broker = await cluster.findBroker({ nodeId: '2' });
+    await cluster.disconnect();
+    await broker.metadata([]);
+    await until('the connection is closed', () => !broker.connectionPool.isConnected());
+  } finally {
+    real.stop();
   }
 });
