@@ -83,9 +83,9 @@ export async function carryOut(fault: Fault, surroundings: Surroundings, course:
       await during();
       return cluster.registry?.start();
     case 'quota':
-      await setQuota(cluster, applicationId);
+      await setQuota(cluster.brokers, applicationId);
       await during();
-      return removeQuota(cluster, applicationId);
+      return removeQuota(cluster.brokers, applicationId);
     default:
       assertNever(kind);
   }

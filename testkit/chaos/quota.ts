@@ -1,30 +1,65 @@
 /** A quota on the client id of the instances: on the bytes that they write, and on the time that their requests take. */
-import type { Cluster } from '../cluster/cluster.js';
+import { logLevel } from 'kafkajs';
+import Decoder from 'kafkajs/src/protocol/decoder.js';
+import Encoder from 'kafkajs/src/protocol/encoder.js';
+import { BrokerConnections } from '../../src/kafka/connection/broker-connections.js';
+import { protocolCall, type Answer, type ProtocolCall } from '../../src/kafka/protocol/protocol-call.js';
+import { systemClock } from '../../src/lib/system-clock.js';
+import type { Broker } from '../cluster/cluster.js';
 import { pollUntil } from '../cluster/poll-until.js';
 
-const CONFIGS_TOOL = 'kafka.admin.ConfigCommand';
-/** Bytes a second to each broker: less than the instances write. */
-const PRODUCER_BYTE_RATE = 2_000;
-/** Of one thread of a broker. */
-const REQUEST_PERCENTAGE = 2;
-/** The tool fails while the controller moves. */
-const TIMEOUT_MS = 180_000;
+type Place = Pick<Broker, 'address' | 'name'>;
 
-type Brokers = Pick<Cluster, 'kafkaTool'>;
+/** A batch is throttled for seconds: the first is in bytes a second to each broker, the second in % of one thread. */
+const QUOTA = { producer_byte_rate: 4_000, request_percentage: 1 };
+/** Each broker forwards the request to the controller, and fails while the controller moves. */
+const TIMEOUT_MS = 120_000;
+const REQUEST_TIMEOUT_MS = 5_000;
 
-export function setQuota(cluster: Brokers, clientId: string): Promise<void> {
-  const quota = `producer_byte_rate=${PRODUCER_BYTE_RATE},request_percentage=${REQUEST_PERCENTAGE}`;
-  return alter(cluster, clientId, ['--add-config', quota]);
+export function setQuota(brokers: readonly Place[], clientId: string): Promise<void> {
+  return alterQuota(brokers, clientId, false);
 }
 
-export function removeQuota(cluster: Brokers, clientId: string): Promise<void> {
-  return alter(cluster, clientId, ['--delete-config', 'producer_byte_rate,request_percentage']);
+export function removeQuota(brokers: readonly Place[], clientId: string): Promise<void> {
+  return alterQuota(brokers, clientId, true);
 }
 
-async function alter({ kafkaTool }: Brokers, clientId: string, change: readonly string[]): Promise<void> {
+async function alterQuota(brokers: readonly Place[], clientId: string, isRemoval: boolean): Promise<void> {
+  const [requestTimeout, connectionTimeout] = [REQUEST_TIMEOUT_MS, REQUEST_TIMEOUT_MS];
+  const settings = { clientId: 'chaos', logLevel: logLevel.NOTHING, requestTimeout, connectionTimeout };
+  const connections = new BrokerConnections({ ...settings, brokers: [] }, systemClock);
+  let turn = 0;
   const altered = async (): Promise<boolean> => {
-    await kafkaTool(CONFIGS_TOOL, ['--alter', '--entity-type', 'clients', '--entity-name', clientId, ...change]);
+    const { address, name } = brokers[turn++ % brokers.length] as Place;
+    const { errorCode } = await connections.ask(address, ({ connectionPool }) =>
+      connectionPool.send(alterClientQuotas(clientId, isRemoval)),
+    );
+    if (errorCode !== 0) throw new Error(`${name} answered with error code ${errorCode}`);
     return true;
   };
-  await pollUntil(altered, { awaited: `the quota of ${clientId} is changed`, timeoutMs: TIMEOUT_MS });
+  try {
+    const awaited = `the quota of ${clientId} is ${isRemoval ? 'removed' : 'set'}`;
+    await pollUntil(altered, { awaited, timeoutMs: TIMEOUT_MS });
+  } finally {
+    await connections.close();
+  }
+}
+
+/** Version 0. */
+function alterClientQuotas(clientId: string, isRemoval: boolean): ProtocolCall<Answer> {
+  const entity = new Encoder().writeString('client-id').writeString(clientId);
+  const changes = Object.entries(QUOTA).map(([key, value]) =>
+    new Encoder()
+      .writeString(key)
+      .writeDouble(isRemoval ? 0 : value)
+      .writeBoolean(isRemoval),
+  );
+  const entry = new Encoder().writeArray([entity], 'object').writeArray(changes, 'object');
+  const body = new Encoder().writeArray([entry], 'object').writeBoolean(false); // not only a validation
+  return protocolCall(49, 'AlterClientQuotas', 0, body, (bytes) => {
+    const decoder = new Decoder(bytes);
+    const clientSideThrottleTime = decoder.readInt32();
+    const [errorCode = -1] = decoder.readArray((entryDecoder) => entryDecoder.readInt16());
+    return { errorCode, clientSideThrottleTime };
+  });
 }
