@@ -1,8 +1,8 @@
 /** An instance that can be killed, frozen, and started with other state. Its log is kept in a file. */
 import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { runToEnd } from '../cluster/run-to-end.js';
 import type { Deployment } from '../deployment.js';
+import { limitFiles } from './file-limit.js';
 import { InstanceFigures } from './instance-figures.js';
 import type { Processor, Processors, Readiness } from '../processor.js';
 
@@ -12,7 +12,7 @@ const PROBE_TIMEOUT_MS = 2_000;
 
 export class ChaosInstance {
   readonly figures = new InstanceFigures();
-  private readonly stateDir: string;
+  readonly #stateDir: string;
   readonly #copyDir: string;
   readonly #logFile: string;
   #processor: Processor | null = null;
@@ -26,7 +26,7 @@ export class ChaosInstance {
     private readonly standbys: number,
     folder: string,
   ) {
-    this.stateDir = join(folder, `${name}-state`);
+    this.#stateDir = join(folder, `${name}-state`);
     this.#copyDir = join(folder, `${name}-copy`);
     this.#logFile = join(folder, `${name}.log`);
   }
@@ -40,7 +40,7 @@ export class ChaosInstance {
     this.#address = null;
     this.figures.started();
     const processor = this.processors.start(this.deployment, {
-      stateDir: this.stateDir,
+      stateDir: this.#stateDir,
       settings: { NUM_STANDBY: String(this.standbys), LOG_LEVEL: 'info' },
       onLine: (line, text) => {
         appendFileSync(this.#logFile, `${text}\n`);
@@ -68,40 +68,40 @@ export class ChaosInstance {
     this.#processor?.signal('SIGCONT');
   }
 
-  /** From now on, no file of the process can be written: its file-size limit is 0. */
-  fillDisk(): Promise<void> {
-    return this.#limitFiles('0');
+  /** From now on, no file of the process can be written. */
+  async fillDisk(): Promise<void> {
+    if (this.#processor !== null) await limitFiles(this.#processor.pid, 0);
   }
 
   /** Undoes `fillDisk`. */
-  freeDisk(): Promise<void> {
-    return this.#limitFiles('unlimited');
+  async freeDisk(): Promise<void> {
+    if (this.#processor !== null) await limitFiles(this.#processor.pid, 'unlimited');
   }
 
   /** Only while it is down. */
   loseState(): void {
-    rmSync(this.stateDir, { recursive: true, force: true });
+    rmSync(this.#stateDir, { recursive: true, force: true });
   }
 
   /** Only while it is down. */
   copyState(): void {
     rmSync(this.#copyDir, { recursive: true, force: true });
-    mkdirSync(this.stateDir, { recursive: true }); // It may have been killed before it created the folder.
-    cpSync(this.stateDir, this.#copyDir, { recursive: true });
+    mkdirSync(this.#stateDir, { recursive: true }); // It may have been killed before it created the folder.
+    cpSync(this.#stateDir, this.#copyDir, { recursive: true });
   }
 
   /** Only while it is down. Replaces its state by the copy. */
   putCopyBack(): void {
     this.loseState();
-    renameSync(this.#copyDir, this.stateDir);
+    renameSync(this.#copyDir, this.#stateDir);
   }
 
   /** Only while both are down. Each gets the state of the other. */
   swapState(other: ChaosInstance): void {
-    for (const { stateDir } of [this, other]) mkdirSync(stateDir, { recursive: true });
-    renameSync(this.stateDir, this.#copyDir);
-    renameSync(other.stateDir, this.stateDir);
-    renameSync(this.#copyDir, other.stateDir);
+    for (const instance of [this, other]) mkdirSync(instance.#stateDir, { recursive: true });
+    renameSync(this.#stateDir, this.#copyDir);
+    renameSync(other.#stateDir, this.#stateDir);
+    renameSync(this.#copyDir, other.#stateDir);
   }
 
   /** Counts the transactions so far. An instance that does not answer keeps its last count. */
@@ -132,11 +132,5 @@ export class ChaosInstance {
     const { reason, unready } = (await answer.json()) as Readiness;
     const partitions = unready.map(({ partition, state }) => `partition ${partition} ${state}`);
     throw new Error(`${this.name}: ${[...(reason === undefined ? [] : [reason]), ...partitions].join(', ')}`);
-  }
-
-  async #limitFiles(bytes: string): Promise<void> {
-    const processor = this.#processor;
-    // Only the soft limit: a process without privileges may raise it again.
-    if (processor !== null) await runToEnd('prlimit', ['--pid', String(processor.pid), `--fsize=${bytes}:`]);
   }
 }

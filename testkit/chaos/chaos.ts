@@ -112,6 +112,7 @@ class Run {
   readonly #nemesis: Nemesis;
   #progressAt = 0;
   #countedAt = 0;
+  #loadBeganAt = 0;
 
   constructor({ cluster, deployment, plan, processors, impossible, options, output }: RunParts) {
     this.#deployment = deployment;
@@ -139,6 +140,7 @@ class Run {
     };
     await pollUntil(ready, { awaited: 'every instance is ready', timeoutMs: START_TIMEOUT_MS });
     const { seed } = this.#options;
+    this.#loadBeganAt = Date.now();
     const load = await SoakLoad.start(this.#kafka, this.#deployment, { rate: RATE, seed });
     const seconds = await this.#break(load);
     this.#output.say(`all faults are healed after ${load.records} records; waiting until nothing is left to do`);
@@ -193,7 +195,7 @@ class Run {
       records,
       transactions: sum('transactions'),
       takeOvers: sum('takeOvers'),
-      longestPauseMs: longestPauseMs(announcements ?? { records: [] }),
+      longestPauseMs: longestPauseMs(announcements ?? { records: [] }, this.#loadBeganAt),
       report,
     };
     figureLines(result).forEach(say);

@@ -47,7 +47,7 @@ export class Nemesis {
     const lastOf = new Map<string, Promise<void>>();
     const running = faults.map((fault) => {
       const lanes = isOverlapping ? lanesOf(fault, instances) : ['all'];
-      const earlier = Promise.all(lanes.map((lane) => lastOf.get(lane)));
+      const earlier = Promise.all(lanes.map((lane) => lastOf.get(lane) ?? Promise.resolve()));
       const happening = earlier.then(() => this.#happen(fault, beganAt));
       for (const lane of lanes) lastOf.set(lane, happening);
       happening.catch(() => this.end());
@@ -92,7 +92,14 @@ export class Nemesis {
         return `${kind}: instances ${target + 1} and ${after(target, instances) + 1}`;
       case 'brokers cut apart':
         return `${kind}: brokers ${target + 1} and ${after(target, BROKERS) + 1}`;
-      default:
+      case 'instance killed':
+      case 'instance frozen':
+      case 'state lost':
+      case 'older state':
+      case 'disk full':
+      case 'broker killed':
+      case 'broker frozen':
+      case 'broker cut off':
         return `${kind}: ${KINDS[kind].on} ${target + 1}`;
     }
   }
