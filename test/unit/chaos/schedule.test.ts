@@ -1,4 +1,6 @@
 /** The faults of a chaos run: the same for a seed, at least one of each kind, and never two broken brokers. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseOptions, replayCommand, type ChaosOptions, type MatrixOptions } from '../../../testkit/chaos/options.js';
 import { FAULT_KINDS, KINDS, lanesOf, planOf, type Plan } from '../../../testkit/chaos/schedule.js';
 
@@ -70,6 +72,14 @@ test('faults overlap only if the plan says so', () => {
 test('only the chosen kinds happen', () => {
   const { faults } = planOf({ seed: 1, seconds: 60, kinds: ['broker killed'] });
   expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(['broker killed']));
+});
+
+test('the run of CI has every kind of fault but one', () => {
+  const script = readFileSync(join(__dirname, '..', '..', '..', '.ci', 'run'), 'utf8');
+  const [, args = ''] = /chaos\/main\.ts (.*)/.exec(script) ?? [];
+  const { faults } = planOf(parseOptions(args.split(' '), 0) as ChaosOptions);
+  const kinds = new Set(faults.map(({ kind }) => kind));
+  expect(FAULT_KINDS.filter((kind) => !kinds.has(kind))).toEqual(['brokers rolled']);
 });
 
 test('the command that a failed run prints gives the same options', () => {
