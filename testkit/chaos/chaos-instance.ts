@@ -1,6 +1,7 @@
 /** An instance that can be killed, frozen, and started with other state. Its log is kept in a file. */
 import { appendFileSync, cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Deployment } from '../deployment.js';
 import { limitFiles } from './file-limit.js';
 import { InstanceFigures } from './instance-figures.js';
@@ -9,6 +10,8 @@ import type { Processor, Processors, Readiness } from '../processor.js';
 /** Of the log that is kept in memory for error messages. */
 const KEPT_LINES = 200;
 const PROBE_TIMEOUT_MS = 2_000;
+/** For how long an instance that could not open its state may take to end. */
+const ENDING_MS = 3_000;
 
 export class ChaosInstance {
   readonly figures = new InstanceFigures();
@@ -17,6 +20,7 @@ export class ChaosInstance {
   readonly #logFile: string;
   #processor: Processor | null = null;
   #address: string | null = null;
+  #isDiskFull = false;
 
   /** @param folder for its state and its log; the folder must exist */
   constructor(
@@ -68,14 +72,22 @@ export class ChaosInstance {
     this.#processor?.signal('SIGCONT');
   }
 
-  /** From now on, no file of the process can be written. */
+  /** From now on, no file of the process can be written. If it is about to open its state, it ends. */
   async fillDisk(): Promise<void> {
+    this.#isDiskFull = true;
     if (this.#processor !== null) await limitFiles(this.#processor.pid, 0);
   }
 
-  /** Undoes `fillDisk`. */
+  /** Undoes `fillDisk`. Starts an instance that has ended, as a supervisor would. */
   async freeDisk(): Promise<void> {
-    if (this.#processor !== null) await limitFiles(this.#processor.pid, 'unlimited');
+    if (this.#processor?.running === true) {
+      const { exited, pid } = this.#processor;
+      const failure = await limitFiles(pid, 'unlimited').catch((error: unknown) => error);
+      await Promise.race([exited, delay(ENDING_MS)]);
+      if (failure instanceof Error && this.#processor.running) throw failure;
+    }
+    if (this.#processor?.running === false) this.start();
+    this.#isDiskFull = false;
   }
 
   /** Only while it is down. */
@@ -118,7 +130,7 @@ export class ChaosInstance {
   /** @throws Error if the process has ended by itself */
   mustRun(): void {
     const processor = this.#processor;
-    if (processor === null || processor.running) return;
+    if (processor === null || processor.running || this.#isDiskFull) return;
     throw new Error(
       `${this.name} ended by itself with ${processor.endedWith}; its log ends with\n${processor.logTail()}`,
     );
