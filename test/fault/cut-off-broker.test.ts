@@ -42,7 +42,7 @@ const onDivisible = whyNot === null ? test : test.skip;
 let cluster: DivisibleCluster | undefined;
 let stage: CutOffStage | undefined;
 beforeAll(async () => {
-  if (whyNot === null) cluster = await startDivisibleCluster();
+  if (whyNot === null) cluster = await startDivisibleCluster({ registry: false });
 }, START_TIMEOUT_MS);
 afterEach(() => stage?.end());
 afterAll(() => cluster?.stop());

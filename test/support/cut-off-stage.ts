@@ -105,7 +105,7 @@ export class CutOffStage {
   /** Resolves once the other brokers have elected a coordinator and leaders. */
   async cutOff(): Promise<void> {
     this.timeline.note(`broker ${this.#victim.id} is cut off`);
-    this.#cluster.cutOff(this.#victim);
+    this.#cluster.network.cutOff(this.#victim.id);
     this.#avoided.avoid(this.#victim.address);
     await this.#poll('the others have elected without it', async () => {
       const led = await Promise.all(this.#others.map((other) => this.#ledByVictim(other)));
@@ -117,7 +117,7 @@ export class CutOffStage {
   /** Resolves once the broker that was cut off leads its partitions again, and reports that itself. */
   async heal(): Promise<void> {
     await this.noteViews('before healing');
-    this.#cluster.heal(this.#victim);
+    this.#cluster.network.heal(this.#victim.id);
     this.#avoided.avoid(null);
     this.timeline.note('healed');
     await this.#leadsItsShare();
@@ -203,7 +203,7 @@ export class CutOffStage {
   }
 
   async end(): Promise<void> {
-    this.#cluster.heal(this.#victim);
+    this.#cluster.network.heal(this.#victim.id);
     this.#avoided.avoid(null);
     await this.processors.endAll();
     await this.load.stop().catch(() => undefined);

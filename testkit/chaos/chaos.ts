@@ -7,33 +7,42 @@ import { Kafka, logLevel } from 'kafkajs';
 import { auditCluster } from '../audit/audit-cluster.js';
 import type { AuditReport } from '../audit/audit-topics.js';
 import { anomalyLines, summaryLine } from '../audit/report-lines.js';
+import { readTopics } from '../audit/read-topics.js';
 import type { Cluster } from '../cluster/cluster.js';
 import { keepFolder, removeWithParent } from '../cluster/end-with-parent.js';
 import { pollUntil } from '../cluster/poll-until.js';
-import { startOwnCluster } from '../cluster/start-cluster.js';
 import { deploy, type Deployment } from '../deployment.js';
 import { Processors } from '../processor.js';
 import { SoakLoad } from '../soak/soak-load.js';
 import { atRest } from './at-rest.js';
+import { impossibleHere, startChaosCluster, type ChaosCluster } from './chaos-cluster.js';
 import { ChaosInstance } from './chaos-instance.js';
+import { longestPauseMs } from './longest-pause.js';
 import { Nemesis } from './nemesis.js';
 import { replayCommand, type ChaosOptions } from './options.js';
-import { explained, tableOf } from './report.js';
-import { BROKERS, planOf, type Plan } from './schedule.js';
+import { explained, failedRow, figureLines, rowOf, type Result } from './report.js';
+import { planOf, type FaultKind, type Plan } from './schedule.js';
 
 const PARTITIONS = 6;
 /** Records a second. */
 const RATE = 200;
 const PROGRESS_MS = 5_000;
 const TICK_MS = 250;
+const COUNT_MS = 1_000;
 const START_TIMEOUT_MS = 120_000;
 const LOAD_TIMEOUT_MS = 120_000;
 const ANOMALIES_SHOWN = 5;
 /** The writer must not give up while a new leader is elected, or two replicas are behind. */
 const INSISTENT = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 120 };
 
-/** @returns whether everything was right */
-export async function chaos(options: ChaosOptions, say: (line: string) => void): Promise<boolean> {
+export interface Outcome {
+  /** Whether the run had a result, and the audit found nothing. */
+  readonly isRight: boolean;
+  /** Of the table of runs. */
+  readonly row: string;
+}
+
+export async function chaos(options: ChaosOptions, say: (line: string) => void): Promise<Outcome> {
   const plan = planOf(options);
   const folder = mkdtempSync(join(tmpdir(), 'company-sync-chaos-'));
   removeWithParent(folder);
@@ -42,16 +51,20 @@ export async function chaos(options: ChaosOptions, say: (line: string) => void):
   say(
     `seed ${options.seed}: instances: ${instances}, standbys: ${standbys}, faults planned: ${faults.length}, ${order}`,
   );
+  const impossible = impossibleHere();
+  for (const [kind, why] of impossible) say(`left out: ${kind}, because ${why}`);
   const processors = new Processors();
-  let cluster: Cluster | undefined;
+  let cluster: ChaosCluster | undefined;
+  let result: Result | undefined;
   let isRight = false;
   try {
+    if (options.kinds.every((kind) => impossible.has(kind))) throw new Error('none of these faults is possible here');
     const dir = join(folder, 'cluster');
-    cluster = await startOwnCluster({ brokers: BROKERS, kafkaVersion: options.kafka, dir, onProgress: say });
-    isRight = await new Run(cluster, await deploy(cluster, { partitions: PARTITIONS }), plan, processors, options, {
-      folder,
-      say,
-    }).run();
+    cluster = await startChaosCluster({ kafkaVersion: options.kafka, dir, onProgress: say }, impossible);
+    const deployment = await deploy(cluster, { partitions: PARTITIONS });
+    const output = { folder, say };
+    result = await new Run({ cluster, deployment, plan, processors, impossible, options, output }).run();
+    isRight = result.report.anomalies.length === 0;
   } catch (error) {
     say(explained(error));
   } finally {
@@ -62,10 +75,10 @@ export async function chaos(options: ChaosOptions, say: (line: string) => void):
   if (isRight) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   else {
     keepFolder(folder);
-    say(`FAILED. Replay it: ${replayCommand(options)}`);
-    say(`logs and state: ${folder} (faults.log has the times of the faults)`);
+    say(`FAILED. Logs and state: ${folder} (faults.log has the times of the faults)`);
   }
-  return isRight;
+  say(`replay it: ${replayCommand(options)}`);
+  return { isRight, row: result === undefined ? failedRow(options) : rowOf(options, result) };
 }
 
 /** Brokers in containers have no log in the folder. */
@@ -79,21 +92,34 @@ interface Output {
   readonly say: (line: string) => void;
 }
 
+interface RunParts {
+  readonly cluster: ChaosCluster;
+  readonly deployment: Deployment;
+  readonly plan: Plan;
+  readonly processors: Processors;
+  /** Faults of these kinds are left out. */
+  readonly impossible: ReadonlyMap<FaultKind, string>;
+  readonly options: ChaosOptions;
+  readonly output: Output;
+}
+
 class Run {
+  readonly #deployment: Deployment;
+  readonly #options: ChaosOptions;
+  readonly #output: Output;
   readonly #kafka: Kafka;
   readonly #instances: readonly ChaosInstance[];
   readonly #nemesis: Nemesis;
   #progressAt = 0;
+  #countedAt = 0;
+  #loadBeganAt = 0;
 
-  constructor(
-    cluster: Cluster,
-    private readonly deployment: Deployment,
-    plan: Plan,
-    processors: Processors,
-    private readonly options: ChaosOptions,
-    private readonly output: Output,
-  ) {
+  constructor({ cluster, deployment, plan, processors, impossible, options, output }: RunParts) {
+    this.#deployment = deployment;
+    this.#options = options;
+    this.#output = output;
     const { folder } = output;
+    const { applicationId } = deployment;
     const brokers = deployment.bootstrap.split(',');
     this.#kafka = new Kafka({ clientId: 'chaos', brokers, logLevel: logLevel.NOTHING, retry: INSISTENT });
     this.#instances = Array.from({ length: plan.instances }, (_, index) => {
@@ -102,40 +128,44 @@ class Run {
     });
     const note = (line: string): void =>
       appendFileSync(join(folder, 'faults.log'), `${new Date().toISOString()} ${line}\n`);
-    this.#nemesis = new Nemesis(plan, { cluster, instances: this.#instances }, note);
+    const [kafka, instances] = [this.#kafka, this.#instances];
+    this.#nemesis = new Nemesis(plan, { cluster, instances, kafka, applicationId, impossible }, note);
   }
 
-  /** @returns whether the audit is clean */
-  async run(): Promise<boolean> {
+  async run(): Promise<Result> {
     for (const instance of this.#instances) instance.start();
     const ready = async () => {
       for (const instance of this.#instances) instance.mustRun();
       return (await Promise.all(this.#instances.map((instance) => instance.isReady()))).every(Boolean);
     };
     await pollUntil(ready, { awaited: 'every instance is ready', timeoutMs: START_TIMEOUT_MS });
-    const { seed } = this.options;
-    const load = await SoakLoad.start(this.#kafka, this.deployment, { rate: RATE, seed });
-    await this.#break(load);
-    this.output.say(`all faults are healed after ${load.records} records; waiting until nothing is left to do`);
+    const { seed } = this.#options;
+    this.#loadBeganAt = Date.now();
+    const load = await SoakLoad.start(this.#kafka, this.#deployment, { rate: RATE, seed });
+    const seconds = await this.#break(load);
+    this.#output.say(`all faults are healed after ${load.records} records; waiting until nothing is left to do`);
     await within(LOAD_TIMEOUT_MS, load.stop(), 'the last records are written');
-    await atRest(this.#kafka, this.deployment, this.#instances, (forWhat) =>
+    await atRest(this.#kafka, this.#deployment, this.#instances, (forWhat) =>
       this.#progress(`waiting until ${forWhat}`),
     );
-    return this.#judge(load.records);
+    return this.#judge(seconds, load.records);
   }
 
-  async #break(load: SoakLoad): Promise<void> {
+  /** @returns for how many seconds faults could begin */
+  async #break(load: SoakLoad): Promise<number> {
     const beganAt = performance.now();
     let isHealed = false;
     const breaking = this.#nemesis.run().finally(() => (isHealed = true));
     breaking.catch(() => undefined); // Awaited below.
     const elapsed = () => (performance.now() - beganAt) / 1_000;
+    let seconds = 0;
     try {
-      while (elapsed() < this.options.seconds) {
+      while ((seconds = elapsed()) < this.#options.seconds) {
         for (const instance of this.#instances) instance.mustRun();
         const up = this.#instances.filter(({ isUp }) => isUp).length;
         const figures = `${load.records} records, instances up: ${up} of ${this.#instances.length}`;
-        this.#progress(`${elapsed().toFixed(0)} s: ${figures}; under way: ${this.#nemesis.underWay}`);
+        this.#progress(`${seconds.toFixed(0)} s: ${figures}; under way: ${this.#nemesis.underWay}`);
+        this.#count();
         await delay(TICK_MS);
       }
     } finally {
@@ -146,16 +176,38 @@ class Run {
       }
     }
     await breaking;
+    return seconds;
   }
 
-  async #judge(records: number): Promise<boolean> {
-    const { say } = this.output;
-    const report: AuditReport = await auditCluster({ ...this.deployment, settingsInPlaceBefore: 0 });
+  async #judge(seconds: number, records: number): Promise<Result> {
+    const { say } = this.#output;
+    await Promise.all(this.#instances.map((instance) => instance.countTransactions()));
+    const report: AuditReport = await auditCluster({ ...this.#deployment, settingsInPlaceBefore: 0 });
     for (const anomaly of report.anomalies.slice(0, ANOMALIES_SHOWN)) anomalyLines(anomaly).forEach(say);
     say(summaryLine(report));
-    const instances = this.#instances.length;
-    tableOf(this.options, { begun: this.#nemesis.begun, instances, records, report }).forEach(say);
-    return report.anomalies.length === 0;
+    const [announcements] = await readTopics(this.#kafka, [this.#deployment.topics.synchronized]);
+    const sum = (figure: 'transactions' | 'takeOvers') =>
+      this.#instances.reduce((total, { figures }) => total + figures[figure], 0);
+    const result = {
+      begun: this.#nemesis.begun,
+      instances: this.#instances.length,
+      seconds,
+      records,
+      transactions: sum('transactions'),
+      takeOvers: sum('takeOvers'),
+      longestPauseMs: longestPauseMs(announcements ?? { records: [] }, this.#loadBeganAt),
+      report,
+    };
+    figureLines(result).forEach(say);
+    return result;
+  }
+
+  /** Begins to ask all instances, if the last answers are old enough. */
+  #count(): void {
+    const now = performance.now();
+    if (now - this.#countedAt < COUNT_MS) return;
+    this.#countedAt = now;
+    for (const instance of this.#instances) void instance.countTransactions();
   }
 
   /** Says it, if the last line is old enough. */
@@ -163,7 +215,7 @@ class Run {
     const now = performance.now();
     if (now - this.#progressAt < PROGRESS_MS) return;
     this.#progressAt = now;
-    this.output.say(line);
+    this.#output.say(line);
   }
 }
 

@@ -2,7 +2,7 @@
 import { SeededRandom } from '../seeded-random.js';
 
 interface FaultKindPlan {
-  readonly on: 'instance' | 'broker' | 'registry';
+  readonly on: 'instance' | 'two instances' | 'broker' | 'registry' | 'client id';
   /** How long it lasts, in milliseconds: at least and at most. */
   readonly lasts: readonly [least: number, most: number];
   /** About how long its healing takes. Until then, the same process gets no other fault. */
@@ -24,6 +24,8 @@ export const KINDS = {
   'instance frozen': { on: 'instance', lasts: [SESSION_MS + 1_000, SESSION_MS + 8_000], healsMs: 2_000, cards: 2 },
   'state lost': { on: 'instance', lasts: [0, 5_000], healsMs: 4_000, cards: 1 },
   'older state': { on: 'instance', lasts: [4_000, 12_000], healsMs: 4_000, cards: 1 },
+  'swapped state': { on: 'two instances', lasts: [0, 5_000], healsMs: 4_000, cards: 1 },
+  'disk full': { on: 'instance', lasts: [3_000, 12_000], healsMs: 4_000, cards: 1 },
   'broker killed': { on: 'broker', lasts: [0, 8_000], healsMs: 8_000, cards: 2 },
   'broker frozen': {
     on: 'broker',
@@ -32,7 +34,17 @@ export const KINDS = {
     cards: 1,
   },
   'brokers rolled': { on: 'broker', lasts: [15_000, 25_000], healsMs: 10_000, cards: 1 },
+  'broker cut off': {
+    on: 'broker',
+    lasts: [BROKER_SESSION_MS + 1_000, BROKER_SESSION_MS + 8_000],
+    healsMs: 8_000,
+    cards: 1,
+  },
+  'brokers cut apart': { on: 'broker', lasts: [2_000, 10_000], healsMs: 8_000, cards: 1 },
+  'group coordinator moved': { on: 'broker', lasts: [0, 5_000], healsMs: 4_000, cards: 1 },
+  'transaction coordinators moved': { on: 'broker', lasts: [0, 5_000], healsMs: 4_000, cards: 1 },
   'registry down': { on: 'registry', lasts: [2_000, 12_000], healsMs: 6_000, cards: 1 },
+  quota: { on: 'client id', lasts: [4_000, 15_000], healsMs: 4_000, cards: 1 },
 } as const satisfies Readonly<Record<string, FaultKindPlan>>;
 
 export type FaultKind = keyof typeof KINDS;
@@ -43,7 +55,7 @@ export interface Fault {
   /** Milliseconds after the begin of the load. */
   readonly atMs: number;
   readonly forMs: number;
-  /** The index of the instance or broker. */
+  /** The index of the instance or broker. A fault of two instances or brokers also has the next one. */
   readonly target: number;
 }
 
@@ -74,23 +86,26 @@ const OVERLAPPING = 0.7;
 
 export function planOf({ seed, seconds, kinds }: PlanOptions): Plan {
   const random = new SeededRandom(seed);
-  const instances = random.integer(1, MOST_INSTANCES);
+  const drawn = random.integer(1, MOST_INSTANCES);
+  const instances = kinds.every(needsTwo) ? Math.max(2, drawn) : drawn;
+  const possible = kinds.filter((kind) => instances > 1 || !needsTwo(kind));
   const standbys = random.integer(0, 1);
   const isOverlapping = random.chance(OVERLAPPING);
   const faults: Fault[] = [];
   const freeAt = new Map<string, number>();
   let deck: FaultKind[] = [];
   for (let atMs = random.integer(...CALM_MS); atMs < seconds * 1_000;) {
-    if (deck.length === 0) deck = shuffled(kinds, random);
+    if (deck.length === 0) deck = shuffled(possible, random);
     const kind = deck.pop() as FaultKind;
     const { lasts, healsMs, on } = KINDS[kind];
     const forMs = random.integer(lasts[0], lasts[1]);
-    const target = random.integer(0, on === 'instance' ? instances - 1 : on === 'broker' ? BROKERS - 1 : 0);
-    const lane = laneOf({ kind, target });
-    const fault: Fault = { kind, atMs: Math.max(atMs, freeAt.get(lane) ?? 0), forMs, target };
+    const target = random.integer(0, targetsOf(on, instances) - 1);
+    const lanes = lanesOf({ kind, target }, instances);
+    const laneFreeAt = Math.max(...lanes.map((lane) => freeAt.get(lane) ?? 0));
+    const fault: Fault = { kind, atMs: Math.max(atMs, laneFreeAt), forMs, target };
     if (fault.atMs < seconds * 1_000) faults.push(fault);
     const healedAt = fault.atMs + forMs + healsMs;
-    freeAt.set(lane, healedAt);
+    for (const lane of lanes) freeAt.set(lane, healedAt);
     atMs = isOverlapping ? atMs + random.integer(...BETWEEN_BEGINS_MS) : healedAt + random.integer(...CALM_MS);
   }
   return { instances, standbys, isOverlapping, faults: faults.sort((a, b) => a.atMs - b.atMs) };
@@ -99,9 +114,40 @@ export function planOf({ seed, seconds, kinds }: PlanOptions): Plan {
 /**
  * Two faults of one lane never overlap. All brokers are one lane: two of three must stay up, or nothing can be written.
  */
-export function laneOf({ kind, target }: Pick<Fault, 'kind' | 'target'>): string {
+export function lanesOf({ kind, target }: Pick<Fault, 'kind' | 'target'>, instances: number): readonly string[] {
   const { on } = KINDS[kind];
-  return on === 'instance' ? `instance ${target}` : on;
+  switch (on) {
+    case 'instance':
+      return [`instance ${target}`];
+    case 'two instances':
+      return [`instance ${target}`, `instance ${after(target, instances)}`];
+    case 'broker':
+    case 'registry':
+    case 'client id':
+      return [on];
+  }
+}
+
+/** The index of the other instance or broker of a fault that has two. */
+export function after(target: number, count: number): number {
+  return (target + 1) % count;
+}
+
+function needsTwo(kind: FaultKind): boolean {
+  return KINDS[kind].on === 'two instances';
+}
+
+function targetsOf(on: FaultKindPlan['on'], instances: number): number {
+  switch (on) {
+    case 'instance':
+    case 'two instances':
+      return instances;
+    case 'broker':
+      return BROKERS;
+    case 'registry':
+    case 'client id':
+      return 1;
+  }
 }
 
 /** All cards of the deck, in random order, so that no kind is left out for long. */

@@ -5,7 +5,8 @@
  *
  * Clients are here, in the namespace of this process, and reach each broker over a link of its own. Brokers and their
  * controllers reach each other through the switch alone. To cut a broker off, its link is removed from the switch. Then
- * no packet passes in either direction, and no process is notified, as if a cable were pulled.
+ * no packet passes in either direction, and no process is notified, as if a cable were pulled. To cut two brokers apart,
+ * each gets a wrong link address of the other: the switch drops what they send each other, and nothing else.
  */
 import { spawnSync } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -19,6 +20,8 @@ const BRIDGE = 'peers';
 const CLIENT_PORT = 9092;
 const PEER_PORT = 9093;
 const CONTROLLER_PORT = 9094;
+/** No link has this address. */
+const NOBODY = '02:00:00:00:00:00';
 /** The number of attempts: two networks that are created at the same time may choose the same addresses. */
 const MAX_ATTEMPTS = 5;
 
@@ -82,6 +85,17 @@ export class BrokerNetwork {
     ip('-n', namespace('switch'), 'link', 'set', `broker-${id}`, 'master', BRIDGE);
   }
 
+  /** From now on no packet passes between these two brokers, or their controllers. Both still reach the others. */
+  cutApart(one: number, other: number): void {
+    for (const [from, to] of directions(one, other))
+      ip('-n', from, 'neigh', 'replace', to, 'lladdr', NOBODY, 'dev', 'peers', 'nud', 'permanent');
+  }
+
+  /** Undoes `cutApart`. */
+  joinAgain(one: number, other: number): void {
+    for (const [from, to] of directions(one, other)) ip('-n', from, 'neigh', 'del', to, 'dev', 'peers');
+  }
+
   /**
    * After its removal, a namespace continues to exist, without a name, while TCP tries to end connections of killed
    * brokers.
@@ -133,6 +147,14 @@ export class BrokerNetwork {
 /** The same in every network, because these addresses are not visible outside of it. */
 function peerAddress(id: number): string {
   return `10.232.0.${id}`;
+}
+
+/** The namespace of each broker, with the address of the other one. */
+function directions(one: number, other: number): [from: string, to: string][] {
+  return [
+    [namespace(`broker-${one}`), peerAddress(other)],
+    [namespace(`broker-${other}`), peerAddress(one)],
+  ];
 }
 
 function namespace(what: string): string {

@@ -10,6 +10,7 @@ declare module 'kafkajs/src/protocol/encoder.js' {
     writeInt16(value: number): this;
     writeInt32(value: number): this;
     writeInt64(value: number | string | bigint): this;
+    writeDouble(value: number): this;
     writeBoolean(value: boolean): this;
     writeString(value: string | null): this;
     writeArray(values: readonly Encoder[], type: 'object'): this;

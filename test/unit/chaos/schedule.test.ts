@@ -1,6 +1,8 @@
 /** The faults of a chaos run: the same for a seed, at least one of each kind, and never two broken brokers. */
-import { parseOptions, replayCommand, type ChaosOptions } from '../../../testkit/chaos/options.js';
-import { FAULT_KINDS, KINDS, laneOf, planOf, type Plan } from '../../../testkit/chaos/schedule.js';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseOptions, replayCommand, type ChaosOptions, type MatrixOptions } from '../../../testkit/chaos/options.js';
+import { FAULT_KINDS, KINDS, lanesOf, planOf, type Plan } from '../../../testkit/chaos/schedule.js';
 
 const SEEDS = Array.from({ length: 100 }, (_, seed) => seed);
 
@@ -23,10 +25,12 @@ test('seeds give one to four instances, with and without standbys, and faults in
 test('ten minutes have every kind of fault, within the time, on processes that exist', () => {
   for (const seed of SEEDS) {
     const { faults, instances } = plan(seed, 600);
-    expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(FAULT_KINDS));
+    const possible = FAULT_KINDS.filter((kind) => instances > 1 || kind !== 'swapped state');
+    expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(possible));
+    const targets = { instance: instances, 'two instances': instances, broker: 3, registry: 1, 'client id': 1 };
     const wrong = faults.filter(({ kind, atMs, forMs, target }) => {
       const { on, lasts } = KINDS[kind];
-      const exists = target >= 0 && target < { instance: instances, broker: 3, registry: 1 }[on];
+      const exists = target >= 0 && target < targets[on];
       return atMs >= 600_000 || forMs < lasts[0] || forMs > lasts[1] || !exists;
     });
     expect(wrong).toEqual([]);
@@ -35,17 +39,26 @@ test('ten minutes have every kind of fault, within the time, on processes that e
 
 test('a process gets a fault only after its last one is healed, and brokers take turns', () => {
   for (const seed of SEEDS) {
-    const { faults, isOverlapping } = plan(seed, 600);
+    const { faults, isOverlapping, instances } = plan(seed, 600);
     const freeAt = new Map<string, number>();
     const early = faults.filter((fault) => {
-      const lane = isOverlapping ? laneOf(fault) : 'all';
-      const isEarly = fault.atMs < (freeAt.get(lane) ?? 0);
-      freeAt.set(lane, fault.atMs + fault.forMs + KINDS[fault.kind].healsMs);
+      const lanes = isOverlapping ? lanesOf(fault, instances) : ['all'];
+      const isEarly = lanes.some((lane) => fault.atMs < (freeAt.get(lane) ?? 0));
+      for (const lane of lanes) freeAt.set(lane, fault.atMs + fault.forMs + KINDS[fault.kind].healsMs);
       return isEarly;
     });
     expect(early).toEqual([]);
   }
-  expect(laneOf({ kind: 'broker killed', target: 0 })).toBe(laneOf({ kind: 'brokers rolled', target: 2 }));
+  expect(lanesOf({ kind: 'broker killed', target: 0 }, 3)).toEqual(lanesOf({ kind: 'broker cut off', target: 2 }, 3));
+});
+
+test('two instances that swap their state have no other fault, and are never the same', () => {
+  expect(lanesOf({ kind: 'swapped state', target: 2 }, 3)).toEqual([
+    ...lanesOf({ kind: 'disk full', target: 2 }, 3),
+    ...lanesOf({ kind: 'instance killed', target: 0 }, 3),
+  ]);
+  for (const seed of SEEDS)
+    expect(planOf({ seed, seconds: 60, kinds: ['swapped state'] }).instances).toBeGreaterThan(1);
 });
 
 test('faults overlap only if the plan says so', () => {
@@ -61,6 +74,14 @@ test('only the chosen kinds happen', () => {
   expect(new Set(faults.map(({ kind }) => kind))).toEqual(new Set(['broker killed']));
 });
 
+test('the run of CI has every kind of fault but one', () => {
+  const script = readFileSync(join(__dirname, '..', '..', '..', '.ci', 'run'), 'utf8');
+  const [, args = ''] = /chaos\/main\.ts (.*)/.exec(script) ?? [];
+  const { faults } = planOf(parseOptions(args.split(' '), 0) as ChaosOptions);
+  const kinds = new Set(faults.map(({ kind }) => kind));
+  expect(FAULT_KINDS.filter((kind) => !kinds.has(kind))).toEqual(['brokers rolled']);
+});
+
 test('the command that a failed run prints gives the same options', () => {
   for (const args of [
     ['--seed', '7'],
@@ -73,7 +94,15 @@ test('the command that a failed run prints gives the same options', () => {
   }
 });
 
+test('a matrix has one run with each release, and each run another seed', () => {
+  const { runs } = parseOptions(['--matrix', '--seed', '7', '--seconds', '90'], 0) as MatrixOptions;
+  expect(runs.map(({ kafka, seed, seconds }) => [kafka, seed, seconds])).toEqual(
+    ['3.9.1', '4.0.2', '4.2.2', '4.3.1', '4.4.0'].map((kafka, nth) => [kafka, 7 + nth, 90]),
+  );
+});
+
 test.each([
+  [['--matrix', '--kafka', '4.3.1'], '--matrix has all releases'],
   [['--seconds', '0'], '--seconds takes a number above 0'],
   [['--seed', 'x'], '--seed takes a whole number from 0 on'],
   [['--seed', ''], '--seed takes a whole number from 0 on'],
