@@ -200,4 +200,8 @@ export const liveness = z.strictObject({ status: z.literal('alive') });
 
 export const refusal = z.strictObject({ error: why() });
 
+/** Only between instances: the partitions that an instance looked in, and found nothing. */
+export const absence = z.strictObject({ partitions: z.array(z.int().min(0)) });
+export type Absence = z.output<typeof absence>;
+
 export const SCHEMAS = { explanation, companies, partitions, readiness, liveness, refusal } as const;

@@ -43,7 +43,14 @@ export interface Peers {
   /** Whether the instance at this address has the company itself. Never rejects. */
   has(address: string, companyId: string): Promise<PeerAnswer>;
 }
-export type PeerAnswer = { readonly has: boolean } | { readonly unknownBecause: string };
+export type PeerAnswer = { readonly has: true } | AbsentThere | { readonly unknownBecause: string };
+
+/** The instance does not have the company in the partitions that it looked in. */
+interface AbsentThere {
+  readonly has: false;
+  /** Null from the previous release, which does not say it. */
+  readonly partitions: readonly number[] | null;
+}
 
 /** Where a company is. */
 export type Found =
@@ -53,9 +60,14 @@ export type Found =
   | { readonly kind: 'nowhere'; readonly explanation: Explanation }
   | { readonly kind: 'cannot-tell'; readonly reasons: readonly string[] };
 
-type Unfound = Extract<Found, { readonly kind: 'nowhere' | 'cannot-tell' }>;
+/** No partition that this instance looked in has the company. */
+interface Absent {
+  readonly kind: 'absent';
+  readonly partitions: number[];
+}
+type CannotTell = Extract<Found, { readonly kind: 'cannot-tell' }>;
 /** Whether a company is in this instance. */
-export type Presence = { readonly kind: 'present' } | Unfound;
+export type Presence = { readonly kind: 'present' } | Absent | CannotTell;
 
 export class CompanyDirectory {
   /** Resolves when the last look-up has ended. */
@@ -68,12 +80,17 @@ export class CompanyDirectory {
    * company with tens of thousands of holds takes about 100 MB while it is read, and any client may ask for it at any
    * rate.
    */
-  findHere(companyId: string): Promise<Found> {
+  async findHere(companyId: string): Promise<Found> {
+    const found = await this.#explainHere(companyId);
+    return found.kind === 'absent' ? nowhere(companyId) : found;
+  }
+
+  #explainHere(companyId: string): Promise<Extract<Found, { readonly kind: 'here' }> | Absent | CannotTell> {
     const found = this.#latest.then(() =>
-      this.#lookHere(companyId, async (rows, partition): Promise<Found | null> => {
+      this.#lookHere(async (rows, partition) => {
         const company = await readCompany(rows, companyId);
         if (company === null) return null;
-        return { kind: 'here', explanation: this.#explain(company, partition, await rows.position()) };
+        return { kind: 'here' as const, explanation: this.#explain(company, partition, await rows.position()) };
       }),
     );
     const ended = (): void => undefined;
@@ -83,18 +100,16 @@ export class CompanyDirectory {
 
   /** Looks only in this instance, and explains nothing: it reads one row of each partition. */
   hasHere(companyId: string): Promise<Presence> {
-    return this.#lookHere(companyId, async (rows) =>
-      (await hasCompany(rows, companyId)) ? { kind: 'present' as const } : null,
-    );
+    return this.#lookHere(async (rows) => ((await hasCompany(rows, companyId)) ? { kind: 'present' as const } : null));
   }
 
   /** The first answer of `look` about a partition of this instance. */
   async #lookHere<T>(
-    companyId: string,
     look: (rows: CommittedRows, partition: number) => Promise<T | null>,
-  ): Promise<T | Unfound> {
+  ): Promise<T | Absent | CannotTell> {
     const { local } = this.options;
     const reasons: string[] = [];
+    const partitions: number[] = [];
     for (const [partition, { state, reason }] of local.statuses()) {
       const rows = local.committed(partition);
       if (rows === null) {
@@ -104,56 +119,65 @@ export class CompanyDirectory {
       try {
         const found = await look(rows, partition);
         if (found !== null) return found;
+        partitions.push(partition);
       } finally {
         await rows.close();
       }
     }
-    if (reasons.length > 0) return { kind: 'cannot-tell', reasons };
-    return { kind: 'nowhere', explanation: explainUnknown(companyId, null) };
+    return reasons.length > 0 ? { kind: 'cannot-tell', reasons } : { kind: 'absent', partitions };
   }
 
   /** Looks in all instances, because the platform chooses how companies spread over partitions. */
   async find(companyId: string): Promise<Found> {
-    const here = await this.findHere(companyId);
+    const here = await this.#explainHere(companyId);
     if (here.kind === 'here') return { kind: 'here', explanation: await this.#withDatasets(here.explanation) };
     const reasons = here.kind === 'cannot-tell' ? [...here.reasons] : [];
-    const localPartitions = new Set(this.options.local.statuses().keys());
-    const otherAddresses = await this.#otherAddresses(localPartitions, reasons);
+    const lookedIn = new Set(here.kind === 'absent' ? here.partitions : this.options.local.statuses().keys());
+    const others = await this.#otherOwners(lookedIn, reasons);
     const answers = await Promise.all(
-      otherAddresses.map(async (address) => ({ address, answer: await this.options.peers.has(address, companyId) })),
+      [...others].map(async ([address, owned]) => {
+        return { address, owned, answer: await this.options.peers.has(address, companyId) };
+      }),
     );
-    for (const { address, answer } of answers) {
+    for (const { address, owned, answer } of answers)
       if ('unknownBecause' in answer) reasons.push(`${address}: ${answer.unknownBecause}`);
       else if (answer.has) return { kind: 'elsewhere', address };
-    }
-    if (reasons.length > 0) return { kind: 'cannot-tell', reasons };
-    return { kind: 'nowhere', explanation: explainUnknown(companyId, null) };
+      else for (const partition of answer.partitions ?? owned) lookedIn.add(partition);
+    // A partition that moves, or whose owner stops, may be looked in nowhere.
+    if (reasons.length === 0)
+      for (let partition = 0; partition < this.options.partitions; partition++)
+        if (!lookedIn.has(partition)) reasons.push(`partition ${partition} moves to another instance`);
+    return reasons.length > 0 ? { kind: 'cannot-tell', reasons } : nowhere(companyId);
   }
 
   /**
-   * Addresses of the instances that own the other partitions. Adds a reason for each partition that cannot be asked
-   * about.
+   * The instances that own the other partitions: by address, the partitions. Adds a reason for each partition that cannot
+   * be asked about.
    */
-  async #otherAddresses(localPartitions: ReadonlySet<number>, reasons: string[]): Promise<string[]> {
-    if (localPartitions.size >= this.options.partitions) return [];
+  async #otherOwners(lookedIn: ReadonlySet<number>, reasons: string[]): Promise<Map<string, number[]>> {
+    const others = new Map<string, number[]>();
+    if (lookedIn.size >= this.options.partitions) return others;
     let owners: readonly PartitionOwner[];
     try {
       owners = await this.options.owners();
     } catch (error) {
       reasons.push(reasonOf(error));
-      return [];
+      return others;
     }
     const addresses = new Map(owners.map(({ partition, httpAddress }) => [partition, httpAddress]));
     for (let partition = 0; partition < this.options.partitions; partition++) {
-      if (localPartitions.has(partition)) continue;
+      if (lookedIn.has(partition)) continue;
       const address = addresses.get(partition);
       if (address === undefined) reasons.push(`partition ${partition} has no owner at present`);
       else if (address === null) reasons.push(`the owner of partition ${partition} advertises no address`);
     }
-    const otherAddresses = owners.flatMap(({ partition, httpAddress }) =>
-      httpAddress === null || localPartitions.has(partition) ? [] : [httpAddress],
-    );
-    return [...new Set(otherAddresses)];
+    for (const { partition, httpAddress } of owners) {
+      if (httpAddress === null || lookedIn.has(partition)) continue;
+      const owned = others.get(httpAddress);
+      if (owned === undefined) others.set(httpAddress, [partition]);
+      else owned.push(partition);
+    }
+    return others;
   }
 
   #explain(company: CompanyRows, partition: number, position: PositionRow | null): Explanation {
@@ -174,4 +198,8 @@ export class CompanyDirectory {
     if (typeof content !== 'string') return withAnnouncedContent(explanation, content);
     return { ...explanation, notes: [...explanation.notes, content] };
   }
+}
+
+function nowhere(companyId: string): Found {
+  return { kind: 'nowhere', explanation: explainUnknown(companyId, null) };
 }

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assertNever } from '../lib/assert-never.js';
 import { cutText } from '../lib/cut-text.js';
 import { AddressShares, type SharedLimit } from './address-shares.js';
-import { MAX_WHY_CHARACTERS } from './api-schemas.js';
+import { MAX_WHY_CHARACTERS, type Absence } from './api-schemas.js';
 import type { Explanation } from '../domain/explanation.js';
 import type { Found, Presence } from './company-directory.js';
 import { companyPath } from './company-path.js';
@@ -162,7 +162,7 @@ function refuse(reply: FastifyReply, error: string): Refusal {
   return { error };
 }
 
-function answer(reply: FastifyReply, companyId: string, found: Found | Presence): Explanation | Refusal | '' {
+function answer(reply: FastifyReply, companyId: string, found: Found | Presence): Explanation | Absence | Refusal | '' {
   void reply.header('cache-control', 'no-store');
   switch (found.kind) {
     case 'here':
@@ -173,6 +173,9 @@ function answer(reply: FastifyReply, companyId: string, found: Found | Presence)
     case 'nowhere':
       void reply.status(404);
       return found.explanation;
+    case 'absent':
+      void reply.status(404);
+      return { partitions: found.partitions };
     case 'elsewhere':
       void reply.status(307).header('location', `${found.address}${companyPath(companyId)}`);
       return '';

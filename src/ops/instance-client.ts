@@ -12,7 +12,7 @@ import { reasonOf } from '../lib/reason-of.js';
 import type { SharedLimit } from './address-shares.js';
 import { fitToSchema } from './answer-check.js';
 import { AnswerRoom } from './answer-room.js';
-import { SCHEMAS } from './api-schemas.js';
+import { absence, SCHEMAS, type Absence } from './api-schemas.js';
 import type { PeerAnswer, Peers } from './company-directory.js';
 import { companyPath, NO_EXPLANATION } from './company-path.js';
 import { MEMBER_SCHEME, type MemberProofs } from './member-proof.js';
@@ -68,8 +68,9 @@ export class InstanceClient implements Peers {
     try {
       const asked = await this.#get(address, `${companyPath(companyId, 'instance')}&${NO_EXPLANATION}`);
       const { response } = asked;
+      if (response.status === 404) return { has: false, partitions: await this.#partitionsWithout(asked) };
       const has = response.status === 204 || response.status === 200; // 200 is the answer of the previous release.
-      if (!has && response.status !== 404) return { unknownBecause: await this.#reasonOf(asked) };
+      if (!has) return { unknownBecause: await this.#reasonOf(asked) };
       await response.body?.cancel();
       return { has };
     } catch (error) {
@@ -122,6 +123,13 @@ export class InstanceClient implements Peers {
   /** Calls `use` with its pending companies, as `partitions` does. @throws InstanceError */
   list(address: string, state: ListState, limit: number, use: (list: CompanyList) => void): Promise<void> {
     return this.#json(address, `/companies?state=${state}&limit=${limit}&scope=instance`, SCHEMAS.companies, use);
+  }
+
+  /** Null if the answer does not say them. */
+  #partitionsWithout(asked: Asked): Promise<readonly number[] | null> {
+    return this.#body(asked, MAX_LISTING_BYTES, (body) =>
+      fitToSchema(body, absence) === null ? (body as Absence).partitions : null,
+    );
   }
 
   #partitionsAt<R>(address: string, use: (answer: z.output<typeof SCHEMAS.partitions>) => R): Promise<R> {

@@ -92,18 +92,19 @@ test.each([
 ])('a company called %s is asked for as %s', async (companyId, target) => {
   const other = await member(json(explainUnknown(companyId, null), 404));
   await client.explanation(other.address, companyId);
-  expect(await client.has(other.address, companyId)).toEqual({ has: false });
+  expect(await client.has(other.address, companyId)).toEqual({ has: false, partitions: null });
   const separator = target.includes('?') ? '&' : '?';
   expect(other.asked.map(({ url }) => url)).toEqual([target, `${target}${separator}scope=instance&explain=no`]);
 });
 
 test.each([
-  ['this', 204, true],
-  ['the previous', 200, true],
-  ['either', 404, false],
-])('a member of %s release that answers %d says whether it has the company', async (_, status, has) => {
-  const other = await member((_request, response) => response.writeHead(status).end());
-  expect(await client.has(other.address, 'acme')).toEqual({ has });
+  ['this', 204, null, { has: true }],
+  ['the previous', 200, EXPLANATION, { has: true }],
+  ['this', 404, { partitions: [0, 4] }, { has: false, partitions: [0, 4] }],
+  ['the previous', 404, EXPLANATION, { has: false, partitions: null }],
+])('a member of %s release that answers %d says whether it has the company', async (_, status, body, answer) => {
+  const other = await member(json(body, status));
+  expect(await client.has(other.address, 'acme')).toEqual(answer);
 });
 
 test('a redirect leads to a member, with the path that was asked for', async () => {

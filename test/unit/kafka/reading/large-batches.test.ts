@@ -83,7 +83,7 @@ test('one huge record is decompressed at a time, and counts until it is released
   const [first, second, third] = [{ closeLarge: () => 32 }, holder(), holder()] as const;
   await large.open(first, () => Promise.resolve(32), true);
   const opened: string[] = [];
-  const next = large.open(second, async () => opened.push('second'), true);
+  const next = large.open(second, () => Promise.resolve(opened.push('second')), true);
   large.used(first, 32, true);
   // Its huge record is in use, however long that takes.
   await passTime(clock, 30_000);
@@ -92,7 +92,7 @@ test('one huge record is decompressed at a time, and counts until it is released
   large.used(first, 1);
   await next;
   expect(opened).toEqual(['second']);
-  await large.open(third, async () => opened.push('third'));
+  await large.open(third, () => Promise.resolve(opened.push('third')));
   expect(opened).toEqual(['second', 'third']);
 });
 
