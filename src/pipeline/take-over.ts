@@ -168,7 +168,7 @@ async function restoreAndCheck(
       if (store.changelogPosition > changelog.end)
         throw overtaken(`${topics.changelog}/${partition}`, store.changelogPosition);
     }
-    await mustHaveLastBatch(context, partition, store, view, commit, signal);
+    await mustHaveLastBatch(context, partition, store, view, commit);
     if (changelog.byMost) store.noteAtEnd(view.askedAt, changelog.leaderEpoch);
     if (store.position() !== null) context.known.note(partition); // Before any verdict.
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
