@@ -146,7 +146,11 @@ async function main(): Promise<void> {
   const restored = await openStore(join(root, 'restore'));
   await measure('replay', async (batch) => {
     const { changes } = encoded[batch] as EncodedChanges;
-    await restored.replay(changes, (batch + 1) * ROWS_PER_BATCH);
+    const offset = batch * ROWS_PER_BATCH;
+    await restored.replay(
+      changes.map((change) => ({ ...change, offset })),
+      offset + ROWS_PER_BATCH,
+    );
     return changes.length;
   });
   await restored.close();

@@ -177,6 +177,7 @@ function createClientSettings(parts: ContextParts): ClientSettings {
     logs: createSettingsLogs(parts, onClose, (error) => failures.readingFailed('client-settings', null, error)),
     topic: config.topics.clientSettings,
     decode: (values, signal, onWait) => decoder.decodeBatch(values, signal, onWait),
+    mayHaveUnknownSchemas: config.consents.includes('unknown-schemas'),
     clock,
     onProgress: () => failures.progressed('client-settings', null),
     onError: (err, message) => {

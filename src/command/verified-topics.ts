@@ -116,9 +116,8 @@ export class VerifiedTopics {
       for (const record of records) {
         await values.prepare(record);
         const read = record.value === null ? null : values.read(record);
-        // A choice that cannot be read changes nothing, as for the processor.
-        if (typeof read === 'string' || (read !== null && read.clientId !== record.key?.toString())) continue;
-        choices.add(record.key, read?.synchronizedTrigger ?? null, record.timestamp);
+        const isUnreadable = typeof read === 'string' || (read !== null && read.clientId !== record.key?.toString());
+        choices.add(record.key, isUnreadable ? 'unreadable' : (read?.synchronizedTrigger ?? null), record.timestamp);
       }
     });
     return choices;

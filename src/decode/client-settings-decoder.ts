@@ -15,9 +15,9 @@ export interface ClientSetting {
   readonly policy: Policy;
 }
 
-/** A choice that cannot be read. The caller reports it; the client keeps its present choice. */
+/** A choice that cannot be read. Of `unknown-schema`, the schema may still be registered. */
 export interface UnreadableSetting {
-  readonly kind: 'unreadable';
+  readonly kind: 'unreadable' | 'unknown-schema';
   readonly why: string;
 }
 
@@ -106,7 +106,7 @@ function decodeSetting(value: Buffer, schema: ClientSettingsReader | undefined):
   const fault = framingFault(value);
   if (fault !== null) return unreadable(fault);
   const id = schemaIdOf(value);
-  if (schema === undefined) return unreadable(`the schema registry has no schema ${id}`);
+  if (schema === undefined) return { kind: 'unknown-schema', why: `the schema registry has no schema ${id}` };
   try {
     const { clientId, synchronizedTrigger } = schema.read(value);
     // No accepted record can belong to such a client. The message does not quote the id, because it is too long.

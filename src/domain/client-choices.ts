@@ -21,6 +21,8 @@ export class TooManyChoicesError extends Error {
 
 export class ClientChoices {
   readonly #clientIds = new Set<string>();
+  /** Those of them whose choice has a schema that is not known. */
+  readonly #unknown = new Set<string>();
   #bytes = 0;
 
   constructor(private readonly maxBytes = MAX_CHOICES_BYTES) {}
@@ -36,11 +38,31 @@ export class ClientChoices {
         this.delete(clientId);
         return;
       case 'ALL_DATASETS':
+        this.#nowKnown(clientId);
         this.#add(clientId);
         return;
       default:
         assertNever(policy);
     }
+  }
+
+  /**
+   * Notes a choice that cannot be read. The client counts as ALL_DATASETS: the other policy could announce early, and an
+   * announcement cannot be undone. The former choice does not count: after compaction, nobody can know it.
+   *
+   * @throws as `set`
+   */
+  setUnreadable(clientId: string, isSchemaUnknown: boolean): void {
+    this.delete(clientId);
+    this.#add(clientId);
+    if (!isSchemaUnknown) return;
+    this.#unknown.add(clientId);
+    this.#bytes += ENTRY_BYTES;
+  }
+
+  /** The number of clients whose choice has a schema that is not known. */
+  get unknownSchemas(): number {
+    return this.#unknown.size;
   }
 
   /**
@@ -52,7 +74,12 @@ export class ClientChoices {
   }
 
   delete(clientId: string): void {
+    this.#nowKnown(clientId);
     if (this.#clientIds.delete(clientId)) this.#bytes -= bytesOf(clientId);
+  }
+
+  #nowKnown(clientId: string): void {
+    if (this.#unknown.delete(clientId)) this.#bytes -= ENTRY_BYTES;
   }
 
   #add(clientId: string): void {

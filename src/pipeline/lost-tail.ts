@@ -12,6 +12,14 @@ export interface LostTail {
   readonly accept: string;
 }
 
+/** Whether an operator has set the group's offset to `offset`: then it has no leader epoch. */
+export function isConsent(
+  { committed, committedIn }: { readonly committed: number | null; readonly committedIn: number },
+  offset: number,
+): boolean {
+  return committed === offset && committedIn < 0;
+}
+
 /** What an operator can do. The changelog ends at input offset `from`. */
 export function whatToDoAbout(tail: LostTail, from: number): string {
   return (

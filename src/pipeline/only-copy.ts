@@ -9,7 +9,13 @@ import { NO_HEADERS, type TopicPartition } from '../lib/record.js';
 import { shortened } from '../lib/printable.js';
 import { withReader } from '../lib/with-reader.js';
 import type { KeyChange, KeyValueStore } from '../store/key-value-store.js';
-import { decodeUndo, UNDO_KEY } from '../store/partition-meta.js';
+import {
+  CHANGELOG_POSITION_KEY,
+  changelogPositionChanges,
+  decodeChangelogPosition,
+  decodeUndo,
+  UNDO_KEY,
+} from '../store/partition-meta.js';
 import { ReplayedRows } from '../store/replayed-rows.js';
 import { decodePositionRow, type PositionRow } from '../store/row-codec.js';
 import { POSITION_KEY } from '../store/row-keys.js';
@@ -113,7 +119,8 @@ export async function writeBack(copy: OnlyCopy, signal: AbortSignal): Promise<ne
     if (missing.length > 0)
       throw mustChoose(copy, `But ${missing.map(lacks).join(', and ')}. They would never be written again`);
     changes.push({ key: POSITION_KEY, value: position });
-    await write(copy, changes);
+    const end = await write(copy, changes);
+    if (undoneLater.length === 0) await noteOwnBatch(store, end);
     throw new RowsWrittenBackError(
       `${copy.why}. The group's offset is ${view.committed}, and only the state folder has the rows that belong to it. ` +
         `${changes.length} rows were written to ${context.topics.changelog}/${partition} again. There is nothing to do: the ` +
@@ -162,7 +169,8 @@ async function replay({ context, partition, view }: OnlyCopy, to: ReplayedRows, 
   await withReader(reader, read, signal);
 }
 
-async function write({ context, partition, view, producer }: OnlyCopy, changes: readonly KeyChange[]): Promise<void> {
+/** @returns the changelog offset after the written rows */
+async function write({ context, partition, view, producer }: OnlyCopy, changes: readonly KeyChange[]): Promise<number> {
   const { topics } = context;
   const changelog: TopicPartition = { topic: topics.changelog, partition };
   await producer.begin([changelog]);
@@ -174,6 +182,18 @@ async function write({ context, partition, view, producer }: OnlyCopy, changes: 
   await producer.sendOffset({ topic: topics.input, partition }, committed);
   new ChangelogTail(view.changelog.end).mustFollow(end - changes.length);
   await producer.commit();
+  return end;
+}
+
+/**
+ * The written rows are now the last own batch of the folder, so the next take-over finds their position row there, and keeps
+ * the folder. If the folder is beyond them, only the next take-over can say whether to keep it.
+ */
+async function noteOwnBatch(store: KeyValueStore, end: number): Promise<void> {
+  const [bytes] = await store.read([CHANGELOG_POSITION_KEY]);
+  const position = bytes == null ? null : decodeChangelogPosition(bytes);
+  if (position === null || position.offset > end) return;
+  await store.write(changelogPositionChanges({ ...position, offset: end, isAfterOwnBatch: true }, -1));
 }
 
 const TOO_MUCH = `They are more than one transaction may have (${LIMITS.rows} rows, ${LIMITS.bytes} bytes)`;

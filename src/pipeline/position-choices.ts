@@ -6,7 +6,7 @@
  */
 import type { PositionRow } from '../store/row-codec.js';
 import type { LogBounds } from './ports.js';
-import { announcedAgain, repeats, whatToDoAbout, type LostTail } from './lost-tail.js';
+import { announcedAgain, isConsent, repeats, whatToDoAbout, type LostTail } from './lost-tail.js';
 import { decodeRepartitionMark, finishRepartition } from './repartition-mark.js';
 import type { UnreadableBatch } from './unreadable-batch.js';
 
@@ -20,6 +20,8 @@ export interface Positions {
   readonly changelogStart: number;
   /** The group's offset; null if no offset is committed. */
   readonly committed: number | null;
+  /** The leader epoch that a transaction of the processor has committed with it; -1 if none has. */
+  readonly committedIn: number;
   readonly input: Pick<LogBounds, 'start' | 'end'>;
   /** Whether the input is known to be a new topic with the name of the topic that the state was built from. */
   readonly inputRecreated?: boolean;
@@ -114,7 +116,7 @@ export function judgePositions(positions: Positions): Judgement {
   if (isUsable && unreadable != null) {
     const { firstOffset, nextOffset } = unreadable;
     const isKnown = nextOffset !== null && nextOffset > offset && nextOffset <= input.end;
-    if (isKnown && committed === nextOffset) return runs('batch skipped', committed);
+    if (isKnown && isConsent(positions, nextOffset)) return runs('batch skipped', nextOffset);
     if (isKnown && committed === offset) return choose('batch unreadable', skip({ firstOffset, nextOffset }));
     if (committed === offset) return needs('batch unreadable', endIsUnknown(firstOffset));
   }
@@ -124,7 +126,7 @@ export function judgePositions(positions: Positions): Judgement {
       committed === null ? 'offset missing' : 'offset differs',
       runOnFromState(positions, offset, lostFrom),
     );
-  if (committed === input.start) return runs('loss accepted', input.start);
+  if (isConsent(positions, input.start)) return runs('loss accepted', input.start);
   if (lostFrom !== null && offset > input.end)
     return choose('input lost records', readAllAgain(positions, offset, lostFrom));
   const verdict = positions.inputRecreated === true ? 'input recreated' : 'position outside the log';
@@ -169,7 +171,7 @@ const CONSUMED_NOTHING = 0;
 
 function judgeWithoutState(positions: Positions): Judgement {
   const { committed, input, formerState = null } = positions;
-  if (committed === CONSUMED_NOTHING) return runs('loss accepted', input.start);
+  if (isConsent(positions, CONSUMED_NOTHING)) return runs('loss accepted', input.start);
   const choice = buildAgain(positions);
   if (committed !== null || formerState !== null) return choose('no state', choice);
   return { ...runs('nothing consumed yet', input.start), choices: [choice] };
@@ -214,9 +216,7 @@ function runOnFromState(positions: Positions, offset: number, lostFrom: number |
   return { target: 'state', offset, startsAt: offset, loses: sentences.join(' ') };
 }
 
-/**
- * Setting the offset is the consent: an offset set by an operator has no leader epoch that could contradict the log.
- */
+/** Setting the offset is the consent: it then has no leader epoch that could contradict the log. */
 function skipWhatReplacedThem(positions: Positions, offset: number, lostFrom: number): Choice {
   return { target: 'state', offset, startsAt: offset, loses: lossOfReplaced(positions, offset, lostFrom) };
 }

@@ -16,7 +16,8 @@ const STALLED_AFTER_MS = 10_000;
 
 /**
  * Replays the changelog from where the store must read to the end of `log`. The position is written with the records, so a
- * restore that was killed continues from there.
+ * restore that was killed continues from there. Ends earlier if the changelog does not have the store's last batch:
+ * `lacksOwnBatch` stays true.
  *
  * @param log the log that the store's position is an offset of
  * @throws ReaderClosedError when `signal` aborts; MissedDeletionsError; what reader and store throw
@@ -38,6 +39,7 @@ export async function restore(
     while (progress.position < end) {
       const batch = await watched(context, partition, reader, progress);
       mustSeeDeletions(context, partition, store);
+      if (store.isPastOwnBatch(batch.records)) return;
       await store.replay(batch.records, batch.nextOffset, batch.leaderEpoch);
       context.statePositions.note(partition, batch.nextOffset);
       progress = advanced(progress, batch, steadyMs(context.clock) - startedAt);

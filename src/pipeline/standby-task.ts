@@ -2,7 +2,6 @@ import { Backoff } from '../lib/backoff.js';
 import { LongPromise } from '../lib/long-promise.js';
 import { Stopwatch } from '../lib/stopwatch.js';
 import { withReader } from '../lib/with-reader.js';
-import { hasPositionRow } from '../store/changelog-rows.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { AtEndNotes } from './at-end-notes.js';
 import type { PipelineContext } from './context.js';
@@ -113,15 +112,14 @@ export class StandbyTask {
     const notes = new AtEndNotes(context, partition, store);
     const name = `${changelog.topic}/${partition}`;
     const follow = async (): Promise<never> => {
-      for (let lacksBatch = false; ;) {
+      for (;;) {
         const askedAt = context.clock.now();
         const { records, nextOffset, endOffset, leaderEpoch } = await this.#nextRecords(reader, notes);
         mustSeeDeletions(context, partition, store);
         if (nextOffset >= endOffset) this.#noteAtEnd(store, askedAt);
         // Now another owner has committed without that batch, so this store is not the only copy of its rows.
-        if (lacksBatch && hasPositionRow(records)) setAside(store, lastBatchIsLost(name, store));
+        if (store.isPastOwnBatch(records)) setAside(store, lastBatchIsLost(name, store));
         await store.replay(records, nextOffset, leaderEpoch);
-        lacksBatch = nextOffset >= endOffset && store.lacksOwnBatch;
         context.statePositions.note(partition, nextOffset);
         context.observer.standby(partition, { position: nextOffset, end: Math.max(endOffset, nextOffset) });
         backoff.reset();

@@ -53,7 +53,10 @@ export interface OwnedPartition {
   readonly inputLog: FollowedInput;
   /** Records in the store that it misses nothing of the changelog. */
   readonly notes: AtEndNotes;
-  /** The changelog does not contain `from` and `origin` yet: write both before anything is read. */
+  /**
+   * The changelog does not contain `from` and `origin` yet, or the group's offset has no leader epoch: write all of them
+   * before anything is read.
+   */
   readonly mustWriteOriginFirst: boolean;
 }
 
@@ -168,7 +171,7 @@ async function restoreAndCheck(
       if (store.changelogPosition > changelog.end)
         throw overtaken(`${topics.changelog}/${partition}`, store.changelogPosition);
     }
-    await mustHaveLastBatch(context, partition, store, view, commit, signal);
+    await mustHaveLastBatch(context, partition, store, view, commit);
     if (changelog.byMost) store.noteAtEnd(view.askedAt, changelog.leaderEpoch);
     if (store.position() !== null) context.known.note(partition); // Before any verdict.
     const { origin, inputRecreated } = originOf(context, store.origin(), view.input.topicId);
@@ -178,7 +181,8 @@ async function restoreAndCheck(
       ...facts,
       changelog: store.position(),
       changelogStart: changelog.start,
-      committed: view.committed,
+      committed,
+      committedIn,
       input: view.input,
       inputLostFrom: view.inputLostFrom,
       formerState: isUnknown(store, view) ? await formerState(context, partition, store, signal) : null,
@@ -187,9 +191,13 @@ async function restoreAndCheck(
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(positions);
     const from = startOffset(positions);
-    if (positions.lostTail !== null) await store.writeLocal([{ key: FORMER_ROWS_KEY, value: null }]); // It was accepted.
+    // The partition runs: it is past these rows, or an operator has accepted that it begins below them.
+    if (store.former.rows !== null) await store.writeLocal([{ key: FORMER_ROWS_KEY, value: null }]);
     if (store.position() === null) context.known.mustBeFirstStart(topics, partition, changelog);
-    const mustWriteOriginFirst = store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
+    // Only an offset with a leader epoch shows later that the input has lost records below it.
+    const lacksEpoch = committedIn < 0 && view.input.leaderEpoch >= 0;
+    const mustWriteOriginFirst =
+      lacksEpoch || store.position()?.offset !== from || !isSameOrigin(store.origin(), origin);
     // Nothing stored confirms a first position. So most brokers must know this topic: a broker that is cut off may still
     // know only a deleted topic of the same name.
     if (store.position() === null) mustBeKnownToMost(`${topics.input}/${partition}`, view.input);

@@ -9,6 +9,11 @@ export interface ChangelogRow {
   readonly value: Buffer | null;
 }
 
+/** A changelog record that was read, and where. */
+export interface ReadRow extends ChangelogRow {
+  readonly offset: number;
+}
+
 /** Records `from` up to, but not including, `to`, as writes. Returns the same objects, not copies. */
 export function changesOf(records: readonly ChangelogRow[], from: number, to: number): KeyChange[] {
   const changes: KeyChange[] = [];
@@ -39,8 +44,17 @@ export function latestPositionRow(records: readonly ChangelogRow[], known: Posit
   return known;
 }
 
-export function hasPositionRow(records: readonly ChangelogRow[]): boolean {
-  return records.some(({ key }) => key !== null && isPositionKey(key));
+/**
+ * Whether the position row `position` is among the records below changelog offset `below`.
+ *
+ * @throws UnknownRowVersionError, CorruptStoreError
+ */
+export function hasPositionRow(records: readonly ReadRow[], position: PositionRow, below: number): boolean {
+  return records.some(({ key, value, offset }) => {
+    if (offset >= below || key === null || value === null || !isPositionKey(key)) return false;
+    const row = decodePositionRow(value);
+    return row.topic === position.topic && row.offset === position.offset;
+  });
 }
 
 /** The last origin row among the records, or `known` if they contain none. @throws as `latestPositionRow` */

@@ -13,7 +13,7 @@ import {
   decodeFollowedLog,
   decodeFormerOffset,
   decodeIdentity,
-  decodeOwnBatchEnd,
+  decodeReadBack,
   decodeUndo,
   encodeFollowedLog,
   encodeIdentity,
@@ -22,7 +22,7 @@ import {
   FORMER_OFFSET_KEY,
   IDENTITY_KEY,
   isOtherLog,
-  OWN_BATCH_KEY,
+  READ_BACK_KEY,
   UNDO_KEY,
   whoseElse,
   type ChangelogPosition,
@@ -136,7 +136,7 @@ export async function examineStore(
   expected: Expectations,
   former: () => Promise<Former>,
 ): Promise<Trusted | Untrusted> {
-  const [identity, position, undo, positionRow, log, epoch, formerOf, own, originRow] = await store.read([
+  const [identity, position, undo, positionRow, log, epoch, formerOf, readBack, originRow] = await store.read([
     IDENTITY_KEY,
     CHANGELOG_POSITION_KEY,
     UNDO_KEY,
@@ -144,7 +144,7 @@ export async function examineStore(
     FOLLOWED_LOG_KEY,
     FOLLOWED_EPOCH_KEY,
     FORMER_OFFSET_KEY,
-    OWN_BATCH_KEY,
+    READ_BACK_KEY,
     ORIGIN_KEY,
   ]);
   if (identity == null) {
@@ -155,7 +155,7 @@ export async function examineStore(
   if (position == null) return untrusted('the folder does not say up to which offset it has followed the changelog');
 
   const stored = decodeChangelogPosition(position);
-  const changelog = { ...stored, isAfterOwnBatch: own != null && decodeOwnBatchEnd(own) === stored.offset };
+  const changelog = { ...stored, isAfterOwnBatch: readBack == null || decodeReadBack(readBack) !== stored.offset };
   const followed = log == null ? null : decodeFollowedLog(log);
   const foreign = whoseElse(decodeIdentity(identity), expected.identity);
   if (foreign !== null) return untrusted(foreign);

@@ -22,10 +22,10 @@ export const FORMER_OFFSET_KEY = localKey('former');
 /** How far a former store of this partition had come in the input (former-rows.ts). */
 export const FORMER_ROWS_KEY = localKey('former-rows');
 /**
- * The changelog position after a batch that the store has applied itself. If it is the present position, the batch was
- * not read back from the changelog yet. Earlier releases move the position without this value.
+ * The changelog position up to which the store was read from the changelog. If the present position is another one, the
+ * store's last batch was not read back yet: the store has applied it itself, or an earlier release has moved the position.
  */
-export const OWN_BATCH_KEY = localKey('own');
+export const READ_BACK_KEY = localKey('read-back');
 
 /** The deployment and partition of this state. If any field differs, the state belongs to another one. */
 export interface StoreIdentity {
@@ -46,7 +46,7 @@ export interface ChangelogPosition {
    */
   readonly atEndMs: number;
   /**
-   * Whether the position is after a batch that this store has applied itself, and that was not read back from the
+   * Whether the position may be after a batch that this store has applied itself, and that was not read back from the
    * changelog yet. The coordinator has acknowledged the commit of that batch. But if brokers left it open in the
    * changelog, it may have been aborted there since.
    */
@@ -97,8 +97,8 @@ export function decodeFormerOffset(bytes: Buffer): number {
 }
 
 /** @throws UnknownRowVersionError, CorruptStoreError */
-export function decodeOwnBatchEnd(bytes: Buffer): number {
-  return decodeOffset(bytes, 'end of the own batch');
+export function decodeReadBack(bytes: Buffer): number {
+  return decodeOffset(bytes, 'position read back');
 }
 
 function encodeFollowedEpoch({ offset, leaderEpoch }: FollowedEpoch): Buffer {
@@ -190,7 +190,7 @@ export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
 export function changelogPositionChanges(position: ChangelogPosition, leaderEpoch: number): KeyChange[] {
   const { offset, isAfterOwnBatch = false } = position;
   const changes: KeyChange[] = [{ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(position) }];
-  if (isAfterOwnBatch) changes.push({ key: OWN_BATCH_KEY, value: encodeOffset(offset) });
+  if (!isAfterOwnBatch) changes.push({ key: READ_BACK_KEY, value: encodeOffset(offset) });
   if (leaderEpoch >= 0) changes.push({ key: FOLLOWED_EPOCH_KEY, value: encodeFollowedEpoch({ offset, leaderEpoch }) });
   return changes;
 }

@@ -12,9 +12,9 @@
  * its `confirm`.
  *
  * A confirmed batch can still be aborted in the changelog, if brokers have left it open there. So the next user of the
- * store reads the changelog from the position row of that batch on (`readFrom`, `lacksOwnBatch`).
+ * store first reads the position row of that batch in the changelog (`readFrom`, `lacksOwnBatch`).
  */
-import { changesOf, hasPositionRow, latestOriginRow, latestPositionRow, type ChangelogRow } from './changelog-rows.js';
+import { changesOf, hasPositionRow, latestOriginRow, latestPositionRow, type ReadRow } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
 import { NO_FORMER, type Former } from './former-rows.js';
 import { GuardedStore } from './guarded-store.js';
@@ -32,6 +32,8 @@ import { withMarks } from './pending-index.js';
 
 /** Rows in each write of a replay: large enough to be fast, small enough not to block. */
 const REPLAY_WRITE_ROWS = 2_000;
+/** The position row of an own batch, and the marker after it, which an earlier release may have followed. */
+const OWN_BATCH_OFFSETS = 2;
 
 /** Calls that write (`replay`, `apply`, `flush`) must not overlap. */
 export class PartitionStore {
@@ -40,8 +42,6 @@ export class PartitionStore {
   #epochIsKnown = true;
   #epochKnownTo: number;
   #positionRow: PositionRow | null;
-  /** Whether a position row was read from the changelog, or committed, since the store was opened. */
-  positionIsConfirmed = false;
   /** Whether the store has an undo on disk. */
   #hasUndo = false;
   /** The data of the last `apply` while its transaction is still open; null otherwise. */
@@ -54,7 +54,6 @@ export class PartitionStore {
 
   /**
    * Use `openPartitionStore` (open-partition-store.ts). The store must have no undo.
-   *
    * @param setAside closes the store and renames its folder
    * @param leaderEpoch the epoch of a leader whose log contains everything that the store has followed; -1 if unknown
    */
@@ -82,12 +81,12 @@ export class PartitionStore {
   }
 
   /**
-   * Where to read the changelog from. After an own batch, that is the last record of the batch, its position row: reading
-   * it proves that the batch is committed.
+   * Where to read the changelog from. After an own batch, that is where its last record is, its position row: reading it
+   * proves that the batch is committed.
    */
   get readFrom(): number {
     const { offset } = this.#changelog;
-    return this.lacksOwnBatch ? offset - 1 : offset;
+    return this.lacksOwnBatch ? Math.max(0, offset - OWN_BATCH_OFFSETS) : offset;
   }
 
   /**
@@ -95,7 +94,16 @@ export class PartitionStore {
    * changelog from `readFrom` on was replayed, that batch was aborted there, and the store has rows that do not count.
    */
   get lacksOwnBatch(): boolean {
-    return this.#changelog.isAfterOwnBatch === true;
+    return this.#changelog.isAfterOwnBatch === true && this.#positionRow !== null;
+  }
+
+  /**
+   * Whether these records are after the own batch, and its position row was not read. Another owner has written them. They
+   * replace only the rows that this owner has decided again so far.
+   */
+  isPastOwnBatch(records: readonly ReadRow[]): boolean {
+    const isAfter = ({ offset }: ReadRow) => offset >= this.#changelog.offset;
+    return this.lacksOwnBatch && !this.#hasOwnBatch(records) && records.some(isAfter);
   }
 
   /** The latest known time at which the store missed nothing of the changelog; milliseconds since the epoch. */
@@ -103,9 +111,7 @@ export class PartitionStore {
     return this.#changelog.atEndMs;
   }
 
-  /**
-   * False if the leader may have been in a later epoch than the stored one when this store's last batch was written.
-   */
+  /** False if the leader may have been in a later epoch than the stored one when this store's last batch was written. */
   get epochIsKnown(): boolean {
     return this.#epochIsKnown;
   }
@@ -115,47 +121,44 @@ export class PartitionStore {
     return { leaderEpoch: this.leaderEpoch, offset: this.#epochKnownTo };
   }
 
-  /** The position row in the store; null if the changelog has no position row yet. */
+  /** The position row in the store; null if it has none. */
   position(): PositionRow | null {
     return this.#positionRow;
   }
 
-  /** The origin row in the store; null if the changelog has no origin row yet. */
+  /** The origin row in the store; null if it has none. */
   origin(): OriginRow | null {
     return this.originRow;
   }
 
-  /** Length in bytes of the undo written last. */
+  /** Bytes of the undo written last. */
   get undoBytes(): number {
     return this.#undoBytes;
   }
 
   /**
-   * Writes rows read from the changelog. Writes the new position together with the last of them. Replaying the same
-   * rows again changes nothing.
+   * Writes rows read from the changelog, and the new position with the last of them. The same rows again change nothing.
    *
-   * The store lacks its own batch until a position row is read: either that of the own batch, or a later one. If there is
-   * a later one, compaction may have removed that of the own batch.
-   *
+   * @param records `isPastOwnBatch` is false for them
    * @param nextPosition where the next read of the changelog starts
    * @param leaderEpoch the epoch of a leader whose log contains everything below `nextPosition`; -1 if unknown
    */
-  async replay(records: readonly ChangelogRow[], nextPosition: number, leaderEpoch = -1): Promise<void> {
+  async replay(records: readonly ReadRow[], nextPosition: number, leaderEpoch = -1): Promise<void> {
     this.#mustBeConfirmed('replay');
     let from = 0;
     for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS)
       await this.#guarded.write(withMarks(changesOf(records, from, from + REPLAY_WRITE_ROWS)));
 
     const last = withMarks(changesOf(records, from, records.length));
-    const hasPosition = hasPositionRow(records);
-    const isAfterOwnBatch = this.lacksOwnBatch && !hasPosition;
-    const changelog = { offset: nextPosition, atEndMs: this.#changelog.atEndMs, isAfterOwnBatch };
-    last.push(...changelogPositionChanges(changelog, leaderEpoch));
+    const isAfterOwnBatch = this.lacksOwnBatch && !this.#hasOwnBatch(records);
+    // The first reads may end within the own batch, and say nothing about the leader's epoch at its end.
+    const offset = Math.max(nextPosition, this.#changelog.offset);
+    this.leaderEpoch = offset === nextPosition ? leaderEpoch : -1;
+    const changelog = { offset, atEndMs: this.#changelog.atEndMs, isAfterOwnBatch };
+    last.push(...changelogPositionChanges(changelog, this.leaderEpoch));
     await this.#guarded.write(last);
     this.#changelog = changelog;
-    this.positionIsConfirmed ||= hasPosition;
-    this.#epochKnownTo = nextPosition;
-    this.leaderEpoch = leaderEpoch;
+    this.#epochKnownTo = offset;
     this.#epochIsKnown = true;
     this.#hasUnsavedPosition = false;
     this.#positionRow = latestPositionRow(records, this.#positionRow);
@@ -164,7 +167,6 @@ export class PartitionStore {
 
   /**
    * Records that the store misses nothing of the changelog. The next write of the position stores it.
-   *
    * @param now milliseconds since the epoch, read before the end of the changelog was requested
    * @param leaderEpoch the epoch of the leader that reported that end, if one was asked
    */
@@ -180,7 +182,6 @@ export class PartitionStore {
 
   /**
    * Writes a batch, all or nothing, together with its undo. The caller need not keep the changes.
-   *
    * @param position the position row among the changes
    * @param now milliseconds since the epoch; if the batch is confirmed, the store was at the changelog's end at this
    * time
@@ -203,8 +204,7 @@ export class PartitionStore {
   }
 
   /**
-   * Records that the transaction of the last applied batch has committed. Writes nothing: the next write stores it.
-   *
+   * Records that the transaction of the last applied batch has committed. The next write stores it.
    * @param position the changelog position after that transaction, including its commit marker
    */
   confirm(position: number): void {
@@ -214,7 +214,6 @@ export class PartitionStore {
     // No other owner wrote while the batch was applied: a fenced owner could not have committed it.
     this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs, isAfterOwnBatch: true };
     this.#unconfirmed = null;
-    this.positionIsConfirmed = true;
     this.#hasUnsavedPosition = true;
     this.#epochIsKnown = this.leaderEpoch < 0; // The brokers have no epochs: nothing needs to be asked.
   }
@@ -231,7 +230,7 @@ export class PartitionStore {
     this.#hasUnsavedPosition = false;
   }
 
-  /** Writes keys that are never in the changelog and that no undo reverts. Call it while no batch is unconfirmed. */
+  /** Writes keys that are never in the changelog and that no undo reverts, while no batch is unconfirmed. */
   async writeLocal(changes: readonly KeyChange[]): Promise<void> {
     this.#mustBeConfirmed('a local write');
     if (changes.length > 0) await this.#guarded.write(changes);
@@ -244,7 +243,6 @@ export class PartitionStore {
 
   /**
    * The values of `keys`, in their order; null for a key without a value.
-   *
    * @throws StoreUnavailableError, CorruptStoreError
    */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
@@ -263,7 +261,6 @@ export class PartitionStore {
 
   /**
    * The rows after the last confirmed batch, whatever is being written now. The caller must close them.
-   *
    * @throws StoreUnavailableError
    */
   committed(): CommittedRows {
@@ -283,6 +280,10 @@ export class PartitionStore {
   /** Marks the store as corrupt, because something read from it is not a row: `close` then sets it aside. */
   distrust(corruption: CorruptStoreError): void {
     this.#guarded.corruption = corruption;
+  }
+
+  #hasOwnBatch(records: readonly ReadRow[]): boolean {
+    return this.#positionRow !== null && hasPositionRow(records, this.#positionRow, this.#changelog.offset);
   }
 
   async #close(): Promise<void> {

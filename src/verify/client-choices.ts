@@ -32,8 +32,11 @@ const CHOICE_BYTES = 64;
 /** Bytes of each character in a text that has a character outside Latin-1. */
 const CHARACTER_BYTES = 2;
 
+/** `unreadable`: the processor counts the client as ALL_DATASETS, or could read the choice, when its schema was known. */
+type RecordedPolicy = Policy | 'unreadable';
+
 interface Choice {
-  readonly policy: Policy;
+  readonly policy: RecordedPolicy;
   readonly sinceMs: number;
 }
 
@@ -50,7 +53,7 @@ export class ClientChoices {
    * @param key different bytes that are not UTF-8 become the same text, so such a key names no client
    * @param policy null for a tombstone
    */
-  add(key: Buffer | null, policy: Policy | null, timestampMs: number): void {
+  add(key: Buffer | null, policy: RecordedPolicy | null, timestampMs: number): void {
     if (key === null || key.length > MAX_ID_BYTES || !isUtf8(key)) return;
     const clientId = key.toString();
     const choice = { policy: policy ?? THE_DEFAULT, sinceMs: timestampMs };
@@ -79,6 +82,7 @@ export class ClientChoices {
     const last = choices.findLastIndex(({ sinceMs }) => sinceMs + SETTLING_MS <= fromMs);
     if (last === -1) return EVERY;
     const inForce = choices.slice(last).filter(({ sinceMs }, i) => i === 0 || sinceMs - SETTLING_MS <= untilMs);
-    return inForce.every(({ policy }) => policy === inForce[0]?.policy) ? ONLY[(inForce[0] as Choice).policy] : EVERY;
+    const { policy: first } = inForce[0] as Choice;
+    return first !== 'unreadable' && inForce.every(({ policy }) => policy === first) ? ONLY[first] : EVERY;
   };
 }

@@ -104,6 +104,7 @@ async function lookOnce(
     partition,
     before: before?.offset ?? null,
     committed: committed?.offset ?? null,
+    committedIn: committed?.leaderEpoch ?? -1,
     changelog: position,
     changelogStart: bounds.start,
     openFrom: hasOpenTransaction(bounds) ? bounds.end : null,

@@ -5,17 +5,24 @@
  * A choice is small and changes rarely. So choices that differ from the default are kept in memory, up to
  * MAX_CHOICES_BYTES. If the choices need more memory, or if a batch cannot be read, the choices in force stay, and the
  * topic is read again each minute. An instance that is starting waits.
+ *
+ * A client whose choice cannot be read counts as ALL_DATASETS. If the registry lacks a schema, it may be the wrong one, or
+ * an old backup, so the topic is read again later. If it lacks the schemas of many clients, an instance that is starting
+ * waits, as a partition does (registry-brake.ts), until the registry has them or an operator consents.
  */
 import { isUtf8 } from 'node:buffer';
 import type { Logger } from 'pino';
 import type { OpenIds } from '../../decode/schema-search.js';
+import { SUSPECT_COMPANIES, UnconfirmedSchemasError } from '../../decode/registry-brake.js';
 import { RegistryUnavailableError } from '../../decode/schema-source.js';
 import type { ClientSetting, UnreadableSetting } from '../../decode/client-settings-decoder.js';
 import { ClientChoices, TooManyChoicesError } from '../../domain/client-choices.js';
+import { MAX_TEXT_BYTES } from '../../domain/limits.js';
 import type { Policy } from '../../domain/policy.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
 import { LongPromise } from '../../lib/long-promise.js';
+import { Stopwatch } from '../../lib/stopwatch.js';
 import { withReader } from '../../lib/with-reader.js';
 import type { LogRecord } from '../../lib/record.js';
 import type { ClientPolicies } from '../../pipeline/context.js';
@@ -43,6 +50,8 @@ export interface ClientSettingsOptions {
   /** Called with each error after which reading is tried again. */
   readonly onError: (error: unknown, message: string) => void;
   readonly logger: Logger;
+  /** An operator has confirmed that the unknown schema ids are wrong: a start does not wait. */
+  readonly mayHaveUnknownSchemas?: boolean;
   /** Bytes of memory that the choices may take; MAX_CHOICES_BYTES by default. */
   readonly maxBytes?: number;
 }
@@ -52,9 +61,20 @@ const CHOICES_FIRST_RETRY_MS = 100;
 const CHOICES_MAX_RETRY_MS = 5_000;
 /** The pause if an operator must act. An attempt then decompresses up to MAX_BATCH_BYTES, or reads the whole topic. */
 const UNREADABLE_RETRY_MS = 60_000;
-const NEED_AN_OPERATOR = [UnreadableBatchError, TooManyChoicesError];
+const NEED_AN_OPERATOR = [UnreadableBatchError, TooManyChoicesError, UnconfirmedSchemasError];
+/** While schemas are unknown, the topic is read again after this time. */
+const SCHEMAS_AGAIN_MS = 600_000;
+/** Records of one read of the topic that are logged one by one. The others are counted. */
+const MAX_LOGGED = 10;
 
 const PARTITION = 0;
+const COUNTS_AS_ALL = 'client setting cannot be read; the client counts as ALL_DATASETS';
+
+/** Records of one read of the topic. */
+interface Counts {
+  readable: number;
+  unreadable: number;
+}
 
 export class ClientSettings implements ClientPolicies {
   /** The choices in force. While the topic is read again from its start, the old choices stay in force. */
@@ -116,9 +136,9 @@ export class ClientSettings implements ClientPolicies {
     }
   }
 
-  /** Reads until `close`. @throws ReaderClosedError after `close`; what reading and decoding throw */
-  async #readFromStart(onCaughtUp: () => void): Promise<never> {
-    const { logs, topic, onProgress, maxBytes } = this.#options;
+  /** Reads until `close`, or until unknown schemas are to be requested again. @throws ReaderClosedError after `close`; what reading and decoding throw */
+  async #readFromStart(onCaughtUp: () => void): Promise<void> {
+    const { logs, topic, onProgress, maxBytes, clock } = this.#options;
     const { signal } = this.#stopping;
     const partition = { topic, partition: PARTITION };
     const { start, end, byMost } = await logs.bounds(partition);
@@ -128,15 +148,24 @@ export class ClientSettings implements ClientPolicies {
         `too few brokers answer to know who leads ${topic}/${PARTITION}: a broker that is cut off would give old settings`,
       );
     const policies = new ClientChoices(maxBytes);
-    const follow = async (reader: LogReader): Promise<never> => {
+    const counts: Counts = { readable: 0, unreadable: 0 };
+    const follow = async (reader: LogReader): Promise<void> => {
+      let sinceCaughtUp = new Stopwatch(clock);
       for (let position = start; ;) {
         if (position >= end && this.#inForce !== policies) {
           policies.mustFit();
+          this.#mustBeRightRegistry(policies, counts);
           this.#inForce = policies;
           onCaughtUp();
+          sinceCaughtUp = new Stopwatch(clock);
+          this.#logUnreadable(counts, policies);
         }
-        const batch = await reader.next(READ_RECORDS);
-        await this.#apply(batch.records, policies);
+        const next = new LongPromise(reader.next(READ_RECORDS));
+        const restMs = Math.max(0, SCHEMAS_AGAIN_MS - sinceCaughtUp.elapsedMs);
+        const mayChange = this.#inForce === policies && policies.unknownSchemas > 0;
+        if (mayChange && !(await next.settlesWithin(clock, restMs))) return;
+        const batch = await next.promise;
+        await this.#apply(batch.records, policies, counts);
         position = batch.nextOffset;
         if (this.#inForce === policies && position >= batch.endOffset) policies.mustFit();
         // Progress is reported only now: a read may fail again at the same place, and an earlier report of progress
@@ -147,28 +176,58 @@ export class ClientSettings implements ClientPolicies {
     return withReader(logs.reader(partition, start), follow, signal);
   }
 
-  async #apply(records: readonly LogRecord[], policies: ClientChoices): Promise<void> {
+  async #apply(records: readonly LogRecord[], policies: ClientChoices, counts: Counts): Promise<void> {
     const decoded = await this.#decode(records.flatMap(({ value }) => (value === null ? [] : [value])));
     const settings = decoded.values();
     for (const { key, value, offset } of records) {
       // The key decides which client a record is about, because compaction and tombstones use the key.
       // Different bytes that are not UTF-8 become the same text, so such a key names no client.
-      const clientId = key !== null && isUtf8(key) ? key.toString() : undefined;
+      // No accepted record can belong to a client with a longer id.
+      const isUsable = key !== null && key.length <= MAX_TEXT_BYTES && isUtf8(key);
+      const clientId = isUsable ? key.toString() : undefined;
       if (value === null) {
         if (clientId !== undefined) policies.delete(clientId);
         continue;
       }
       const setting = settings.next().value;
       if (setting === undefined) throw new Error('decoding gave fewer results than there are values');
-      if (setting.kind === 'unreadable') this.#ignore(offset, setting.why);
-      else if (setting.clientId !== clientId) this.#ignore(offset, `its key is not its client ${setting.clientId}`);
-      else policies.set(clientId, setting.policy);
+      if (setting.kind === 'setting') counts.readable++;
+      if (setting.kind === 'setting' && setting.clientId === clientId) policies.set(clientId, setting.policy);
+      else {
+        if (clientId !== undefined) policies.setUnreadable(clientId, setting.kind === 'unknown-schema');
+        const why = setting.kind === 'setting' ? `its key is not its client ${setting.clientId}` : setting.why;
+        if (counts.unreadable++ < MAX_LOGGED) this.#warn({ offset, why }, clientId);
+      }
     }
   }
 
-  /** Ignores a record: the client keeps its present choice. */
-  #ignore(offset: number, why: string): void {
-    this.#options.logger.warn({ topic: this.#options.topic, offset, why }, 'client setting ignored');
+  #warn(what: object, clientId: string | undefined): void {
+    const { logger, topic } = this.#options;
+    if (clientId === undefined) logger.warn({ topic, ...what }, 'client setting ignored: its key names no client');
+    else logger.warn({ topic, ...what, clientId }, COUNTS_AS_ALL);
+  }
+
+  #logUnreadable({ unreadable }: Counts, { unknownSchemas }: ClientChoices): void {
+    const { logger, topic } = this.#options;
+    if (unreadable > MAX_LOGGED) logger.warn({ topic, records: unreadable, unknownSchemas }, COUNTS_AS_ALL);
+  }
+
+  /**
+   * An instance that has choices in force takes the new ones: clients with unknown schemas count as ALL_DATASETS in them.
+   *
+   * @throws UnconfirmedSchemasError if an instance that is starting must wait
+   */
+  #mustBeRightRegistry({ unknownSchemas }: ClientChoices, { readable }: Counts): void {
+    const { mayHaveUnknownSchemas, topic } = this.#options;
+    const isSuspect = unknownSchemas >= SUSPECT_COMPANIES && unknownSchemas >= readable;
+    if (!isSuspect || mayHaveUnknownSchemas === true || this.#inForce !== null) return;
+    throw new UnconfirmedSchemasError(
+      `the schema registry lacks the schemas of the choices of ${unknownSchemas} clients in ${topic}, and only ${readable} ` +
+        'choices can be read: it may be the wrong one, or an old backup. Check SCHEMA_REGISTRY_URL; the instance continues ' +
+        'without a restart when the registry has these schemas. If the portal has written wrong ids, ask its team to write ' +
+        'these settings again. To count these clients as ALL_DATASETS instead: company-sync run --consent unknown-schemas, ' +
+        'with the settings of this instance',
+    );
   }
 
   async #decode(values: readonly Buffer[]): Promise<readonly (ClientSetting | UnreadableSetting)[]> {

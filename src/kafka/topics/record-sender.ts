@@ -83,7 +83,7 @@ export class RecordSender {
 
 /**
  * Writes the records in one transaction. Readers of committed records see all of them or none, even if this process is
- * killed.
+ * killed. Each request of kafkajs is for one partition, as in `RecordSender.send`.
  * @param transactionalId if two processes use it at the same time, one of them is refused
  * @throws BrokerError; then no record counts, unless the answer to the commit was lost
  */
@@ -104,7 +104,8 @@ export async function sendTogether(
     await producer.connect();
     const transaction = await producer.transaction();
     try {
-      mustCover(topic, placed, await transaction.send({ topic, ...requestOf(placed) }));
+      for (const request of byPartition(placed).values())
+        mustCover(topic, request, await transaction.send({ topic, ...requestOf(request) }));
     } catch (error) {
       await transaction.abort().catch(() => undefined); // Otherwise the timeout or the next user of the id ends it.
       throw error;

@@ -41,11 +41,15 @@ test('a setting written by another Avro implementation is read', async () => {
 
 test.each([
   ['a value that is not framed', Buffer.from([1, 2, 3])],
-  ['a schema that the registry does not have', framed(99, WRITTEN_BY_FASTAVRO)],
   ['a truncated value', GOOD.subarray(0, -1)],
   ['bytes left over', Buffer.concat([GOOD, Buffer.of(0)])],
 ])('%s is reported', async (_what, value) => {
   expect(await decode(value)).toEqual({ kind: 'unreadable', why: expect.any(String) as string });
+});
+
+test('a schema that the registry does not have is reported as that', async () => {
+  const why = 'the schema registry has no schema 99';
+  expect(await decode(framed(99, WRITTEN_BY_FASTAVRO))).toEqual({ kind: 'unknown-schema', why });
 });
 
 test('a clientId that is not UTF-8 is reported: it would become the text of another client', async () => {
@@ -131,7 +135,7 @@ test('many unknown ids are decided although requests fail now and then, if the s
     const decoded = await decoder.decodeBatch(values, notAborted()).catch(() => null);
     if (decoded === null) continue;
     expect(decoded).toHaveLength(500);
-    expect(decoded[0]).toMatchObject({ kind: 'unreadable' });
+    expect(decoded[0]).toMatchObject({ kind: 'unknown-schema' });
     expect(requests).toBeLessThan(3_000);
     return;
   }

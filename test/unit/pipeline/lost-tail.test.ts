@@ -156,6 +156,34 @@ test('a changelog that has gone on to the same input offset lacks nothing', asyn
   await next.end(task);
 });
 
+test('a loss that is over is forgotten: a later consent to read the input from its start is enough', async () => {
+  const { simulated, left, last, whole } = await afterLoss(3);
+  await mustBeBlocked(simulated, { left, last });
+  const later = restarted(simulated);
+  Object.assign(later.changelog, whole);
+  later.committed = last;
+  await later.end(await settled(later));
+  // The input is cut off below the state, and an operator consents to read it from its start.
+  later.input.end = left.offset;
+  later.committed = { offset: 0, leaderEpoch: -1 };
+  await later.end(await settled(later));
+  const next = restarted(later);
+  const task = await settled(next);
+  expect(task.status).toEqual({ state: 'running', reason: null });
+  await next.end(task);
+});
+
+test("an idle partition commits a leader epoch with an operator's offset, which shows a loss of the input later", async () => {
+  const simulated = started();
+  await consume(simulated, 1);
+  const offset = (simulated.committed as CommittedOffset).offset;
+  simulated.committed = { offset, leaderEpoch: -1 };
+  const task = await settled(simulated);
+  await simulated.run(() => simulated.committed?.leaderEpoch === EPOCH);
+  expect(simulated.committed).toEqual({ offset, leaderEpoch: EPOCH });
+  await simulated.end(task);
+});
+
 test('the folder of an input that was created again shows no loss', async () => {
   const { simulated, left, last } = await afterLoss(3);
   await mustBeBlocked(simulated, { left, last });

@@ -16,7 +16,7 @@ import { StandbyTask } from '../../../src/pipeline/standby-task.js';
 import { deadLetterOf } from '../../../src/publish/dead-letter.js';
 import { OnlyCopyError, UnprovedChangelogError } from '../../../src/store/examine-store.js';
 import type { KeyChange } from '../../../src/store/key-value-store.js';
-import { OWN_BATCH_KEY, UndoWriter } from '../../../src/store/partition-meta.js';
+import { CHANGELOG_POSITION_KEY, encodeChangelogPosition, UndoWriter } from '../../../src/store/partition-meta.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
 import { writeCompanyRow, writeHoldRow, writeOriginRow, writePositionRow } from '../../../src/store/row-codec.js';
@@ -94,10 +94,12 @@ const AFTER = ['changed=new', 'created=new', 'untouched=old'];
  * A partition whose group has the offset after a batch that the changelog does not have.
  * @param leave what the owner still does with the applied batch, whose records end at `end`
  * @param others rows of other kinds that the batch creates
+ * @param offset where the batch ends in the input
  */
 async function withLostBatch(
   leave: (store: PartitionStore, end: number) => Promise<void>,
   others: readonly KeyChange[] = [],
+  offset = 5,
 ): Promise<SimulatedPartition> {
   const simulated = new SimulatedPartition(folder());
   simulated.input.said = { ...SEEN_BY_MOST, leaderEpoch: EPOCH };
@@ -106,9 +108,9 @@ async function withLostBatch(
   const { changelog } = simulated;
   const owner = await opened(simulated);
   await owner.replay(changelog.records, changelog.end);
-  const batch = batchOf(BEFORE, BATCH, 5, others);
+  const batch = batchOf(BEFORE, BATCH, offset, others);
   const size = batch.changes.length;
-  await owner.apply(batch, { topic: TOPICS.input, offset: 5, countedUnder: 1 }, simulated.now);
+  await owner.apply(batch, { topic: TOPICS.input, offset, countedUnder: 1 }, simulated.now);
   changelog.end += size;
   await leave(owner, changelog.end);
   await owner.close();
@@ -214,14 +216,20 @@ test.each<[string, number, readonly unknown[]]>([
   expect(simulated.setAside).toEqual(setAside);
 });
 
-test('the folder of an earlier release, without a note of its own batch, is compared with the last position row', async () => {
+test('the folder of an earlier release, which has followed the changelog past the batch, is written back too', async () => {
   const simulated = await withLostBatch(confirmed);
-  const store = await RocksDbStore.open(join(folder(), `partition-${PARTITION}`));
-  await store.write([{ key: OWN_BATCH_KEY, value: null }]);
-  await store.close();
+  await followedByEarlierRelease(simulated.changelog.end);
   await mustContinueWithoutLoss(simulated);
   expect(simulated.setAside).toEqual([]);
 });
+
+/** Moves the position as an earlier release does, which does not note whether it has read the changelog so far. */
+async function followedByEarlierRelease(offset: number): Promise<void> {
+  const store = await RocksDbStore.open(join(folder(), `partition-${PARTITION}`));
+  const position = encodeChangelogPosition({ offset, atEndMs: Date.UTC(2027, 0, 1) });
+  await store.write([{ key: CHANGELOG_POSITION_KEY, value: position }]);
+  await store.close();
+}
 
 test('a process that is killed before the rows are written again leaves the folder as it was', async () => {
   const simulated = await withLostBatch(confirmed);
@@ -384,6 +392,90 @@ test('a standby sets such a folder aside once another owner has committed', asyn
   await simulated.pass(60_000);
   await simulated.end(task);
   expect(await rowsOnDisk()).toEqual(['changed=other', 'deleted=old', 'untouched=old']);
+});
+
+describe('another owner has read the input of an aborted batch again', () => {
+  /** The folder has a batch of input offsets 4 to 8, which was aborted everywhere. */
+  async function readAgain(upTo: number, others: readonly KeyChange[] = []): Promise<SimulatedPartition> {
+    const simulated = await withLostBatch(confirmed, others, 9);
+    simulated.input.end = 9;
+    append(simulated, batchOf(BEFORE, { untouched: 'other' }, upTo));
+    simulated.committed = { offset: upTo, leaderEpoch: EPOCH };
+    return simulated;
+  }
+
+  const AGAIN = ['changed=old', 'deleted=old', 'untouched=other'];
+
+  test.each([
+    ['a part of it', 5],
+    ['all of it, and has decided otherwise', 9],
+  ])('it has read %s: the rows of the batch do not stay', async (_, upTo) => {
+    const simulated = await readAgain(upTo);
+    const task = await settled(simulated);
+    expect(task.status).toEqual({ state: 'running', reason: null });
+    await simulated.end(task);
+    expect(simulated.setAside).toEqual([expect.stringContaining('the position row of that batch is missing')]);
+    expect(simulated.input.lastRead?.from).toBe(upTo);
+    expect(await rowsOnDisk()).toEqual(AGAIN);
+    expect(rowsInChangelog(simulated)).toEqual(AGAIN);
+  });
+
+  test('a company that the aborted batch has announced is not announced in the state', async () => {
+    const simulated = await readAgain(5, [{ key: companyKey('acme'), value: announcedRow() }]);
+    await simulated.end(await settled(simulated));
+    const store = await RocksDbStore.open(join(folder(), `partition-${PARTITION}`));
+    const [acme] = await store.read([companyKey('acme')]);
+    await store.close();
+    expect(acme).toBeNull();
+  });
+
+  test.each(['owner', 'standby'])('the rows do not stay in the folder of an earlier release: %s', async (role) => {
+    const simulated = await readAgain(5);
+    await followedByEarlierRelease(simulated.changelog.records.at(-1)!.offset - 2);
+    const task = role === 'owner' ? await settled(simulated) : new StandbyTask(simulated.context, PARTITION);
+    await simulated.turns(20);
+    await simulated.end(task);
+    expect(await rowsOnDisk()).toEqual(AGAIN);
+  });
+
+  test('a standby sets the folder aside', async () => {
+    const simulated = await readAgain(5);
+    const task = new StandbyTask(simulated.context, PARTITION);
+    await simulated.turns(20);
+    await simulated.end(task);
+    expect(simulated.setAside).toHaveLength(1);
+    expect(await rowsOnDisk()).toEqual(AGAIN);
+  });
+});
+
+/** The last batch in the changelog is the folder's own, and its commit stands. */
+async function withCommittedBatch(): Promise<SimulatedPartition> {
+  const simulated = await withLostBatch(confirmed);
+  const { changelog } = simulated;
+  const { changes } = batchOf(BEFORE, BATCH, 5);
+  changelog.end -= changes.length + 1;
+  append(simulated, { ...batchOf(BEFORE, BATCH, 5), changes });
+  return simulated;
+}
+
+test.each([
+  ['its own batch', 0],
+  ['its own batch and the marker, by an earlier release', 1],
+])('a folder after %s is kept: the position row is read back', async (_, marker) => {
+  const simulated = await withCommittedBatch();
+  if (marker > 0) await followedByEarlierRelease(simulated.changelog.end);
+  await mustContinueWithoutLoss(simulated);
+  expect(simulated.setAside).toEqual([]);
+});
+
+test('a folder whose last position row was removed by compaction is set aside: nothing else proves its batch', async () => {
+  const simulated = await withCommittedBatch();
+  append(simulated, batchOf(BEFORE, { untouched: 'old' }, 5));
+  const { changelog } = simulated;
+  const last = changelog.records.at(-1)!;
+  changelog.records = changelog.records.filter((one) => one === last || !one.key!.equals(POSITION_KEY));
+  await mustContinueWithoutLoss(simulated);
+  expect(simulated.setAside).toEqual([expect.stringContaining('or compaction has removed the row')]);
 });
 
 describe('a batch that announced a company and held another one', () => {

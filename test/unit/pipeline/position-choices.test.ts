@@ -22,6 +22,7 @@ const anyPositions: fc.Arbitrary<Positions> = fc
       fc.record({ topic: fc.constantFrom(TOPIC, TOPIC, TOPIC, 'other'), offset, countedUnder: fc.constant(1) }),
     ),
     committed: fc.option(fc.oneof(offset, offset, offset, mark.map(encodeRepartitionMark))),
+    committedIn: fc.constantFrom(-1, 2),
     start: offset,
     length: offset,
     batch: fc.option(fc.tuple(offset, fc.integer({ min: 1, max: 3 }))),
@@ -39,7 +40,7 @@ const anyPositions: fc.Arbitrary<Positions> = fc
 
 function of(start: number, end: number): Positions {
   const input = { start, end };
-  return { topic: TOPIC, partition: 3, changelog: null, changelogStart: 0, committed: null, input };
+  return { topic: TOPIC, partition: 3, changelog: null, changelogStart: 0, committed: null, committedIn: -1, input };
 }
 
 function withState(position: number, committed: number | null, start: number, end: number): Positions {
@@ -77,7 +78,14 @@ test("a take-over accepts each choice, and starts at the choice's offset", () =>
         const unreadable = isAbove ? positions.unreadable! : null;
         const { lostTail } = positions;
         const accepted = lostTail == null ? null : { ...lostTail, isAccepted: true };
-        const chosen = { ...positions, committed, unreadable, inputLostFrom: null, lostTail: accepted };
+        const chosen = {
+          ...positions,
+          committed,
+          committedIn: -1,
+          unreadable,
+          inputLostFrom: null,
+          lostTail: accepted,
+        };
         expect(startOf(chosen)).toBe(startsAt);
         expect(judgePositions(chosen).startsAt).toBe(startsAt);
       }
@@ -139,6 +147,17 @@ test.each<[Positions, string, [target: string, offset: number | null][], RegExp]
   expect(judged.verdict).toBe(verdict);
   expect(judged.choices.map((choice) => [choice.target, choice.offset])).toEqual(choices);
   expect(judged.choices[0]?.loses ?? '').toMatch(loses);
+});
+
+test.each<[Positions, string]>([
+  [{ ...of(3, 9), committed: 0, formerState: 'it had announced' }, 'no state'],
+  [withState(40, 3, 3, 9), 'position outside the log'],
+  [{ ...withState(4, 6, 0, 9), unreadable: { firstOffset: 4, nextOffset: 6 } }, 'offset differs'],
+])('an offset that a transaction of the processor has committed is not a consent: %j', (positions, verdict) => {
+  expect(judgePositions({ ...positions, committedIn: 2 }).verdict).toBe(verdict);
+  expect(judgePositions({ ...positions, committedIn: -1 }).startsAt).toBe(
+    positions.committed === 0 ? 3 : positions.committed,
+  );
 });
 
 test('a recreated input is read from its start, whatever position the state has, and only after consent', () => {

@@ -48,6 +48,7 @@ class Restore {
     };
     const store: Partial<PartitionStore> = {
       readFrom: 2,
+      isPastOwnBatch: () => false,
       atEndMs: 1_000,
       replay: (_records, nextPosition, leaderEpoch) => {
         this.written.push(nextPosition);

@@ -9,7 +9,7 @@ const folder = temporaryFolder();
 
 async function openStore() {
   const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }));
-  const rows = ['a', 'b', 'x'].map((key) => ({ key: Buffer.from(key), value: Buffer.from('1') }));
+  const rows = ['a', 'b', 'x'].map((key) => ({ offset: 0, key: Buffer.from(key), value: Buffer.from('1') }));
   await store.replay([...rows, positionRecord(5)], 4);
   return store;
 }
@@ -65,7 +65,7 @@ test('a key that a batch changed twice is seen as it was before the first change
 
 test('a scan returns as many pairs as its limit, whatever a batch in progress has changed', async () => {
   const store = await openStore();
-  await store.replay([{ key: Buffer.from('y'), value: Buffer.from('1') }], 5);
+  await store.replay([{ offset: 0, key: Buffer.from('y'), value: Buffer.from('1') }], 5);
   await store.apply(changes('a:1->2 b:1-> n:->1', 10, 5), positionRow(10), 0);
   const view = store.committed();
   const all = (await view.scan(Buffer.alloc(0))).map(({ key }) => key.toString('latin1'));

@@ -25,7 +25,7 @@ async function step(name: string, act: () => Promise<void> | void): Promise<void
 
 async function live(): Promise<void> {
   const store = await open(new RocksStateDirectory(folder, { now: () => 0 }));
-  const seed = [{ key: Buffer.from('a'), value: Buffer.from('0') }, positionRecord(5)];
+  const seed = [{ offset: 0, key: Buffer.from('a'), value: Buffer.from('0') }, positionRecord(5)];
   await step('replay', () => store.replay(seed, 4));
   await step('apply 1', () => store.apply(changes('a:0->1 n:->1', 10, 5), positionRow(10), 0));
   await step('confirm 1', () => store.confirm(8));

@@ -20,7 +20,7 @@ const NAME = `partition-${PARTITION}`;
 /** A store with one row that has followed the changelog up to 50, last at its end at `atEndMs`. */
 async function leaveStore(atEndMs = 0): Promise<void> {
   const store = await open(directory(), { now: 0 });
-  await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50);
+  await store.replay([{ offset: 0, key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50);
   store.noteAtEnd(atEndMs);
   await store.flush();
   await store.close();
@@ -182,7 +182,7 @@ describe('with another user waiting for the folder', () => {
     const onSetAside = (why: string) => reasons.push(why);
     const users = [open(shared, { onSetAside }), open(shared, { onSetAside })];
     const follows = async (store: Awaited<ReturnType<typeof open>>) => {
-      await store.replay([{ key: Buffer.from('a'), value: Buffer.from('2') }, positionRecord(5)], 60);
+      await store.replay([{ offset: 0, key: Buffer.from('a'), value: Buffer.from('2') }, positionRecord(5)], 60);
       await store.close();
     };
     await Promise.all(users.map(async (user) => follows(await user)));
@@ -198,7 +198,7 @@ describe('a store that has followed the leader of epoch 5 up to 50', () => {
 
   async function followed(): Promise<void> {
     const store = await open(directory(), { changelogLog: log(4) });
-    await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50, 5);
+    await store.replay([{ offset: 0, key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50, 5);
     await store.close();
   }
 
@@ -303,7 +303,7 @@ describe('a folder that was set aside with rows of the present changelog', () =>
 
   test('is remembered if its restore had not come to the position row yet', async () => {
     const store = await open(directory(), { now: 0 });
-    await store.replay([{ key: Buffer.from('Ca'), value: Buffer.from('1') }], 50);
+    await store.replay([{ offset: 0, key: Buffer.from('Ca'), value: Buffer.from('1') }], 50);
     await store.close();
     expect(await formerOffset({ changelogEnd: 0 })).toBe(50);
   });
@@ -315,7 +315,7 @@ describe('what a folder that was set aside passes on', () => {
   /** A folder that had followed the log up to 50 was set aside, and the folder after it was lost. */
   async function leaveSetAside(): Promise<void> {
     const store = await open(directory(), { changelogLog: log });
-    await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50);
+    await store.replay([{ offset: 0, key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50);
     await store.close();
     const next = await open(directory(), { changelogLog: log, changelogEnd: 10, onSetAside: () => undefined });
     await next.close();

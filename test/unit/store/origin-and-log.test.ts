@@ -18,7 +18,7 @@ function record(origin: OriginRow) {
   const to = new ByteWriter();
   to.begin();
   writeOriginRow(to, origin);
-  return { key: ORIGIN_KEY, value: to.end() };
+  return { offset: 0, key: ORIGIN_KEY, value: to.end() };
 }
 
 /** Applies a batch that changes only position and origin, and does not confirm it. */

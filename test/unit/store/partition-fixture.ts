@@ -49,8 +49,9 @@ export function positionRow(offset: number): PositionRow {
   return { topic: 'sync-events', offset, countedUnder: 1 };
 }
 
-export function positionRecord(offset: number): { key: Buffer; value: Buffer | null } {
-  return { key: POSITION_KEY, value: positionBytes(offset) };
+/** @param at its offset in the changelog */
+export function positionRecord(offset: number, at = 0): { offset: number; key: Buffer; value: Buffer | null } {
+  return { offset: at, key: POSITION_KEY, value: positionBytes(offset) };
 }
 
 /** The rows of the store, as text: `a=1 b=2`. */

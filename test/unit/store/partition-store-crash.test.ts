@@ -69,7 +69,7 @@ test('a store that was killed and undone accepts the same batches again', async 
   await killedAt('apply 3');
   const store = await open(new RocksStateDirectory(folder(), { now: () => 0 }), { changelogEnd: 100_000 });
   expect(store.position()).toEqual(positionRow(20));
-  await store.replay([{ key: Buffer.from('a'), value: Buffer.from('3') }], 20_020);
+  await store.replay([{ offset: 0, key: Buffer.from('a'), value: Buffer.from('3') }], 20_020);
   await store.close();
   expect(await survivors()).toMatchObject({ rows: 'a=3', changelogPosition: 20_020 });
 });

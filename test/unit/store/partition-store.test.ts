@@ -15,6 +15,7 @@ const folder = temporaryFolder();
 const live = () => join(folder(), 'live');
 const directory = () => new RocksStateDirectory(live(), { now: () => 0 });
 const record = (key: string, value: string | null) => ({
+  offset: 0,
   key: Buffer.from(key),
   value: value === null ? null : Buffer.from(value),
 });
@@ -56,7 +57,7 @@ test('a replay of many rows, in several writes, ends as one', async () => {
   const records = Array.from({ length: 10_001 }, (_, i) => record(`r${i % 7_000}`, `${i}`));
   await store.replay(records, 12_000);
   // The position goes with the last.
-  expect(writes).toEqual([2_000, 2_000, 2_000, 2_000, 2_000, 2]);
+  expect(writes).toEqual([2_000, 2_000, 2_000, 2_000, 2_000, 3]);
   expect(store.changelogPosition).toBe(12_000);
   expect(store.position()).toBeNull();
   const [first, last] = await store.read([Buffer.from('r0'), Buffer.from('r3000')]);
@@ -149,9 +150,8 @@ test('one batch is one write', async () => {
   await store.apply(changes('a:->1 b:->1', 10, null), positionRow(10), 0);
   store.confirm(3);
   await store.apply(changes('a:1->2', 20, 10), positionRow(20), 0);
-  // Rows, the position row and the undo; from the second on also the changelog's position, and that it is after an own
-  // batch.
-  expect(writes).toEqual([4, 5]);
+  // Rows, the position row and the undo; from the second on also the changelog's position, in the place of a row.
+  expect(writes).toEqual([4, 4]);
   await store.close();
 });
 
@@ -197,7 +197,7 @@ test('a store found to be corrupt while in use is set aside when it is closed', 
 
 test('a changelog record without a key is refused', async () => {
   const store = await open(directory());
-  await expect(store.replay([{ key: null, value: Buffer.from('x') }], 1)).rejects.toThrow('without a key');
+  await expect(store.replay([{ offset: 0, key: null, value: Buffer.from('x') }], 1)).rejects.toThrow('without a key');
   await store.close();
 });
 
@@ -244,19 +244,19 @@ describe('after an own batch', () => {
   /** A folder whose position, 13, is after a batch of its own. */
   async function reopened(): Promise<PartitionStore> {
     let store = await open(directory());
-    await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(10)], 10);
+    await store.replay([{ offset: 0, key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(10)], 10);
     await store.apply(changes('a:1->2', 20, 10), positionRow(20), 0);
     store.confirm(13);
     await store.flush();
     await store.close();
     store = await open(directory());
-    expect({ position: store.changelogPosition, readFrom: store.readFrom }).toEqual({ position: 13, readFrom: 12 });
+    expect({ position: store.changelogPosition, readFrom: store.readFrom }).toEqual({ position: 13, readFrom: 11 });
     return store;
   }
 
   test('the changelog is read from its position row on, which proves that it is committed', async () => {
     let store = await reopened();
-    await store.replay([positionRecord(20)], 14);
+    await store.replay([positionRecord(20, 12)], 14);
     expect(store).toMatchObject({ changelogPosition: 14, readFrom: 14, lacksOwnBatch: false });
     await store.close();
     store = await open(directory());
@@ -264,15 +264,36 @@ describe('after an own batch', () => {
     await store.close();
   });
 
-  test('until a position row is read, the batch is missing, also over a restart; what was read stays', async () => {
+  test('a read that ends within the batch proves nothing yet, and does not move the position back', async () => {
+    const store = await reopened();
+    await store.replay([{ offset: 11, key: Buffer.from('a'), value: Buffer.from('2') }], 12, 4);
+    expect(store).toMatchObject({ changelogPosition: 13, readFrom: 11, lacksOwnBatch: true });
+    expect(store.followedEpoch.leaderEpoch).toBe(-1);
+    await store.replay([positionRecord(20, 12)], 14, 4);
+    expect(store).toMatchObject({ changelogPosition: 14, lacksOwnBatch: false });
+    expect(store.followedEpoch).toEqual({ leaderEpoch: 4, offset: 14 });
+    await store.close();
+  });
+
+  test('until its position row is read, the batch is missing, also over a restart', async () => {
     let store = await reopened();
-    await store.replay([{ key: Buffer.from('b'), value: Buffer.from('1') }], 15);
+    await store.replay([], 15);
     await store.flush();
     await store.close();
     store = await open(directory());
-    expect(store).toMatchObject({ changelogPosition: 15, readFrom: 14, lacksOwnBatch: true });
-    await store.replay([positionRecord(30)], 16);
-    expect(store).toMatchObject({ changelogPosition: 16, readFrom: 16, lacksOwnBatch: false });
+    expect(store).toMatchObject({ changelogPosition: 15, readFrom: 13, lacksOwnBatch: true });
+    await store.close();
+  });
+
+  test.each([
+    ['its position row', [positionRecord(20, 12), positionRecord(30, 15)], false],
+    ['a row of the batch', [{ ...positionRecord(20, 11), key: Buffer.from('a') }], false],
+    ['another position row at its place', [positionRecord(30, 12), positionRecord(30, 15)], true],
+    ['a later row', [{ ...positionRecord(20, 13), key: Buffer.from('a') }], true],
+    ['an equal position row later', [positionRecord(20, 15)], true],
+  ])('whether the batch is lost, if the first record read is %s', async (_, records, isPast) => {
+    const store = await reopened();
+    expect(store.isPastOwnBatch(records)).toBe(isPast);
     await store.close();
   });
 
@@ -282,19 +303,19 @@ describe('after an own batch', () => {
     const writer = new ByteWriter();
     writer.begin();
     writeOriginRow(writer, origin);
-    await store.replay([{ key: ORIGIN_KEY, value: writer.end() }], 15);
+    await store.replay([{ offset: 14, key: ORIGIN_KEY, value: writer.end() }, positionRecord(20, 12)], 15);
     expect(store.origin()).toEqual(origin);
     await store.close();
   });
 
-  test('an earlier release moves the position on without the note: then nothing is read back', async () => {
+  test('an earlier release moves the position on without a note: then its batch is read back too', async () => {
     const store = await reopened();
     await store.close();
     const raw = await directory().open(PARTITION);
     await raw.write([{ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition({ offset: 20, atEndMs: 0 }) }]);
     await raw.close();
     const next = await open(directory());
-    expect(next).toMatchObject({ readFrom: 20, lacksOwnBatch: false });
+    expect(next).toMatchObject({ readFrom: 18, lacksOwnBatch: true });
     await next.close();
   });
 });

@@ -58,7 +58,10 @@ test('a company is marked from its first row to its last, and the mark is undone
 test('a replay of the changelog, which has no marks, creates the same marks', async () => {
   const [first, second] = [FIRST(), SECOND()];
   const store = await openStore('y');
-  await store.replay([...first.changes, ...second.changes], 9);
+  await store.replay(
+    [...first.changes, ...second.changes].map((change, offset) => ({ ...change, offset })),
+    9,
+  );
   expect(await unfinished(store)).toBe('b d');
   for (const { changes } of [first, second]) expect(changes.map(({ key }) => key[0])).not.toContain('U'.charCodeAt(0));
   await store.close();

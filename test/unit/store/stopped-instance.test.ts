@@ -29,7 +29,7 @@ function contentOf(root: string): Record<string, string> {
 async function instanceThat(end: 'was stopped' | 'was killed'): Promise<void> {
   const lock = await InstanceLock.take(folder(), clock, volume);
   const store = await open(new RocksStateDirectory(folder(), clock));
-  await store.replay([{ key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 4);
+  await store.replay([{ offset: 0, key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 4);
   await store.apply(changes('a:1->2 n:->1', 10, 5), positionRow(10), 0);
   if (end === 'was stopped') {
     store.confirm(9);

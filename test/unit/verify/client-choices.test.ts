@@ -15,6 +15,13 @@ test('beyond the bytes, either choice of a further client is accepted', () => {
   expect(possible(choices, 'client-9999')).toEqual(['FIRST_DATASET', 'ALL_DATASETS']);
 });
 
+test('after a choice that cannot be read, either choice is accepted', () => {
+  const choices = new ClientChoices();
+  choices.add(Buffer.from('a'), 'ALL_DATASETS', 0);
+  choices.add(Buffer.from('a'), 'unreadable', HOUR_MS);
+  expect(possible(choices, 'a')).toEqual(['FIRST_DATASET', 'ALL_DATASETS']);
+});
+
 test.each([
   [1_000, ['FIRST_DATASET', 'ALL_DATASETS']],
   [100_000, ['ALL_DATASETS']],

@@ -83,7 +83,7 @@ export const PIPELINE_FAULTS: readonly PlantedFault[] = [
     changes: [
       {
         file: 'src/pipeline/own-batch.ts',
-        from: 'if (position === null || store.positionIsConfirmed) return;',
+        from: 'if (position === null || !store.lacksOwnBatch) return;',
         to: 'return;',
       },
       { file: 'src/pipeline/commit-batch.ts', from: '  store.confirm(changelogEnd);\n', to: '' },

@@ -79,10 +79,15 @@ class MemoryLogs implements Logs {
   }
 }
 
+/** Whether the registry has the schema of the choices `UNKNOWN_SCHEMA`. */
+let registered = false;
+
 function decodeText(values: readonly Buffer[]): Promise<(ClientSetting | UnreadableSetting)[]> {
   return Promise.resolve(
     values.map((value) => {
       const [clientId = '', policy] = value.toString().split('=');
+      if (policy === 'UNKNOWN_SCHEMA' && !registered) return { kind: 'unknown-schema', why: 'no schema' };
+      if (policy === 'UNKNOWN_SCHEMA') return { kind: 'setting', clientId, policy: 'FIRST_DATASET' };
       if (policy === 'FIRST_DATASET' || policy === 'ALL_DATASETS') return { kind: 'setting', clientId, policy };
       return { kind: 'unreadable', why: 'nonsense' };
     }),
@@ -95,13 +100,18 @@ const opened: ClientSettings[] = [];
 /** Its progress and its errors. */
 const reports: string[] = [];
 
-function open(decode: typeof decodeText = decodeText, maxBytes?: number): ClientSettings {
+function open(
+  decode: typeof decodeText = decodeText,
+  maxBytes?: number,
+  mayHaveUnknownSchemas = false,
+): ClientSettings {
   const settings = new ClientSettings({
     logs,
     topic: 't',
     decode,
     clock,
     logger,
+    mayHaveUnknownSchemas,
     ...(maxBytes === undefined ? {} : { maxBytes }),
     onProgress: () => reports.push('progress'),
     onError: (error) => reports.push((error as Error).message),
@@ -124,6 +134,7 @@ async function until(condition: () => boolean): Promise<void> {
 beforeEach(() => {
   logs = new MemoryLogs();
   logged.length = 0;
+  registered = false;
   reports.length = 0;
 });
 
@@ -170,17 +181,81 @@ test('later choices are followed', async () => {
   await until(() => settings.policyOf('a') === undefined);
 });
 
-test('an unreadable setting, or one under the key of another client, changes nothing and is logged', async () => {
-  logs.append('a', 'a=ALL_DATASETS');
+test('a client whose setting cannot be read, or is of another client, counts as ALL_DATASETS, and that is logged', async () => {
   logs.append('a', 'garbage');
-  logs.append('a', 'b=ALL_DATASETS');
-  logs.append(null, 'a=FIRST_DATASET');
+  logs.append('b', 'b=FIRST_DATASET');
+  logs.append('b', 'other=FIRST_DATASET');
+  logs.append(null, 'c=ALL_DATASETS');
+  logs.append('x'.repeat(1_025), 'garbage');
   logs.append(null, null);
   const settings = open();
   await settings.ready(signal);
-  expect(settings.policyOf('a')).toBe('ALL_DATASETS');
-  expect(settings.policyOf('b')).toBeUndefined();
-  expect(logged.map(({ offset }) => offset)).toEqual([1, 2, 3]);
+  expect(['a', 'b'].map((id) => settings.policyOf(id))).toEqual(['ALL_DATASETS', 'ALL_DATASETS']);
+  expect(['other', 'c', 'x'.repeat(1_025)].map((id) => settings.policyOf(id))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(logged.map(({ offset }) => offset)).toEqual([0, 2, 3, 4]);
+  logs.append('a', 'a=FIRST_DATASET');
+  logs.append('b', null);
+  await until(() => settings.policyOf('a') === undefined && settings.policyOf('b') === undefined);
+});
+
+test.each(['garbage', 'acme=UNKNOWN_SCHEMA'])(
+  'a running instance and one that starts after compaction agree on a choice that cannot be read: %s',
+  async (unreadable) => {
+    logs.append('acme', 'acme=FIRST_DATASET');
+    const before = open();
+    await before.ready(signal);
+    logs.append('acme', unreadable);
+    await until(() => before.policyOf('acme') === 'ALL_DATASETS');
+    logs.records.shift(); // Compaction keeps only the last record of a key.
+    const after = open();
+    await after.ready(signal);
+    expect(after.policyOf('acme')).toBe('ALL_DATASETS');
+  },
+);
+
+test('of many settings that cannot be read, ten are logged one by one, and the others as a number', async () => {
+  for (let i = 0; i < 1_000; i++) logs.append(`client-${i}`, 'garbage');
+  await open().ready(signal);
+  expect(logged).toHaveLength(11);
+  expect(logged.at(-1)).toMatchObject({ records: 1_000 });
+});
+
+describe('the registry lacks the schema of many choices', () => {
+  beforeEach(() => {
+    for (let i = 0; i < 20; i++) logs.append(`client-${i}`, `client-${i}=UNKNOWN_SCHEMA`);
+  });
+
+  test('a start waits until the registry has it', async () => {
+    const settings = open();
+    let ready = false;
+    const becomingReady = settings.ready(signal).then(() => (ready = true));
+    await until(() => reports.length > 2);
+    expect(reports[0]).toMatch(/lacks the schemas of the choices of 20 clients .* --consent unknown-schemas/);
+    expect(ready).toBe(false);
+    registered = true;
+    await becomingReady;
+    expect(settings.policyOf('client-0')).toBeUndefined();
+  });
+
+  test('a start does not wait if an operator has consented: the clients count as ALL_DATASETS', async () => {
+    const settings = open(decodeText, undefined, true);
+    await settings.ready(signal);
+    expect(settings.policyOf('client-0')).toBe('ALL_DATASETS');
+  });
+
+  test('a start does not wait if more choices can be read', async () => {
+    for (let i = 0; i < 21; i++) logs.append(`other-${i}`, `other-${i}=FIRST_DATASET`);
+    const settings = open();
+    await settings.ready(signal);
+    expect(settings.policyOf('client-0')).toBe('ALL_DATASETS');
+    registered = true; // The topic is read again after a while.
+    await until(() => settings.policyOf('client-0') === undefined);
+    expect(reports).toEqual(Array(reports.length).fill('progress'));
+  });
 });
 
 test('a key that is not UTF-8 names no client, though its text is that of another', async () => {

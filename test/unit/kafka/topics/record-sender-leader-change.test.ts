@@ -71,6 +71,28 @@ test('each request of kafkajs is for one partition, so its fault with several br
   jest.restoreAllMocks();
 });
 
+test('each request of a transaction is for one partition too', async () => {
+  const producer = jest.spyOn(Kafka.prototype, 'producer');
+  const sizes: number[] = [];
+  producer.mockImplementationOnce(function (this: Kafka, options) {
+    const made = new Kafka(real.config).producer(options);
+    const begin = made.transaction.bind(made);
+    made.transaction = async () => {
+      const transaction = await begin();
+      const send = transaction.send.bind(transaction);
+      transaction.send = (request) => {
+        sizes.push(new Set(request.messages.map(({ partition }) => partition)).size);
+        return send(request);
+      };
+      return transaction;
+    };
+    return made;
+  });
+  await sendTogether(real.config, systemClock, 'repair', TOPIC, records);
+  jest.restoreAllMocks();
+  expect(sizes).toEqual([1, 1]);
+});
+
 test('records of one transaction are all written, whatever their partition', async () => {
   await sendTogether(real.config, systemClock, 'repair', TOPIC, records);
   await expectWritten(1);
