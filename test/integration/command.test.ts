@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentCluster } from '../support/current-cluster.js';
 import { startOwnCluster } from '../../testkit/cluster/start-cluster.js';
-import { runCommand, SCHEMAS_FOLDER } from '../../testkit/command.js';
+import { commandArguments, runCommand, runProgram, SCHEMAS_FOLDER } from '../../testkit/command.js';
 import {
   createTopics,
   deploy,
@@ -206,6 +206,15 @@ describe('SIGTERM while a broker does not answer', () => {
       await cluster.stop();
     }
   });
+});
+
+test.each(['run', 'doctor'])('%s warns of a release of Node with a known flaw', async (command) => {
+  const pretend = 'Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.19.0"}})';
+  const program = ['--import', `data:text/javascript,${pretend}`, ...commandArguments(command)];
+  const nowhere = { KAFKA_BROKERS: '127.0.0.1:1', SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1', HTTP_PORT: '0' };
+  const settings = { ...nowhere, STATE_DIR: processors.newFolder() };
+  const { stdout } = await runProgram(program, { settings, killAfterLines: 1 });
+  expect(stdout).toContain('CVE-2026-21717');
 });
 
 /** Companies; several batches of the processor. */

@@ -72,6 +72,11 @@ export class SimulatedCluster {
     this.#controller.createTopic({ topic, partitions: 1, replication: this.options.replication, ...options });
   }
 
+  /** @param count of all partitions of the topic */
+  addPartitions(topic: string, count: number): void {
+    this.#controller.addPartitions(topic, count);
+  }
+
   deleteTopic(topic: string): void {
     this.#controller.deleteTopic(topic);
   }
