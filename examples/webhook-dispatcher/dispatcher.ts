@@ -12,7 +12,8 @@ export interface Options extends WebhookOptions {
   readonly groupId: string;
 }
 
-const SESSION_TIMEOUT_MS = 10_000;
+/** More than one record takes: 5 s for its schema and 8 s for the receiver. Heartbeats are sent between records. */
+const SESSION_TIMEOUT_MS = 20_000;
 /** A paused partition continues at most this much later than planned. */
 const LONGEST_WAIT_FOR_RECORDS_MS = 500;
 const PARTITIONS_AT_ONCE = 4;
