@@ -3,6 +3,8 @@ import { CorruptStoreError } from '../store/key-value-store.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import type { PartitionView } from './partition-view.js';
+import type { LogBounds } from './ports.js';
+import { lastPosition } from './last-rows.js';
 import { agrees, isOnlyCopy, type StoredCommit } from './only-copy.js';
 
 /**
@@ -38,6 +40,26 @@ export async function mustHaveLastBatch(
       : agrees(context, position, committed);
   if (isOnly) throw new OnlyCopyError(why);
   setAside(store, why);
+}
+
+/**
+ * Looks for the position row of the store's last batch below the store's position, if an earlier release has moved it. Call
+ * it before the changelog is replayed.
+ *
+ * @throws BrokerError; ReaderClosedError when `signal` aborts
+ */
+export async function findLastBatch(
+  { topics, changelogLogs }: PipelineContext,
+  partition: number,
+  store: PartitionStore,
+  { start, end }: Pick<LogBounds, 'start' | 'end'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!store.ownBatchMayEndEarlier) return;
+  const below = { start, end: Math.min(end, store.changelogPosition) };
+  const found = await lastPosition(changelogLogs, { topic: topics.changelog, partition }, below, signal);
+  const position = store.position();
+  if (found !== null && found.topic === position?.topic && found.offset === position.offset) store.noteReadBack();
 }
 
 export function lastBatchIsLost(changelog: string, { changelogPosition }: PartitionStore): string {

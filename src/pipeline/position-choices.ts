@@ -164,16 +164,17 @@ function skip({ firstOffset, nextOffset }: { readonly firstOffset: number; reado
 }
 
 /**
- * The group's offset with which an operator consents to begin without state. It works wherever the log starts. The start
- * of the log would not do: an idle partition may have its offset there without a consent.
+ * The group's offset with which an operator consents to begin without state, wherever the log starts. The start of the log
+ * would not do: an idle partition may have its offset there without a consent.
  */
-const CONSUMED_NOTHING = 0;
+export const CONSUMED_NOTHING = 0;
 
 function judgeWithoutState(positions: Positions): Judgement {
   const { committed, input, formerState = null } = positions;
   if (isConsent(positions, CONSUMED_NOTHING)) return runs('loss accepted', input.start);
   const choice = buildAgain(positions);
-  if (committed !== null || formerState !== null) return choose('no state', choice);
+  // The processor commits 0 too, for a partition without records.
+  if ((committed ?? CONSUMED_NOTHING) !== CONSUMED_NOTHING || formerState !== null) return choose('no state', choice);
   return { ...runs('nothing consumed yet', input.start), choices: [choice] };
 }
 
@@ -216,7 +217,6 @@ function runOnFromState(positions: Positions, offset: number, lostFrom: number |
   return { target: 'state', offset, startsAt: offset, loses: sentences.join(' ') };
 }
 
-/** Setting the offset is the consent: it then has no leader epoch that could contradict the log. */
 function skipWhatReplacedThem(positions: Positions, offset: number, lostFrom: number): Choice {
   return { target: 'state', offset, startsAt: offset, loses: lossOfReplaced(positions, offset, lostFrom) };
 }

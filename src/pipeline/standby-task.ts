@@ -9,7 +9,7 @@ import { ReaderClosedError, UnreadableBatchError } from './errors.js';
 import { mustSeeDeletions } from './missed-deletions.js';
 import { openStore, StoreOpening } from './open-store.js';
 import type { LogBatch, LogBounds, LogIdentity, LogReader } from './ports.js';
-import { lastBatchIsLost, setAside } from './own-batch.js';
+import { findLastBatch, lastBatchIsLost, setAside } from './own-batch.js';
 import { settledOffset } from './partition-view.js';
 import { REPLAY_RECORDS } from './restore.js';
 import { UNREADABLE_BATCH_RETRY_MS } from './retry-waits.js';
@@ -68,6 +68,7 @@ export class StandbyTask {
       const position = store.changelogPosition;
       context.observer.standby(partition, { position, end: Math.max(changelog.end, position) });
       context.statePositions.note(partition, store.changelogPosition);
+      await findLastBatch(context, partition, store, changelog, signal);
       await this.#follow(store, changelog, signal, backoff);
     } finally {
       await store.close();

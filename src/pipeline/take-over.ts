@@ -27,10 +27,10 @@ import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
 import { originOf } from './origin.js';
 import { writeBack } from './only-copy.js';
-import { mustHaveLastBatch } from './own-batch.js';
+import { findLastBatch, mustHaveLastBatch } from './own-batch.js';
 import { readView, mustBeKnownToMost, overtaken, prove, type PartitionView } from './partition-view.js';
 import { acceptsLoss, startOffset } from './position-check.js';
-import type { Positions } from './position-choices.js';
+import { CONSUMED_NOTHING, type Positions } from './position-choices.js';
 import type { TransactionalProducer } from './ports.js';
 import { restore } from './restore.js';
 import { unreadableBatchAt, type UnreadableBatch } from './unreadable-batch.js';
@@ -165,6 +165,7 @@ async function restoreAndCheck(
     const commit = committed === null ? null : { offset: committed, leaderEpoch: committedIn };
     store = await openStore(context, partition, { ...view, committed: () => Promise.resolve(commit) }, opening);
     context.statePositions.note(partition, store.changelogPosition);
+    await findLastBatch(context, partition, store, changelog, signal);
     if (store.readFrom < changelog.end) {
       enter({ state: 'restoring', reason: `changelog offsets ${store.changelogPosition} to ${changelog.end}` });
       await restore(context, partition, store, changelog, signal);
@@ -217,9 +218,9 @@ async function restoreAndCheck(
   }
 }
 
-/** Whether neither changelog nor group says what the partition has consumed. */
+/** Whether neither changelog nor group says that the partition has consumed anything. */
 function isUnknown(store: PartitionStore, { committed }: PartitionView): boolean {
-  return store.position() === null && committed === null;
+  return store.position() === null && (committed === null || committed === CONSUMED_NOTHING);
 }
 
 /**

@@ -24,7 +24,6 @@ import type {
 } from '../domain/rows.js';
 
 import type { ByteWriter } from '../lib/byte-writer.js';
-import { CorruptStoreError } from './key-value-store.js';
 import { type RowReader, UnknownRowVersionError, beginRow, readRow } from './row-version.js';
 
 /** Stored codes: never change one. */
@@ -93,8 +92,6 @@ function writePending(to: ByteWriter, row: PendingCompany): void {
   to.byte(row.stalled ? OUTCOME.pendingAndStalled : OUTCOME.pending);
   let digits = row.announcementBytes < ANNOUNCEMENT_BYTES_END ? row.announcementBytes : 0;
   for (const number of numbersOf(row)) {
-    // The company has rows that do not belong to its counts: the folder has kept rows that were deleted.
-    if (number < 0) throw new CorruptStoreError(`the rows of a company do not fit its counts: ${number}`);
     to.paddedVarint(number, digits % PADDING_BASE);
     digits = Math.floor(digits / PADDING_BASE);
   }

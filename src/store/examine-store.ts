@@ -13,7 +13,6 @@ import {
   decodeFollowedLog,
   decodeFormerOffset,
   decodeIdentity,
-  decodeReadBack,
   decodeUndo,
   encodeFollowedLog,
   encodeIdentity,
@@ -22,6 +21,8 @@ import {
   FORMER_OFFSET_KEY,
   IDENTITY_KEY,
   isOtherLog,
+  isPosition,
+  OWN_BATCH_KEY,
   READ_BACK_KEY,
   UNDO_KEY,
   whoseElse,
@@ -136,7 +137,7 @@ export async function examineStore(
   expected: Expectations,
   former: () => Promise<Former>,
 ): Promise<Trusted | Untrusted> {
-  const [identity, position, undo, positionRow, log, epoch, formerOf, readBack, originRow] = await store.read([
+  const [identity, position, undo, positionRow, log, epoch, formerOf, own, readBack, originRow] = await store.read([
     IDENTITY_KEY,
     CHANGELOG_POSITION_KEY,
     UNDO_KEY,
@@ -144,6 +145,7 @@ export async function examineStore(
     FOLLOWED_LOG_KEY,
     FOLLOWED_EPOCH_KEY,
     FORMER_OFFSET_KEY,
+    OWN_BATCH_KEY,
     READ_BACK_KEY,
     ORIGIN_KEY,
   ]);
@@ -155,7 +157,9 @@ export async function examineStore(
   if (position == null) return untrusted('the folder does not say up to which offset it has followed the changelog');
 
   const stored = decodeChangelogPosition(position);
-  const changelog = { ...stored, isAfterOwnBatch: readBack == null || decodeReadBack(readBack) !== stored.offset };
+  const isAfterOwnBatch = !isPosition(readBack, stored.offset);
+  const isOfEarlierRelease = isAfterOwnBatch && !isPosition(own, stored.offset);
+  const changelog = { ...stored, isAfterOwnBatch, isOfEarlierRelease };
   const followed = log == null ? null : decodeFollowedLog(log);
   const foreign = whoseElse(decodeIdentity(identity), expected.identity);
   if (foreign !== null) return untrusted(foreign);

@@ -22,9 +22,10 @@ export const FORMER_OFFSET_KEY = localKey('former');
 /** How far a former store of this partition had come in the input (former-rows.ts). */
 export const FORMER_ROWS_KEY = localKey('former-rows');
 /**
- * The changelog position up to which the store was read from the changelog. If the present position is another one, the
- * store's last batch was not read back yet: the store has applied it itself, or an earlier release has moved the position.
+ * Each has a changelog position: where the last batch ends that the store has applied itself, and up to where the store
+ * was read from the changelog. One of them is the present position; if neither is, an earlier release has moved it.
  */
+export const OWN_BATCH_KEY = localKey('own');
 export const READ_BACK_KEY = localKey('read-back');
 
 /** The deployment and partition of this state. If any field differs, the state belongs to another one. */
@@ -51,6 +52,8 @@ export interface ChangelogPosition {
    * changelog, it may have been aborted there since.
    */
   readonly isAfterOwnBatch?: boolean;
+  /** An earlier release has moved the position. So if it is after an own batch, that batch may end anywhere below it. */
+  readonly isOfEarlierRelease?: boolean;
 }
 
 /** Identifies the changelog that the store has followed; the topic name alone is not enough. */
@@ -96,9 +99,9 @@ export function decodeFormerOffset(bytes: Buffer): number {
   return decodeOffset(bytes, 'former offset');
 }
 
-/** @throws UnknownRowVersionError, CorruptStoreError */
-export function decodeReadBack(bytes: Buffer): number {
-  return decodeOffset(bytes, 'position read back');
+/** Whether a value of OWN_BATCH_KEY or READ_BACK_KEY is this position. @throws UnknownRowVersionError, CorruptStoreError */
+export function isPosition(bytes: Buffer | null | undefined, offset: number): boolean {
+  return bytes != null && decodeOffset(bytes, 'position of an own batch') === offset;
 }
 
 function encodeFollowedEpoch({ offset, leaderEpoch }: FollowedEpoch): Buffer {
@@ -190,7 +193,7 @@ export function encodeChangelogPosition(position: ChangelogPosition): Buffer {
 export function changelogPositionChanges(position: ChangelogPosition, leaderEpoch: number): KeyChange[] {
   const { offset, isAfterOwnBatch = false } = position;
   const changes: KeyChange[] = [{ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition(position) }];
-  if (!isAfterOwnBatch) changes.push({ key: READ_BACK_KEY, value: encodeOffset(offset) });
+  changes.push({ key: isAfterOwnBatch ? OWN_BATCH_KEY : READ_BACK_KEY, value: encodeOffset(offset) });
   if (leaderEpoch >= 0) changes.push({ key: FOLLOWED_EPOCH_KEY, value: encodeFollowedEpoch({ offset, leaderEpoch }) });
   return changes;
 }

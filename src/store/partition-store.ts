@@ -72,18 +72,12 @@ export class PartitionStore {
     this.#positionRow = positionRow;
   }
 
-  /**
-   * A lower bound: every changelog record below this offset is in the store, or will be after the next write. 0 for a
-   * new store.
-   */
+  /** A lower bound: every changelog record below it is in the store, or will be after the next write. 0 at first. */
   get changelogPosition(): number {
     return this.#changelog.offset;
   }
 
-  /**
-   * Where to read the changelog from. After an own batch, that is where its last record is, its position row: reading it
-   * proves that the batch is committed.
-   */
+  /** Where to read the changelog from. After an own batch, that is its position row, which proves that it is committed. */
   get readFrom(): number {
     const { offset } = this.#changelog;
     return this.lacksOwnBatch ? Math.max(0, offset - OWN_BATCH_OFFSETS) : offset;
@@ -95,6 +89,17 @@ export class PartitionStore {
    */
   get lacksOwnBatch(): boolean {
     return this.#changelog.isAfterOwnBatch === true && this.#positionRow !== null;
+  }
+
+  /** Whether the own batch may end before the position: an earlier release has also followed what came after it. */
+  get ownBatchMayEndEarlier(): boolean {
+    return this.lacksOwnBatch && this.#changelog.isOfEarlierRelease === true;
+  }
+
+  /** Records that the position row of the own batch was found in the changelog. The next write stores it. */
+  noteReadBack(): void {
+    this.#changelog = { offset: this.changelogPosition, atEndMs: this.atEndMs };
+    this.#hasUnsavedPosition = true;
   }
 
   /**
@@ -203,10 +208,7 @@ export class PartitionStore {
     this.originRow = origin ?? this.originRow;
   }
 
-  /**
-   * Records that the transaction of the last applied batch has committed. The next write stores it.
-   * @param position the changelog position after that transaction, including its commit marker
-   */
+  /** Records that the last applied batch has committed. @param position the changelog offset after its commit marker */
   confirm(position: number): void {
     if (this.#unconfirmed === null) throw new Error('no applied batch waits to be confirmed');
     if (position < this.#changelog.offset)
@@ -241,10 +243,7 @@ export class PartitionStore {
     return !this.#hasUndo && !this.#hasUnsavedPosition;
   }
 
-  /**
-   * The values of `keys`, in their order; null for a key without a value.
-   * @throws StoreUnavailableError, CorruptStoreError
-   */
+  /** The values of `keys`, in their order; null where there is none. @throws StoreUnavailableError, CorruptStoreError */
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
     return this.#guarded.read(keys);
   }

@@ -207,6 +207,8 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     // one record.
     const enough = () => records.length >= maxRecords || (left <= 0 && records.length > 0);
     for (let first; (first = this.#fetched[0]) !== undefined && !enough();) {
+      // Before the read: a broken batch after good records ends it, and their offset is committed with this epoch.
+      this.#leaderEpoch = first.leaderEpoch;
       try {
         left -= first.read(records, maxRecords, Math.max(left, 1));
       } catch (error) {
@@ -214,7 +216,6 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
       }
       this.#position = Math.max(this.#position, first.position);
       if (this.#fetched.length === 0) break;
-      this.#leaderEpoch = first.leaderEpoch;
       this.#lentHuge = Math.max(this.#lentHuge, first.hugeBytes);
       this.#noteLarge(first);
       if (first.needsLarge) break;

@@ -141,6 +141,8 @@ test.each<[Positions, string, [target: string, offset: number | null][], RegExp]
   // Only an instance knows whether it had state, so an operator can consent before the offset is lost again.
   [of(3, 9), 'nothing consumed yet', [['log-start', 0]], /announced again/],
   [{ ...of(3, 9), committed: 0 }, 'loss accepted', [], /^$/],
+  // The offset of a partition that never had a record, after its changelog was lost.
+  [{ ...of(3, 9), committed: 0, committedIn: 2 }, 'nothing consumed yet', [['log-start', 0]], /announced again/],
   [{ ...of(3, 9), committed: 3 }, 'no state', [['log-start', 0]], /manifest is below offset 3 may never be announced/],
 ])('%j: %s', (positions, verdict, choices, loses) => {
   const judged = judgePositions(positions);

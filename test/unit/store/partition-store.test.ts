@@ -150,8 +150,9 @@ test('one batch is one write', async () => {
   await store.apply(changes('a:->1 b:->1', 10, null), positionRow(10), 0);
   store.confirm(3);
   await store.apply(changes('a:1->2', 20, 10), positionRow(20), 0);
-  // Rows, the position row and the undo; from the second on also the changelog's position, in the place of a row.
-  expect(writes).toEqual([4, 4]);
+  // Rows, the position row and the undo; from the second on, in the place of a row, the changelog's position and that an own
+  // batch ends there.
+  expect(writes).toEqual([4, 5]);
   await store.close();
 });
 
@@ -250,7 +251,7 @@ describe('after an own batch', () => {
     await store.flush();
     await store.close();
     store = await open(directory());
-    expect({ position: store.changelogPosition, readFrom: store.readFrom }).toEqual({ position: 13, readFrom: 11 });
+    expect(store).toMatchObject({ changelogPosition: 13, readFrom: 11, ownBatchMayEndEarlier: false });
     return store;
   }
 
@@ -314,8 +315,13 @@ describe('after an own batch', () => {
     const raw = await directory().open(PARTITION);
     await raw.write([{ key: CHANGELOG_POSITION_KEY, value: encodeChangelogPosition({ offset: 20, atEndMs: 0 }) }]);
     await raw.close();
-    const next = await open(directory());
-    expect(next).toMatchObject({ readFrom: 18, lacksOwnBatch: true });
+    let next = await open(directory());
+    expect(next).toMatchObject({ readFrom: 18, lacksOwnBatch: true, ownBatchMayEndEarlier: true });
+    next.noteReadBack();
+    await next.flush();
+    await next.close();
+    next = await open(directory());
+    expect(next).toMatchObject({ readFrom: 20, lacksOwnBatch: false, ownBatchMayEndEarlier: false });
     await next.close();
   });
 });

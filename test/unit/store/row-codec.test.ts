@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { DEAD_LETTER_CODES } from '../../../src/domain/events.js';
-import { NEW_COMPANY } from '../../../src/domain/pending-company.js';
 import type { CompanyRow, DatasetRow, HoldRow, InfoRow, PendingCompany } from '../../../src/domain/rows.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CorruptStoreError } from '../../../src/store/key-value-store.js';
@@ -70,10 +69,6 @@ const early: DatasetRow = {
   offset: 7,
   timestamp: 1_700_000_000_123,
 };
-
-test('a company with a count below 0 is not written: its folder has kept rows that were deleted', () => {
-  expect(() => encoded(writeCompanyRow, { ...NEW_COMPANY, early: -1 })).toThrow(CorruptStoreError);
-});
 
 describe('every later release reads the rows of earlier ones', () => {
   const pending = {

@@ -26,7 +26,7 @@ const CODECS: readonly Codec[] = [
   ['followed epoch', meta.decodeFollowedEpoch, null],
   ['changelog position', meta.decodeChangelogPosition, null],
   ['former offset', meta.decodeFormerOffset, null],
-  ['own batch', meta.decodeReadBack, null],
+  ['own batch', (bytes: Buffer) => meta.isPosition(bytes, 0), null],
 ];
 
 /** A byte for the kind of row, then a value or key of the store or of the changelog. */
