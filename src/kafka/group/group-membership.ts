@@ -265,6 +265,7 @@ export class KafkaGroupMembership implements GroupMembership {
     return (context) => {
       watchMembership(context.cluster, {
         coordinator: this.#options.coordinator ?? COORDINATOR_OF_KAFKAJS,
+        topic: this.#options.topic,
         assigned: (assignment) => (this.#standbys = standbysIn(assignment)),
         left: () => (this.#hasLeft = true),
       });

@@ -73,9 +73,9 @@ export const MAX_CLAIMS = 10_000;
  * below sends a fifth of this.
  */
 export const MAX_MEMBER_BYTES = 1_024 * 1_024;
-/** An instance subscribes to one topic. Each name costs time, so a subscription to more topics is not read. */
+/** An instance subscribes to one topic. Each name costs time, so a message with more topics is not read. */
 export const MAX_MEMBER_TOPICS = 1_000;
-/** A subscription begins with its version (an int16) and the number of its topics (an int32). */
+/** Subscriptions and assignments begin with their version (an int16) and the number of their topics (an int32). */
 const TOPIC_COUNT_AT = 2;
 const TOPIC_COUNT_END = TOPIC_COUNT_AT + 4;
 /** A name begins with its length. */
@@ -128,17 +128,28 @@ export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
 export function readSubscription(metadata: Buffer): MemberSubscription {
   if (metadata.length > MAX_MEMBER_BYTES)
     return beyond(`it sends ${metadata.length} bytes about itself, and at most ${MAX_MEMBER_BYTES} are read`);
-  const topics = metadata.length < TOPIC_COUNT_END ? 0 : metadata.readInt32BE(TOPIC_COUNT_AT);
-  // Without the bytes for their names, the count is not one of topics: the bytes are not a subscription.
-  if (topics > MAX_MEMBER_TOPICS && topics * MIN_TOPIC_BYTES <= metadata.length)
+  const topics = topicCount(metadata);
+  if (topics > MAX_MEMBER_TOPICS) {
+    const areTopics = topics * MIN_TOPIC_BYTES <= metadata.length;
+    // Without the bytes for their names, the count is not one of topics: the bytes are not a subscription.
+    if (!areTopics) return NO_SUBSCRIPTION;
     return beyond(`it subscribes to ${topics} topics, and at most ${MAX_MEMBER_TOPICS} are read`);
+  }
   const subscription = subscriptionOf(metadata);
-  const userData = subscription?.userData;
+  if (subscription === null) return NO_SUBSCRIPTION;
+  const { userData } = subscription;
   return {
-    topics: subscription?.topics ?? [],
+    // A member may send null for a name.
+    topics: (subscription.topics as readonly (string | null)[]).filter((topic) => topic !== null),
     info: userData == null ? null : decodeMemberInfo(userData),
     beyondLimit: null,
   };
+}
+
+const NO_SUBSCRIPTION: MemberSubscription = { topics: [], info: null, beyondLimit: null };
+
+function topicCount(message: Buffer): number {
+  return message.length < TOPIC_COUNT_END ? 0 : message.readInt32BE(TOPIC_COUNT_AT);
 }
 
 function beyond(beyondLimit: string): MemberSubscription {
@@ -149,8 +160,7 @@ function subscriptionOf(metadata: Buffer) {
   try {
     return AssignerProtocol.MemberMetadata.decode(metadata);
   } catch {
-    // kafkajs reads past the end if the bytes are not a subscription. Nothing else in it can fail.
-    return null;
+    return null; // For bytes that are not a subscription kafkajs throws RangeErrors, and nothing else.
   }
 }
 
@@ -235,9 +245,18 @@ export function hasPartitions(assignment: Buffer): boolean {
   return Object.values(topics).some((partitions) => partitions.length > 0);
 }
 
+/**
+ * An assignment that kafkajs's consumer can take at little cost: it has the partitions of one topic, each once. kafkajs
+ * has no limit, and its work grows with the square of the topics: 1 MiB of topics would block the thread for 20 s.
+ */
+export function onlyTopic(assignment: Buffer, topic: string): Buffer {
+  const partitions = [...new Set(partitionsIn(assignment, topic))];
+  return MemberAssignment.encode({ version: 0, assignment: { [topic]: partitions }, userData: Buffer.alloc(0) });
+}
+
 /** Null if the bytes are not an assignment, or are more than an instance can send as the leader. */
 function assignmentOf(assignment: Buffer): ReturnType<typeof MemberAssignment.decode> {
-  if (assignment.length > MAX_MEMBER_BYTES) return null;
+  if (assignment.length > MAX_MEMBER_BYTES || topicCount(assignment) > MAX_MEMBER_TOPICS) return null;
   try {
     return MemberAssignment.decode(assignment);
   } catch {

@@ -4,6 +4,7 @@
  */
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js';
 import { ERROR_CODES } from '../protocol/protocol-errors.js';
+import { onlyTopic } from './member-messages.js';
 import type { TrueCoordinator } from './true-coordinator.js';
 
 /** kafkajs's own, as far as it is used here. */
@@ -24,6 +25,8 @@ interface ConsumerCoordinator {
 export interface MembershipWatcher {
   /** Says which coordinator the consumer must use. */
   readonly coordinator: Pick<TrueCoordinator, 'look' | 'mustBe'>;
+  /** The only topic whose partitions the consumer can be assigned. */
+  readonly topic: string;
   /** Called before the consumer acts on the assignment, whose user data kafkajs drops. */
   assigned(assignment: Buffer): void;
   /**
@@ -76,7 +79,7 @@ function watchCoordinator(coordinator: ConsumerCoordinator, watcher: MembershipW
   coordinator.syncGroup = async (request) => {
     const answer = await sync(request);
     watcher.assigned(answer.memberAssignment);
-    return answer;
+    return { ...answer, memberAssignment: onlyTopic(answer.memberAssignment, watcher.topic) };
   };
   coordinator.leaveGroup = async (request) => {
     const answer = await leave(request);

@@ -29,6 +29,10 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     /** One of kafkajs's `Long` objects. */
     readInt64(): { toString(): string };
     readString(): string | null;
+    readVarIntString(): string | null;
+    readBytes(): Buffer | null;
+    readVarIntBytes(): Buffer | null;
+    readUVarIntBytes(): Buffer | null;
     readArray<T>(read: (decoder: Decoder) => T): T[];
     readVarIntArray<T>(read: (decoder: Decoder) => T): T[];
     readUVarIntArray<T>(read: (decoder: Decoder) => T): T[] | null;

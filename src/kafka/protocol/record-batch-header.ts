@@ -22,6 +22,11 @@ const LENGTH_COUNTS_FROM = 12;
  * bytes may look like the header of a batch that reaches to the end.
  */
 const CHECKSUMS_PER_BYTE = 4;
+/**
+ * Positions in one answer at which an intact batch is looked for, at most: twice the 8 MiB of the largest batches of our
+ * topics. Looking at 1 MiB can block the thread for 20 ms, and an answer may have 256 MiB.
+ */
+export const MAX_SEARCHED_BYTES = 16 * 1_024 * 1_024;
 
 const MAGIC = 2;
 const CODEC_MASK = 0x07;
@@ -147,11 +152,12 @@ interface IntactBatch {
 }
 
 /**
- * Looks for intact batches in one answer. Once it has checksummed CHECKSUMS_PER_BYTE times the answer, it finds no
- * more: the time of the search grows only with the length of the answer.
+ * Looks for intact batches in one answer. Once it has checksummed CHECKSUMS_PER_BYTE times the answer, or looked at
+ * MAX_SEARCHED_BYTES positions, it finds no more.
  */
 class IntactBatches {
   #bytesLeft: number;
+  #positionsLeft = MAX_SEARCHED_BYTES;
 
   constructor(private readonly bytes: Buffer) {
     this.#bytesLeft = bytes.length * CHECKSUMS_PER_BYTE;
@@ -159,15 +165,18 @@ class IntactBatches {
 
   /**
    * The first intact batch after a broken batch at `at`; null if none is found. Tries the end that the broken batch's
-   * length gives, and then every byte.
+   * length gives, and then every byte, as long as it may.
    * @param least the lowest base offset that it can have, because offsets grow from batch to batch
    */
   firstAfter(at: number, least: number): IntactBatch | null {
     const { bytes } = this;
     const claimed = at + LENGTH_COUNTS_FROM + bytes.readInt32BE(at + LENGTH_AT);
     if (claimed >= at + RECORDS_AT && this.isAt(claimed, least)) return this.#at(claimed);
-    for (let next = at + 1; next + RECORDS_AT <= bytes.length && this.#bytesLeft > 0; next++)
+    const last = Math.min(at + this.#positionsLeft, bytes.length - RECORDS_AT);
+    for (let next = at + 1; next <= last && this.#bytesLeft > 0; next++) {
+      this.#positionsLeft--;
       if (this.isAt(next, least)) return this.#at(next);
+    }
     return null;
   }
 

@@ -172,6 +172,64 @@ test('of a member that exceeds a limit nothing is read, and the limit is given',
   });
 });
 
+test('a null among the topics of a member is left out', () => {
+  // Version, two topics, null, 'a', no user data.
+  const bytes = Buffer.concat([Buffer.of(0, 0, 0, 0, 0, 2, 0xff, 0xff, 0, 1), Buffer.from('a'), Buffer.alloc(4, 0xff)]);
+  expect(readSubscription(bytes)).toEqual({ topics: ['a'], info: null, beyondLimit: null });
+});
+
+/**
+ * Each length below 0 leads back to the text of 32,764 bytes before it. So two texts are `topics` topics, all of them in
+ * the message.
+ */
+function goingBack(size: number, topics: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  bytes.writeInt32BE(topics, 2);
+  bytes.writeInt16BE(32_764, 6);
+  bytes.writeInt16BE(-32_768, 6 + 2 + 32_764);
+  return bytes;
+}
+
+/** What `read` returns. Fails if it takes long, or if the result holds much memory. */
+function readAtLittleCost<T>(read: () => T): T {
+  const [startedAt, heapBefore] = [performance.now(), process.memoryUsage().heapUsed];
+  const result = read();
+  expect(performance.now() - startedAt).toBeLessThan(200);
+  expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(64 * 1_024 * 1_024);
+  return result;
+}
+
+test.each([MAX_MEMBER_TOPICS, MAX_MEMBER_TOPICS + 1, 19_999, 20_000, 30_000, 39_000, 2 ** 31 - 1])(
+  'a subscription of 40,000 bytes whose lengths lead back, with %d topics, costs little',
+  (topics) => {
+    const read = readAtLittleCost(() => readSubscription(goingBack(40_000, topics)));
+    expect(read).toMatchObject({ topics: [], info: null });
+  },
+);
+
+test('an assignment whose lengths lead back costs little, and assigns nothing', () => {
+  // Version, two topics, 'input' with partition 1, and a topic whose length leads back to 'input'.
+  const input = Buffer.concat([Buffer.of(0, 5), Buffer.from('input'), Buffer.of(0, 0, 0, 1, 0, 0, 0, 1)]);
+  const back = Buffer.alloc(2);
+  back.writeInt16BE(-input.length - 2);
+  const assignment = (topics: number) =>
+    Buffer.concat([Buffer.of(0, 0, 0, 0), Buffer.of(topics >> 8, topics & 0xff), input, back, Buffer.alloc(40_000)]);
+  const sound = Buffer.concat([Buffer.of(0, 0, 0, 0, 0, 1), input, Buffer.alloc(4)]);
+  expect(partitionsIn(sound, 'input')).toEqual([1]);
+  for (const topics of [2, MAX_MEMBER_TOPICS, 30_000])
+    expect(readAtLittleCost(() => partitionsIn(assignment(topics), 'input'))).toEqual([]);
+});
+
+test('an assignment of more topics than the limit assigns nothing', () => {
+  const assignment = (topics: number) => {
+    const names = ['input', ...Array.from({ length: topics - 1 }, (_, i) => `topic-${i}`)];
+    const partitions = Object.fromEntries(names.map((name) => [name, [0]]));
+    return AssignerProtocol.MemberAssignment.encode({ version: 0, assignment: partitions, userData: Buffer.alloc(0) });
+  };
+  expect(partitionsIn(assignment(MAX_MEMBER_TOPICS), 'input')).toEqual([0]);
+  expect(partitionsIn(assignment(MAX_MEMBER_TOPICS + 1), 'input')).toEqual([]);
+});
+
 test('an assignment with more bytes than the limit assigns nothing', () => {
   const assignment = (bytes: number) =>
     AssignerProtocol.MemberAssignment.encode({ version: 0, assignment: { input: [0] }, userData: Buffer.alloc(bytes) });

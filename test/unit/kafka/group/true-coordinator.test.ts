@@ -35,7 +35,7 @@ class World {
 
   constructor() {
     const { coordinator } = this;
-    watchMembership(this.consumer, { coordinator, assigned: () => undefined, left: () => undefined });
+    watchMembership(this.consumer, { coordinator, topic: 'input', assigned: () => undefined, left: () => undefined });
   }
 
   #broker(connectionPool: typeof OLD) {

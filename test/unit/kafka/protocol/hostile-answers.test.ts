@@ -108,6 +108,33 @@ test('an array of kafkajs whose items are read one after the other is refused be
   await expect(new Decoder(claim).readArrayAsync(() => Promise.resolve(0))).rejects.toThrow(RangeError);
 });
 
+/** -7 as a zigzag varint. */
+const MINUS_7 = 13;
+const ENOUGH = Buffer.alloc(64);
+
+test.each([
+  ['a text', (bytes: Buffer) => new Decoder(bytes).readString(), new WireWriter(2).int16(-7)],
+  ['a varint text', (bytes: Buffer) => new Decoder(bytes).readVarIntString(), new WireWriter(2).uvarint(MINUS_7)],
+  ['bytes', (bytes: Buffer) => new Decoder(bytes).readBytes(), new WireWriter(4).int32(-7)],
+  ['varint bytes', (bytes: Buffer) => new Decoder(bytes).readVarIntBytes(), new WireWriter(2).uvarint(MINUS_7)],
+])('%s of kafkajs with a negative length is refused: the same bytes would be read again', (_what, read, length) => {
+  expect(() => read(Buffer.concat([length.finish(), ENOUGH]))).toThrow(RangeError);
+});
+
+test.each([
+  ['a text', (bytes: Buffer) => new Decoder(bytes).readString(), new WireWriter(2).int16(65)],
+  ['a varint text', (bytes: Buffer) => new Decoder(bytes).readVarIntString(), new WireWriter(2).uvarint(2 * 65)],
+  ['a compact text', (bytes: Buffer) => new Decoder(bytes).readUVarIntString(), new WireWriter(2).uvarint(66)],
+  ['bytes', (bytes: Buffer) => new Decoder(bytes).readBytes(), new WireWriter(4).int32(65)],
+  ['varint bytes', (bytes: Buffer) => new Decoder(bytes).readVarIntBytes(), new WireWriter(2).uvarint(2 * 65)],
+  ['compact bytes', (bytes: Buffer) => new Decoder(bytes).readUVarIntBytes(), new WireWriter(2).uvarint(66)],
+])('%s of kafkajs longer than the bytes that are left is refused, and what is as long is read', (_what, read, size) => {
+  const length = size.finish();
+  expect(() => read(Buffer.concat([length, ENOUGH]))).toThrow(RangeError);
+  const whole = read(Buffer.concat([length, ENOUGH, Buffer.of(0)]));
+  expect(whole?.toString()).toBe('\0'.repeat(65));
+});
+
 test('an answer to Fetch that claims more partitions than it has bytes is refused', () => {
   const topics = new WireWriter(32)
     .int32(0)

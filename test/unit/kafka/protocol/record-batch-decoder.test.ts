@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { AbortedTransaction } from '../../../../src/kafka/protocol/fetch-shared.js';
 import { FetchedRecords } from '../../../../src/kafka/protocol/record-batch-decoder.js';
 import { NO_HEADERS, type LogRecord } from '../../../../src/lib/record.js';
-import { BrokenBatchError } from '../../../../src/kafka/protocol/record-batch-header.js';
+import { MAX_SEARCHED_BYTES, BrokenBatchError } from '../../../../src/kafka/protocol/record-batch-header.js';
 import { buildBatch, buildMarker, withChecksum, type BatchRecord, type BatchToBuild } from './build-batch.js';
 
 const record = (offset: number, more: Partial<BatchRecord> = {}): BatchRecord => ({
@@ -299,6 +299,14 @@ describe('a batch that cannot be read', () => {
       };
       expect(searching(1)).toMatchObject({ broken: null, end: 61 });
       expect(searching(10).broken).toMatchObject({ nextOffset: null });
+    });
+
+    it('and the search for it ends after 16 MiB', () => {
+      const damaged = (bytes: number) => wrong(withInt32(batch({ body: Buffer.alloc(bytes) }), 8, 62), 21);
+      const near = from5(damaged(MAX_SEARCHED_BYTES - 1_000), batchOf(60, 61));
+      expect(faultOf(near)).toMatchObject({ firstOffset: 5, nextOffset: 60 });
+      const far = from5(damaged(MAX_SEARCHED_BYTES), batchOf(60, 61));
+      expect(faultOf(far)).toMatchObject({ firstOffset: 5, nextOffset: null });
     });
 
     it('and is not read at an offset that the log does not have', () => {
