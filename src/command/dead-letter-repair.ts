@@ -79,7 +79,7 @@ export async function repairOne(
   const [event] = fixed === null ? await desk.readAgain([deadLetter]) : [fixed.event];
   if (event === undefined || typeof event === 'string')
     throw new Error(
-      `the record still cannot be read (${withoutCommands(event)}): pass the corrected event with --file`,
+      `the record still cannot be read (${withoutCommands(event ?? '')}): pass the corrected event with --file`,
     );
   const record = fixed?.record ?? originalRecord(deadLetter, force);
   if (judgedByTime(event, force)) {
