@@ -13,6 +13,7 @@ import {
   type NamedType,
   type PrimitiveKind,
 } from './schema.js';
+import { foreignJson } from '../lib/foreign-text.js';
 
 /**
  * Types, fields, symbols and aliases of one schema: about ten times the largest that people write. `npm run
@@ -233,6 +234,6 @@ function isObject(value: unknown): value is Json {
 }
 
 function quoted(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'undefined';
+  const text = foreignJson(value);
   return text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
 }

@@ -7,6 +7,7 @@ import { companies, maySilence, SILENCING_FLAGS, SilencedCompanies } from './con
 import { CompanyIdList } from './company-id-list.js';
 import { mustBeReadable } from './input-file.js';
 import { INPUT_SENDER_READS, withInputSender } from './input-sender.js';
+import { foreignJson } from '../lib/foreign-text.js';
 import { shellQuoted } from '../lib/shell-command.js';
 import { progressTo } from './progress.js';
 import { syncEventJson, syncEventRecords } from './schemas.js';
@@ -108,7 +109,7 @@ async function idsIn(ids: CompanyIdList, print: Print): Promise<SilencedCompanie
     return null;
   }
   const { count } = silenced;
-  if (count > 0) print(`${companies(count)} to mark, from ${JSON.stringify(first)} to ${JSON.stringify(last)}`);
+  if (count > 0) print(`${companies(count)} to mark, from ${foreignJson(first)} to ${foreignJson(last)}`);
   return silenced;
 }
 

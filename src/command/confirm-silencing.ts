@@ -1,4 +1,5 @@
 /** Asks before companies are silenced, because silencing cannot be undone. */
+import { foreignJson } from '../lib/foreign-text.js';
 import { flagSwitch } from './command.js';
 import { consentTyped } from './consent.js';
 
@@ -21,13 +22,13 @@ export class SilencedCompanies {
 
   /** Names a single company by its id, as a JSON string. */
   inWords(): string {
-    return this.count === 1 ? `company ${JSON.stringify(this.#named[0])}` : companies(this.count);
+    return this.count === 1 ? `company ${foreignJson(this.#named[0])}` : companies(this.count);
   }
 
   /** Lines with the number of companies and their ids, each id as a JSON string. */
   *lines(): Generator<string, void, undefined> {
     yield `${companies(this.count)} would never be announced after this, and you cannot undo it:`;
-    for (const companyId of this.#named) yield `  ${JSON.stringify(companyId)}`;
+    for (const companyId of this.#named) yield `  ${foreignJson(companyId)}`;
     if (this.count > MAX_NAMED) yield `  and ${this.count - MAX_NAMED} more`;
   }
 }

@@ -34,9 +34,16 @@ export interface CollectorLimits {
   readonly bytes: number;
   /** If it is set, dead letters beyond the limits are left out. Otherwise `take` throws. */
   readonly focus?: RecordId;
+  /** Dead letters written before this time, in milliseconds since the epoch, are left out and count for no limit. */
+  readonly sinceMs?: number;
 }
 
 const LIMITS: CollectorLimits = { deadLetters: MAX_DEAD_LETTERS, bytes: MAX_DEAD_LETTERS_BYTES };
+
+/** Limits for a command about the dead letters since a time; null means all. */
+export function writtenSince(sinceMs: number | null): CollectorLimits {
+  return sinceMs === null ? LIMITS : { ...LIMITS, sinceMs };
+}
 
 /** Limits for a command about one dead letter. Dead letters of others must not make it fail. */
 export function focusedOn(id: RecordId): CollectorLimits {
@@ -66,9 +73,10 @@ export class DeadLetterCollector {
 
   /** @throws Error if there are too many dead letters, and the limits have no `focus` */
   take(records: readonly LogRecord[]): void {
+    const { sinceMs = -Infinity } = this.limits;
     for (const record of records) {
       const deadLetter = readDeadLetter(record);
-      if (deadLetter === null || deadLetter.topic !== this.input) continue;
+      if (deadLetter === null || deadLetter.topic !== this.input || deadLetter.writtenAt < sinceMs) continue;
       const id = idOf(deadLetter);
       this.#note(id, deadLetter);
       this.#attempts.add(deadLetter);

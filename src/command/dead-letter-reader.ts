@@ -8,7 +8,7 @@ import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { copyOf, idOf, type DeadLetter } from '../publish/dead-letter.js';
 import { LOGS_READ, troublePrinter } from './command-logs.js';
-import { DeadLetterCollector, focusedOn, type ReadDeadLetters } from './dead-letter-collector.js';
+import { DeadLetterCollector, focusedOn, writtenSince, type ReadDeadLetters } from './dead-letter-collector.js';
 import { InputAfterwards, type Decode, type Place } from './input-afterwards.js';
 import { mayContinueElsewhere, repairsSinceMs, startsAfter, startsAfterOne, startsSince } from './later-records.js';
 import { originalOf, recordAt, type BadRecords, type Original } from './original-record.js';
@@ -71,9 +71,7 @@ export class DeadLetterReader {
     const from = new Map<number, number>();
     for (const partition of await this.#partitions(topic))
       from.set(partition, sinceMs === null ? 0 : await this.#logs.offsetSince({ topic, partition }, sinceMs));
-    const collector = new DeadLetterCollector(this.config.topics.syncEvents, (deadLetter) =>
-      sinceMs !== null && deadLetter.writtenAt < sinceMs ? null : wanted(deadLetter),
-    );
+    const collector = new DeadLetterCollector(this.config.topics.syncEvents, wanted, writtenSince(sinceMs));
     await readPartitions(this.#logs, topic, from, (_partition, records) => {
       collector.take(records);
       return afterEach();

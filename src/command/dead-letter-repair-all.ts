@@ -1,5 +1,5 @@
 /** `dead-letters repair --all`. */
-import { shellQuoted } from '../lib/shell-command.js';
+import { shellQuoted, withoutCommands } from '../lib/shell-command.js';
 import { recordBytes } from '../lib/record.js';
 import { RECORD_NAMES } from '../decode/payload.js';
 import { type DeadLetter, idOf, withoutBytes } from '../publish/dead-letter.js';
@@ -131,7 +131,7 @@ class RepairOfAll {
       if (isReplaced) continue;
       try {
         if (!this.flags.unverified) refuseIf(refusalOfOriginal(originals.of(deadLetter), deadLetter));
-        if (typeof event === 'string') throw new RefusedError(event);
+        if (typeof event === 'string') throw new RefusedError(withoutCommands(event));
         const record = originalRecord(deadLetter, this.flags.force);
         if (judgedByTime(event, this.flags.force))
           refuseIf(afterwards.refusalOf(event, firstFailureOf(deadLetter, this.read)));

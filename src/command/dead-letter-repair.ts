@@ -1,5 +1,5 @@
 /** Repairs of dead letters: what may be sent in place of one, to which partition, and which releases go with it. */
-import { shellQuoted } from '../lib/shell-command.js';
+import { shellQuoted, withoutCommands } from '../lib/shell-command.js';
 import { LIMIT_CODES, MAX_LISTED_HOLDS, MAX_REPAIRS } from '../domain/limits.js';
 import { RECORD_NAMES } from '../decode/payload.js';
 import { SILENCES_COMPANY, type InputEvent } from '../domain/events.js';
@@ -78,7 +78,9 @@ export async function repairOne(
   if (!flags.unverified) refuseIf(refusalOfOriginal(read.original, deadLetter));
   const [event] = fixed === null ? await desk.readAgain([deadLetter]) : [fixed.event];
   if (event === undefined || typeof event === 'string')
-    throw new Error(`the record still cannot be read (${event}): pass the corrected event with --file`);
+    throw new Error(
+      `the record still cannot be read (${withoutCommands(event ?? '')}): pass the corrected event with --file`,
+    );
   const record = fixed?.record ?? originalRecord(deadLetter, force);
   if (judgedByTime(event, force)) {
     const partition = await partitionOfCompany(tools, event.companyId, deadLetter);
@@ -174,7 +176,7 @@ export async function send(tools: Repairs, repair: Repair, client: string | null
   print(`${idOf(deadLetter)}: sent a repair for company ${shellQuoted(event.companyId)}${alsoReplaced}`);
   for (const { held, lifted } of releases)
     print(
-      `${idOf(deadLetter)}: released company ${held}: ${inWords(lifted)} had its key, but belong to another company`,
+      `${idOf(deadLetter)}: released company ${shellQuoted(held)}: ${inWords(lifted)} had its key, but belong to another company`,
     );
 }
 

@@ -1,6 +1,7 @@
 /** A dead letter in words, and as JSON. */
 import { shellQuoted } from '../lib/shell-command.js';
 import { DEAD_LETTER_CODES } from '../domain/events.js';
+import { foreignText } from '../lib/foreign-text.js';
 import { isoTime } from '../lib/iso-time.js';
 import { type DeadLetter, idOf } from '../publish/dead-letter.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
@@ -22,7 +23,7 @@ export function lineOf(deadLetter: DeadLetter, read: ReadDeadLetters, afterwards
   const { code, writtenAt, key } = deadLetter;
   const company = key === null || key.length === 0 ? 'no key' : shellQuoted(key.toString());
   const state = stateOf(idOf(deadLetter), read, afterwards);
-  return `${idOf(deadLetter).padEnd(10)}  ${isoTime(writtenAt)}  ${code.padEnd(LONGEST_CODE)}  ${company}  (${state})`;
+  return `${idOf(deadLetter).padEnd(10)}  ${isoTime(writtenAt)}  ${foreignText(code).padEnd(LONGEST_CODE)}  ${company}  (${state})`;
 }
 
 function stateOf(id: string, { attempts }: ReadDeadLetters, afterwards: InputAfterwards): string {

@@ -22,7 +22,7 @@ import { bigints, described, lineOf, ORIGINALS } from './dead-letter-text.js';
 import { clientOf, partitionIn, repairOne, type Repairs } from './dead-letter-repair.js';
 import { repairAll } from './dead-letter-repair-all.js';
 import { printJson, type Print } from './print.js';
-import { shellQuoted } from '../lib/shell-command.js';
+import { shellQuoted, withoutCommands } from '../lib/shell-command.js';
 import { progressTo } from './progress.js';
 import type { RecordId } from './repair-attempts.js';
 import { RepairSender, SENDER_READS } from './repair-sender.js';
@@ -260,7 +260,7 @@ async function show(desk: DeadLetterDesk, print: Print, id: RecordId, json: bool
     return 0;
   }
   print(lineOf(deadLetter, read, afterwards));
-  print(`  ${deadLetter.message}`);
+  print(`  dl_message: ${deadLetter.message}`);
   print(
     `  value: ${deadLetter.value === null ? 'null' : `${deadLetter.value.length} bytes, ${deadLetter.value.toString('base64')}`}`,
   );
@@ -278,7 +278,7 @@ async function release(
 ): Promise<number> {
   const { holds, clientId, asOf, sentence } = await instances.explanation(companyId);
   if (holds.length === 0 || asOf === null) {
-    print(sentence);
+    print(withoutCommands(sentence));
     throw new InstanceError(`nothing holds company ${shellQuoted(companyId)}`);
   }
   const ids = holds.map(({ record }) => record);

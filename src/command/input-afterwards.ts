@@ -2,6 +2,7 @@
 import type { DatasetStatusChanged, InputEvent } from '../domain/events.js';
 import { repairsOf } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
+import { foreignText } from '../lib/foreign-text.js';
 import type { Header, LogRecord } from '../lib/record.js';
 import { idOf } from '../publish/dead-letter.js';
 import type { BadRecords } from './original-record.js';
@@ -139,7 +140,7 @@ export class InputAfterwards {
         if (last === null) return null;
         const without = payload.revision === null ? 'this status has no revision' : 'the later status has no revision';
         return (
-          `dataset ${payload.datasetId} has a later status (${idOf(last)}), and this status would replace it, because ` +
+          `dataset ${foreignText(payload.datasetId)} has a later status (${idOf(last)}), and this status would replace it, because ` +
           `${without}: release the company instead, or pass --force`
         );
       }
@@ -148,7 +149,7 @@ export class InputAfterwards {
         const last = manifests.find((place) => isLater(place, deadLetter));
         if (last === undefined) return null;
         return (
-          `connection ${payload.connectionId} has a later manifest (${idOf(last)}), and this unlink would end its link ` +
+          `connection ${foreignText(payload.connectionId)} has a later manifest (${idOf(last)}), and this unlink would end its link ` +
           `too: release the company and send Cancelled for the datasets that were unlinked, or pass --force`
         );
       }
@@ -158,8 +159,8 @@ export class InputAfterwards {
         const unlink = unlinks.find((place) => isLater(place, deadLetter) && !this.#hasEnded(companyId, linkId, place));
         if (unlink !== undefined)
           return (
-            `connection ${connectionId} was unlinked later (${idOf(unlink)}), and this manifest would open link ` +
-            `${linkId} again, whose datasets would never finish: release the company instead. If another part of ` +
+            `connection ${foreignText(connectionId)} was unlinked later (${idOf(unlink)}), and this manifest would open link ` +
+            `${foreignText(linkId)} again, whose datasets would never finish: release the company instead. If another part of ` +
             `the link came before the unlink, pass --force`
           );
         for (const { datasetId } of payload.datasets) {
@@ -167,8 +168,8 @@ export class InputAfterwards {
           const last = namings.find((naming) => naming.linkId !== linkId && isLater(naming, deadLetter));
           if (last === undefined) continue;
           return (
-            `dataset ${datasetId} has a later manifest (${idOf(last)}), and this manifest would take it from link ` +
-            `${last.linkId}: pass a manifest without this dataset with --file, or pass --force`
+            `dataset ${foreignText(datasetId)} has a later manifest (${idOf(last)}), and this manifest would take it from link ` +
+            `${foreignText(last.linkId)}: pass a manifest without this dataset with --file, or pass --force`
           );
         }
         return null;

@@ -1,5 +1,6 @@
 /** A verification's report for a terminal. */
-import { shellQuoted } from '../lib/shell-command.js';
+import { foreignJson } from '../lib/foreign-text.js';
+import { shellQuoted, withoutCommands } from '../lib/shell-command.js';
 import { FATES, FINDING_KINDS, NOT_JUDGED, type Fate, type Finding, type FindingKind } from '../verify/finding.js';
 import type { VerifyPlan } from '../verify/plan.js';
 import type { VerifyReport } from '../verify/report.js';
@@ -42,19 +43,19 @@ export function verifyText(report: VerifyReport, plan: Plan): Line[] {
 /** The records and announcements of the company, if only one is verified. */
 function evidenceLines({ evidence }: VerifyReport, { companyId }: Plan): Line[] {
   if (companyId === null) return [];
-  if (evidence.length === 0) return [{ line: `no record of ${JSON.stringify(companyId)} is in what was read` }];
+  if (evidence.length === 0) return [{ line: `no record of ${foreignJson(companyId)} is in what was read` }];
   return evidence.flatMap(({ partition, fate, records, announcements }) => [
     { line: `partition ${partition}: ${FATES[fate]}` },
-    ...[...records, ...announcements].map((line) => ({ line: `    ${line}` })),
+    ...[...records, ...announcements].map((line) => ({ line: `    ${withoutCommands(line)}` })),
   ]);
 }
 
 function findingLines({ kind, companyId, what, came, shouldHaveCome }: Finding): Line[] {
   const contents = [
-    ...(came === null ? [] : [`  came:             ${shortened(JSON.stringify(came))}`]),
-    ...(shouldHaveCome === null ? [] : [`  should have come: ${shortened(JSON.stringify(shouldHaveCome))}`]),
+    ...(came === null ? [] : [`  came:             ${shortened(foreignJson(came))}`]),
+    ...(shouldHaveCome === null ? [] : [`  should have come: ${shortened(foreignJson(shouldHaveCome))}`]),
   ];
-  const head = `${kind}: ${companyId === null ? 'no company' : `company ${JSON.stringify(companyId)}`}: ${what}`;
+  const head = `${kind}: ${companyId === null ? 'no company' : `company ${foreignJson(companyId)}`}: ${withoutCommands(what)}`;
   return [{ line: head, colour: 'red' }, ...contents.map((line) => ({ line }))];
 }
 

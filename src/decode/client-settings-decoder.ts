@@ -4,6 +4,7 @@ import { PLAIN_SHAPES, type ValueShapes } from '../avro/record-shape.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
 import type { Policy } from '../domain/policy.js';
+import { foreignText } from '../lib/foreign-text.js';
 import { BatchDecoding, type ValueDecoder } from './batch-decoding.js';
 import { MAX_REASON_CHARACTERS } from './bad-record.js';
 import type { SchemaResolution } from './schema-resolution.js';
@@ -113,7 +114,7 @@ function decodeSetting(value: Buffer, schema: ClientSettingsReader | undefined):
     if (utf8Bytes(clientId) > MAX_TEXT_BYTES)
       return unreadable(`its clientId has ${utf8Bytes(clientId)} bytes, and at most ${MAX_TEXT_BYTES} are allowed`);
     if (isPolicy(synchronizedTrigger)) return { kind: 'setting', clientId, policy: synchronizedTrigger };
-    return unreadable(`client ${clientId} chose a synchronizedTrigger unknown to this version`);
+    return unreadable(`client ${foreignText(clientId)} chose a synchronizedTrigger unknown to this version`);
   } catch (error) {
     // Any error in reading these bytes is caused by these bytes.
     const why = (error as Error).message.slice(0, MAX_REASON_CHARACTERS);

@@ -3,6 +3,7 @@
  * `verdict-sentence.ts` adds the verdict and its sentence. `announcement.ts` and `tally.ts` decide how datasets count.
  */
 import { assertNever } from '../lib/assert-never.js';
+import { foreignJson } from '../lib/foreign-text.js';
 import { isoTime } from '../lib/iso-time.js';
 import { describeNamedDatasets, type AnnouncedDataset } from './announcement.js';
 import type { CompanyRows } from './company-rows.js';
@@ -176,7 +177,7 @@ function unknownWords(datasets: readonly ExplainedDataset[]): string[] {
   const words = [...new Set(datasets.map(({ status }) => status).filter((status) => !isKnownStatus(status)))];
   return words
     .slice(0, NOTED_WORDS)
-    .map((word) => `the status word ${JSON.stringify(word)} is unknown, so its datasets count as in progress`);
+    .map((word) => `the status word ${foreignJson(word)} is unknown, so its datasets count as in progress`);
 }
 
 function explainDatasets(rows: CompanyRows, company: PendingCompany, info: InfoRow): ExplainedDataset[] {

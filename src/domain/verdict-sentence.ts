@@ -3,6 +3,7 @@
  * `isComplete` (transition.ts) decides whether a company is complete.
  */
 import { assertNever } from '../lib/assert-never.js';
+import { foreignText } from '../lib/foreign-text.js';
 import type { ExplainedDataset, Explanation, Verdict } from './explanation.js';
 import type { Policy } from './policy.js';
 import type { PendingCompany } from './rows.js';
@@ -116,7 +117,7 @@ function waitingSentence(facts: Facts, policy: Policy): string {
 }
 
 function describe({ dataType, status, since }: ExplainedDataset): string {
-  return `${dataType} ${status}${since === null ? '' : ` since ${since}`}`;
+  return `${foreignText(dataType)} ${foreignText(status)}${since === null ? '' : ` since ${since}`}`;
 }
 
 /** Sorts the datasets that have waited longest first. */
@@ -137,7 +138,7 @@ function openLinks({ links }: Facts): string {
   const [first] = open;
   if (first === undefined) return '';
   const more = open.length === 1 ? '' : ` and ${plural(open.length - 1, 'more link')}`;
-  return `link ${first.linkId} of connection ${first.connectionId}${more}`;
+  return `link ${foreignText(first.linkId)} of connection ${foreignText(first.connectionId)}${more}`;
 }
 
 function noneComplete({ counts }: Facts): string {

@@ -1,3 +1,5 @@
+import { foreignJson } from './foreign-text.js';
+
 /** A name that two maps give different values. */
 export interface Difference {
   readonly name: string;
@@ -17,5 +19,7 @@ export function differencesOf(own: ReadonlyMap<string, string>, other: ReadonlyM
 
 /** Gives text such as `EVENT_NAMESPACE is "b" here and "a" there`; several differences are separated by `; `. */
 export function describeDifferences(differences: readonly Difference[], there: string): string {
-  return differences.map(({ name, own, other }) => `${name} is "${own}" here and "${other}" ${there}`).join('; ');
+  return differences
+    .map(({ name, own, other }) => `${name} is ${foreignJson(own)} here and ${foreignJson(other)} ${there}`)
+    .join('; ');
 }

@@ -4,6 +4,8 @@ import { printable } from './printable.js';
 const WITHOUT_QUOTES = /^[\w@%+=:,./-]+$/;
 /** As a command of this program begins in a message: settings are added to it, which must not happen inside a word. */
 const OWN_NAME = 'company-sync ';
+/** A word that ends so is quoted: together with the word after it, it could read as a command. */
+const OWN_WORD = OWN_NAME.trimEnd();
 
 /**
  * One word of a command, quoted if a POSIX shell would change it. Characters that `printable` escapes are written as the
@@ -11,13 +13,21 @@ const OWN_NAME = 'company-sync ';
  * the space of a command of this program, so that `AddSettings` finds none in the word.
  */
 export function shellQuoted(word: string): string {
-  if (WITHOUT_QUOTES.test(word)) return word;
+  if (WITHOUT_QUOTES.test(word) && !word.endsWith(OWN_WORD)) return word;
   if (printable(word) === word && !word.includes(OWN_NAME)) return `'${word.replaceAll("'", `'\\''`)}'`;
   const characters = Array.from(word, (character) => {
     if (character === "'" || character === '\\') return `\\${character}`;
     return printable(character) === character ? character : octal(character);
   });
-  return `$'${characters.join('').replaceAll(OWN_NAME, `${OWN_NAME.trimEnd()}${octal(' ')}`)}'`;
+  return `$'${characters.join('').replaceAll(OWN_NAME, `${OWN_WORD}${octal(' ')}`)}'`;
+}
+
+/**
+ * Text or JSON of others that is not quoted as a word, such as a reason with names of a schema. `AddSettings` finds no
+ * command in it: the space of each is escaped, so JSON stays the same JSON.
+ */
+export function withoutCommands(text: string): string {
+  return text.replaceAll(OWN_NAME, `${OWN_WORD}\\u0020`);
 }
 
 function octal(character: string): string {

@@ -6,9 +6,11 @@ import type { z } from 'zod';
 import type { Explanation } from '../domain/explanation.js';
 import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
 import { cutText } from '../lib/cut-text.js';
+import { foreignText } from '../lib/foreign-text.js';
 import { instanceAddress } from '../lib/instance-address.js';
 import { exceededJsonLimit } from '../lib/json-limits.js';
 import { reasonOf } from '../lib/reason-of.js';
+import { withoutCommands } from '../lib/shell-command.js';
 import type { SharedLimit } from './address-shares.js';
 import { fitToSchema } from './answer-check.js';
 import { AnswerRoom } from './answer-room.js';
@@ -141,7 +143,7 @@ export class InstanceClient implements Peers {
     const address = URL.canParse(location, asked) ? new URL(location, asked).origin : location;
     if ((await this.members()).includes(address)) return address;
     throw new InstanceError(
-      `${asked} redirects to ${address.slice(0, MAX_REASON_LENGTH)}, which is not a member of the group`,
+      `${asked} redirects to ${foreignText(address.slice(0, MAX_REASON_LENGTH))}, which is not a member of the group`,
     );
   }
 
@@ -159,7 +161,9 @@ export class InstanceClient implements Peers {
   async #get(advertised: string, target: string): Promise<Asked> {
     const address = instanceAddress(advertised);
     if (address === null)
-      throw new InstanceError(`${advertised.slice(0, MAX_REASON_LENGTH)} is not the address of an instance`);
+      throw new InstanceError(
+        `${foreignText(advertised.slice(0, MAX_REASON_LENGTH))} is not the address of an instance`,
+      );
     const proof = this.proofs.of({ method: 'GET', address, target });
     const headers = { 'accept-encoding': 'identity', ...(proof === null ? {} : { authorization: proof }) };
     const signal = AbortSignal.timeout(INSTANCE_ANSWER_TIMEOUT_MS);
@@ -200,7 +204,7 @@ export class InstanceClient implements Peers {
     }
     const body = await this.#body(asked, MAX_REFUSAL_BYTES, (refusal) => refusal).catch(() => null);
     const { error } = (body ?? {}) as { readonly error?: unknown };
-    const reason = typeof error === 'string' ? cutText(error, MAX_REASON_LENGTH) : `status ${status}`;
+    const reason = typeof error === 'string' ? withoutCommands(cutText(error, MAX_REASON_LENGTH)) : `status ${status}`;
     return status === 401 ? `it does not accept our HTTP_TOKEN (${reason})` : reason;
   }
 

@@ -11,6 +11,14 @@
  */
 import { costFor, Placement, type ReplayCost } from './partition-placement.js';
 
+/**
+ * Standbys of all partitions together. Each takes a step over all members and partitions, and any client that may join
+ * the group can want many. With more, each partition gets fewer; at least one.
+ */
+export const MAX_STANDBYS_TOGETHER = 10_000;
+/** States of all members together. Further members count as members without state. */
+export const MAX_STATES_TOGETHER = 100_000;
+
 /** A member of the group as the leader knows it. */
 export interface GroupMember {
   readonly memberId: string;
@@ -50,7 +58,8 @@ export function assignPartitions(partitions: number, members: readonly GroupMemb
     1,
   );
 
-  const copies = Math.min(standbysWanted(sorted), sorted.length - 1);
+  const most = Math.max(1, Math.floor(MAX_STANDBYS_TOGETHER / partitions));
+  const copies = Math.min(standbysWanted(sorted), sorted.length - 1, most);
   const standby = new Placement(sorted.length, replay, active);
   standby.place(all, copies);
 
@@ -73,7 +82,10 @@ function standbysWanted(members: readonly GroupMember[]): number {
 
 function replayCosts(partitions: number, members: readonly GroupMember[]): ReplayCost[] {
   const positions = Array.from({ length: partitions }, () => new Map<number, number>());
+  let states = 0;
   members.forEach(({ statePositions }, member) => {
+    states += statePositions.size;
+    if (states > MAX_STATES_TOGETHER) return;
     for (const [partition, position] of statePositions) if (position > 0) positions[partition]?.set(member, position);
   });
   return positions.map((positionsOf) => {

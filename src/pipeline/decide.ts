@@ -12,6 +12,7 @@ import { hold, transition } from '../domain/transition.js';
 import { isBadRecord, type BadRecord, type Decoded } from '../decode/bad-record.js';
 import { REPAIRS_HEADER } from '../decode/sync-event-decoder.js';
 import { assertNever } from '../lib/assert-never.js';
+import { foreignText } from '../lib/foreign-text.js';
 import type { LogRecord } from '../lib/record.js';
 import type { CompanyCache } from '../store/company-cache.js';
 import type { CountedCompanies } from '../store/counted-companies.js';
@@ -267,7 +268,7 @@ class BatchDecisions implements DecidedBatch {
       record,
       code,
       message:
-        `offset ${record.offset}: ${why}; the whole record is copied to the dead-letter topic, and company ${event.companyId} is on hold; ` +
+        `offset ${record.offset}: ${why}; the whole record is copied to the dead-letter topic, and company ${foreignText(event.companyId)} is on hold; ` +
         `send a smaller record to the same topic, with a header ${REPAIRS_HEADER} = ${this.#holdIdOf(record)}`,
       heldCompanyId: event.companyId,
     });

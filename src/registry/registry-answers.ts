@@ -4,6 +4,7 @@ import { RegistryUnavailableError } from '../decode/schema-source.js';
 import { AnswerTooLargeError, boundedText } from '../lib/bounded-answer.js';
 import type { HideSecrets } from '../lib/hide-secrets.js';
 import { exceededJsonLimit } from '../lib/json-limits.js';
+import { withoutCommands } from '../lib/shell-command.js';
 import type { RegisteredText } from './schema-references.js';
 
 /**
@@ -74,7 +75,7 @@ export function textIn(answer: Answer): string {
  */
 export function wordsOf({ hide }: Answer, part: unknown): string {
   const text = typeof part === 'string' ? part : (JSON.stringify(part) ?? '');
-  return hide(text).slice(0, MAX_WORDS_LENGTH);
+  return withoutCommands(hide(text).slice(0, MAX_WORDS_LENGTH));
 }
 
 /** The reasons in an answer, the first of them. */

@@ -4,6 +4,7 @@
  */
 import { SETTINGS } from '../../settings.js';
 import { Backoff } from '../../lib/backoff.js';
+import { foreignText } from '../../lib/foreign-text.js';
 import { noAnswerIfOutage } from '../../lib/own-fault.js';
 import { retryUntil } from '../../lib/retry-until.js';
 import { describeDifferences, differencesOf } from '../../lib/map-differences.js';
@@ -84,7 +85,8 @@ function foreignMember(member: DescribedMember, read: MemberSubscription): strin
 
 function nameOf({ memberId, clientId, clientHost }: DescribedMember, { info }: MemberSubscription): string {
   const address = info?.httpAddress ?? null;
-  return `member ${memberId} (client id ${clientId}, host ${clientHost}${address === null ? '' : `, ${address}`})`;
+  const where = address === null ? '' : `, ${foreignText(address)}`;
+  return `member ${foreignText(memberId)} (client id ${foreignText(clientId)}, host ${foreignText(clientHost)}${where})`;
 }
 
 const FOREIGN = 'it has a member that is not an instance of company-sync';
@@ -107,7 +109,8 @@ async function foreignConsumer(coordinator: Coordinator, groupId: string): Promi
   const consumer = await coordinator.ask((broker) => firstConsumerIn(broker, groupId)).catch(noAnswerIfOutage);
   if (consumer === null) return null;
   const { memberId, clientId, clientHost, topics } = consumer;
-  return `${FOREIGN}: member ${memberId} (client id ${clientId}, host ${clientHost})${reading(topics)}`;
+  const described = `member ${foreignText(memberId)} (client id ${foreignText(clientId)}, host ${foreignText(clientHost)})`;
+  return `${FOREIGN}: ${described}${reading(topics)}`;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Reads and changes the consumer group while no instance runs. Only an operator's commands use it. */
 import type { Clock } from '../../lib/clock.js';
+import { foreignText } from '../../lib/foreign-text.js';
 import { reasonOf } from '../../lib/reason-of.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import { BrokerConnections } from '../connection/broker-connections.js';
@@ -112,5 +113,5 @@ export class StoppedGroup {
 /** Names a member for an operator. Its HTTP address is unknown during a rebalance. */
 function nameOf({ memberId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
   const address = readSubscription(memberMetadata).info?.httpAddress ?? null;
-  return `${memberId} on host ${clientHost.replace(/^\//, '')}${address === null ? '' : ` (${address})`}`;
+  return `${foreignText(memberId)} on host ${foreignText(clientHost.replace(/^\//, ''))}${address === null ? '' : ` (${foreignText(address)})`}`;
 }

@@ -21,6 +21,7 @@ import { MAX_TEXT_BYTES } from '../../domain/limits.js';
 import type { Policy } from '../../domain/policy.js';
 import { Backoff } from '../../lib/backoff.js';
 import type { Clock } from '../../lib/clock.js';
+import { foreignText } from '../../lib/foreign-text.js';
 import { LongPromise } from '../../lib/long-promise.js';
 import { Stopwatch } from '../../lib/stopwatch.js';
 import { withReader } from '../../lib/with-reader.js';
@@ -195,7 +196,8 @@ export class ClientSettings implements ClientPolicies {
       if (setting.kind === 'setting' && setting.clientId === clientId) policies.set(clientId, setting.policy);
       else {
         if (clientId !== undefined) policies.setUnreadable(clientId, setting.kind === 'unknown-schema');
-        const why = setting.kind === 'setting' ? `its key is not its client ${setting.clientId}` : setting.why;
+        const why =
+          setting.kind === 'setting' ? `its key is not its client ${foreignText(setting.clientId)}` : setting.why;
         if (counts.unreadable++ < MAX_LOGGED) this.#warn({ offset, why }, clientId);
       }
     }

@@ -96,3 +96,11 @@ test('if dead letters of one record have several timestamps, the lowest counts',
   read.take([of(900), of(800), of(950)]);
   expect([...read.result().timestamps]).toEqual([['0/1', 800]]);
 });
+
+test('dead letters before --since count for no limit', () => {
+  const old = { ...deadLetter(0, 'k', ''), timestamp: 999 };
+  const letters = Array.from({ length: 101 }, (_, offset) => ({ ...deadLetter(offset, 'k', ''), timestamp: 999 }));
+  const read = reading(withoutBytes, { sinceMs: 1_000 });
+  read.take([old, ...letters, { ...deadLetter(200, 'k', ''), timestamp: 1_000 }]);
+  expect(read.result().deadLetters.map(({ offset }) => offset)).toEqual([200]);
+});

@@ -1,5 +1,11 @@
 import fc from 'fast-check';
-import { assignPartitions, type Assignment, type GroupMember } from '../../../src/pipeline/assign-partitions.js';
+import {
+  assignPartitions,
+  MAX_STANDBYS_TOGETHER,
+  MAX_STATES_TOGETHER,
+  type Assignment,
+  type GroupMember,
+} from '../../../src/pipeline/assign-partitions.js';
 import { slowlyAssigned } from './slow-assignment.js';
 
 const MAX_PARTITIONS = 30;
@@ -199,4 +205,27 @@ test.each<[string, number, (member: number, p: number) => number]>([
   const startedAt = performance.now();
   assignPartitions(1_000, group);
   expect(performance.now() - startedAt).toBeLessThan(5_000);
+});
+
+test('standbys of all partitions together are bounded, whatever most members want', () => {
+  const count = 500;
+  const many = range(60).map((i) => ({ ...runs(`m${i}`, []), numStandby: 50 }));
+  const standbys = [...assignPartitions(count, many).values()].flatMap(({ standby }) => standby);
+  expect(standbys).toHaveLength(MAX_STANDBYS_TOGETHER);
+});
+
+test('states beyond the bound do not count, and every partition still runs', () => {
+  let looked = 0;
+  const positions = new Map(range(1_000).map((p) => [p, 1 + p]));
+  /** Counts how often its states are read. */
+  class Counted extends Map<number, number> {
+    override [Symbol.iterator]() {
+      looked += this.size;
+      return super[Symbol.iterator]();
+    }
+  }
+  const many = range(200).map((i) => ({ ...runs(`m${i}`, []), statePositions: new Counted(positions) }));
+  const assigned = [...assignPartitions(1_000, many).values()].flatMap(({ active }) => active);
+  expect(new Set(assigned).size).toBe(1_000);
+  expect(looked).toBe(MAX_STATES_TOGETHER);
 });
