@@ -17,20 +17,25 @@ export const LOGS_READ = ['applicationId', 'kafka', 'maxBatchBytes'] as const;
  */
 const EXTRA_BATCH_BYTES = 8 * 64 * 1024;
 
+interface CommandLogsOptions extends Pick<KafkaLogsOptions, 'topics' | 'cluster' | 'reuseMemory'> {
+  /** Read only what an instance can read too: the command judges which batches stop one. */
+  readonly asInstances?: boolean;
+}
+
 /**
  * Opens logs; the caller closes them. Errors that are retried are printed to standard error, after the command's name.
  */
 export function commandLogs(
   command: string,
   { config, logger, printError }: Pick<CommandContext<(typeof LOGS_READ)[number]>, 'config' | 'logger' | 'printError'>,
-  options: Pick<KafkaLogsOptions, 'topics' | 'cluster' | 'reuseMemory'> = {},
+  { asInstances = false, ...options }: CommandLogsOptions = {},
 ): KafkaLogs {
   return new KafkaLogs({
     ...options,
     config: kafkaConfigOf(config, logger),
     groupId: config.applicationId,
     clock: systemClock,
-    maxBatchBytes: config.maxBatchBytes + EXTRA_BATCH_BYTES,
+    maxBatchBytes: config.maxBatchBytes + (asInstances ? 0 : EXTRA_BATCH_BYTES),
     onTrouble: troublePrinter((line) => printError(`company-sync ${command}: ${line}`)),
   });
 }

@@ -80,7 +80,7 @@ async function withWork(
   const { config, logger, addSettings, print, printData } = context;
   const { applicationId, topics } = config;
   const kafka = kafkaConfigOf(config, logger);
-  const logs = commandLogs(name, context, { topics });
+  const logs = commandLogs(name, context, { topics, asInstances: true });
   const group = new StoppedGroup(kafka, applicationId, clock);
   try {
     const inputPartitions = await partitionsOf(kafka, clock, topics.syncEvents);

@@ -45,7 +45,7 @@ async function moveState(context: CommandContext<(typeof READS)[number]>, partit
   const { applicationId, topics, shadowOf } = config;
   const kafka = kafkaConfigOf(config, logger);
   const cluster = new ClusterView(kafka, clock);
-  const logs = commandLogs('repartition', context, { topics, cluster });
+  const logs = commandLogs('repartition', context, { topics, cluster, asInstances: true });
   const admin = new TopicAdmin(kafka, clock);
   const group = new StoppedGroup(kafka, applicationId, clock);
   const transactions = kafkaTransactions(kafka, {
