@@ -59,7 +59,7 @@ function little(value: number): Buffer {
 
 function random(length: number): Buffer {
   let state = 1;
-  return Buffer.from({ length }, () => (state = (state * 48_271) % 2_147_483_647) & 0xff);
+  return Buffer.from(Array.from({ length }, () => (state = (state * 48_271) % 2_147_483_647) & 0xff));
 }
 
 /** A batch of one record, whose content is in blocks of one byte. */
