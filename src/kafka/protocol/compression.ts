@@ -1,10 +1,10 @@
 /** Decompresses the records of a record batch, with all codecs that Kafka clients use. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createGunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
-import { atOnce, TooManyBytesError } from './decompressed-bytes.js';
-import { decompressLz4Frame, LZ4_MEMORY_BYTES } from './lz4-frame.js';
-import { decompressSnappy, snappyMemory } from './snappy-blocks.js';
-import { decompressZstd, decompressZstdNatively, PIECE_BYTES, zstdMemory, zstdWork } from './zstd-frames.js';
+import { atOnce, PIECE_BYTES, TooManyBytesError } from './decompressed-bytes.js';
+import { decompressLz4Frame, LZ4_MEMORY_BYTES, lz4Work } from './lz4-frame.js';
+import { decompressSnappy, snappyMemory, snappyWork } from './snappy-blocks.js';
+import { decompressZstd, decompressZstdNatively, zstdMemory, zstdWork } from './zstd-frames.js';
 import { reasonOf } from '../../lib/reason-of.js';
 
 export { TooManyBytesError };
@@ -22,6 +22,8 @@ interface Codec {
   readonly natively: (bytes: Buffer, maxBytes: number) => AsyncIterable<Buffer> | null;
   /** The most bytes that decompressing keeps in memory, besides those that go in and come out. */
   readonly memory: (bytes: Buffer, limits: OpeningLimits) => number;
+  /** See `workOf`. */
+  readonly work: (bytes: Buffer, maxBytes: number, enough: number) => number;
 }
 
 /** The limits of one batch. */
@@ -39,14 +41,27 @@ const ZSTD = 4;
 
 /** The codecs, by their number in a batch's attributes. Number 0 means that the batch is not compressed. */
 const CODECS: Readonly<Record<number, Codec>> = {
-  [GZIP]: { name: 'gzip', pieces: gunzipAtOnce, natively: gunzipAside, memory: () => GZIP_MEMORY_BYTES },
+  [GZIP]: {
+    name: 'gzip',
+    pieces: gunzipAtOnce,
+    natively: gunzipAside,
+    memory: () => GZIP_MEMORY_BYTES,
+    work: () => 0,
+  },
   [SNAPPY]: {
     name: 'snappy',
     pieces: decompressSnappy,
     natively: () => null,
     memory: (bytes, { maxAtOnce }) => snappyMemory(bytes, maxAtOnce),
+    work: (bytes, _maxBytes, enough) => snappyWork(bytes, enough),
   },
-  [LZ4]: { name: 'lz4', pieces: decompressLz4Frame, natively: () => null, memory: () => LZ4_MEMORY_BYTES },
+  [LZ4]: {
+    name: 'lz4',
+    pieces: decompressLz4Frame,
+    natively: () => null,
+    memory: () => LZ4_MEMORY_BYTES,
+    work: (bytes, _maxBytes, enough) => lz4Work(bytes, enough),
+  },
   [ZSTD]: {
     name: 'zstd',
     pieces: decompressZstd,
@@ -56,6 +71,7 @@ const CODECS: Readonly<Record<number, Codec>> = {
       if (memory > maxAtOnce) throw new RangeError(atOnce(`a zstd window of ${memory} bytes`, maxAtOnce));
       return memory;
     },
+    work: zstdWork,
   },
 };
 
@@ -127,16 +143,17 @@ export function memoryOf(codec: number, bytes: Buffer, limits: OpeningLimits): n
 }
 
 /**
- * The bytes that `decompress` moves or fills, besides those that go in and come out. Only zstd without Node's own decoder
- * needs any.
+ * The bytes that `decompress` moves or fills, besides those that go in and come out. Each block of LZ4 and snappy counts
+ * as some bytes. 0 if Node itself decompresses.
+ * @param enough it may stop counting there
  * @throws as `decompress`
  */
-export function workOf(codec: number, bytes: Buffer, maxBytes: number): number {
-  if (codec !== ZSTD) return 0;
+export function workOf(codec: number, bytes: Buffer, maxBytes: number, enough = Infinity): number {
+  const known = codecOf(codec);
   try {
-    return zstdWork(bytes, maxBytes);
+    return known.work(bytes, maxBytes, enough);
   } catch (cause) {
-    throw explained(cause, codecOf(codec), bytes, maxBytes);
+    throw explained(cause, known, bytes, maxBytes);
   }
 }
 

@@ -1,5 +1,11 @@
 /** From this length on, a native copy is faster than a loop over bytes. */
 const NATIVE_COPY_BYTES = 32;
+/** Decoders give this many bytes at a time: small blocks together, and a larger block alone. */
+export const PIECE_BYTES = 256 * 1024;
+/** A decoder lets the event loop run at least once in this many blocks, because a block may be empty. */
+export const BLOCKS_A_STEP = 1024;
+/** Beginning a block of LZ4 or snappy takes no longer than moving this many bytes. */
+export const BLOCK_WORK_BYTES = 1024;
 
 /** A batch decompresses to more bytes than allowed. The batch itself may be valid. */
 export class TooManyBytesError extends Error {
@@ -22,6 +28,8 @@ export class DecompressedBytes {
   #taken = 0;
   /** Bytes of the output that are not kept any more. */
   #dropped = 0;
+  /** Matches may not reach back beyond this place in `#bytes`. */
+  #reachable = 0;
   /** The length that the output may not exceed until the next call of `reserve`. */
   #limit = 0;
 
@@ -33,33 +41,47 @@ export class DecompressedBytes {
     return this.#dropped + this.#length;
   }
 
+  /** Bytes since the last call of `take`. */
+  get pending(): number {
+    return this.#length - this.#taken;
+  }
+
+  /** Begins a block whose matches may not reach into earlier blocks. */
+  beginIndependent(): void {
+    this.#reachable = this.#length;
+  }
+
   /**
    * Makes room for the next bytes. Allocates memory for the bytes that can really follow, not for the number that a
-   * header claims.
+   * header claims. So that many small blocks do not copy the output again and again, it then allocates up to twice the
+   * memory, and at most PIECE_BYTES more.
    * @param atMost the input is broken if it gives more bytes than this
    * @throws TooManyBytesError if the bytes do not fit, and the output is at its limit already
    */
   reserve(atMost: number): void {
     this.#limit = this.#length + atMost;
-    const needed = Math.min(this.#limit, this.maxBytes - this.#dropped);
+    const most = this.maxBytes - this.#dropped;
+    const needed = Math.min(this.#limit, most);
     if (needed <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(needed);
+    const ahead = Math.min(2 * this.#bytes.length, needed + PIECE_BYTES, most);
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, ahead));
     this.#bytes.copy(grown, 0, 0, this.#length);
     this.#bytes = grown;
   }
 
   /**
    * The output since the last call.
-   * @param history how many bytes back later matches may reach. 0: none, and the piece is not copied
+   * @param history how many bytes back later matches may reach. 0: none, and a piece that fills the memory is not copied
    */
   take(history: number): Buffer {
     const whole = this.#bytes.subarray(this.#taken, this.#length);
     const kept = Math.min(history, this.#length);
-    const piece = kept === 0 ? whole : Buffer.from(whole);
+    const piece = kept === 0 && whole.length === this.#bytes.length ? whole : Buffer.from(whole);
     if (kept === 0) this.#bytes = Buffer.alloc(0);
     else this.#bytes.copyWithin(0, this.#length - kept, this.#length);
     this.#dropped += this.#length - kept;
     this.#length = this.#taken = kept;
+    this.#reachable = 0;
     return piece;
   }
 
@@ -73,7 +95,7 @@ export class DecompressedBytes {
 
   match(distance: number, size: number): void {
     const length = this.#length;
-    if (distance <= 0 || distance > length) throw new RangeError('a match reaches before the start');
+    if (distance <= 0 || distance > length - this.#reachable) throw new RangeError('a match reaches before the start');
     this.#extend(size);
     const bytes = this.#bytes;
     // A match that overlaps itself repeats its bytes: only a copy byte by byte gives the right result.

@@ -5,7 +5,7 @@
  * This is our own code, because lz4js expects the checksum of a block before its data, and decodes broken or cut-off
  * frames to zeros without an error.
  */
-import { DecompressedBytes } from './decompressed-bytes.js';
+import { BLOCK_WORK_BYTES, BLOCKS_A_STEP, DecompressedBytes, PIECE_BYTES } from './decompressed-bytes.js';
 
 const MAGIC = 0x184d2204;
 const VERSION_MASK = 0xc0;
@@ -23,41 +23,78 @@ const MIN_MATCH = 4;
 /** How far back a match may reach. */
 const HISTORY_BYTES = 64 * 1024;
 const EXTENDED = 15;
+const NOTHING = Buffer.alloc(0);
 
 /** The most bytes that decompressing keeps in memory, besides those that go in and come out. */
-export const LZ4_MEMORY_BYTES = HISTORY_BYTES + MAX_BLOCK_BYTES[7]!;
+export const LZ4_MEMORY_BYTES = HISTORY_BYTES + MAX_BLOCK_BYTES[7]! + 2 * PIECE_BYTES;
 
 /**
- * Decompresses a frame, one block after the other.
+ * The work of its blocks, as bytes that are moved. It stops counting at `enough`.
+ * @throws as `decompressLz4Frame`
+ */
+export function lz4Work(frame: Buffer, enough: number): number {
+  const { firstBlockAt, afterBlock } = headerOf(frame);
+  let work = 0;
+  for (let at = firstBlockAt; work < enough; work += BLOCK_WORK_BYTES) {
+    const size = frame.readUInt32LE(at);
+    if (size === 0) break;
+    at = endOfBlock(frame, at + 4, size) + afterBlock;
+  }
+  return work;
+}
+
+/**
+ * Decompresses a frame, one block after the other. Small blocks are given together. A piece may be empty: many blocks take
+ * several steps.
  *
  * @param maxBytes the most bytes that the frame may decompress to
  * @throws RangeError if the frame is broken, is cut off or needs a dictionary; TooManyBytesError
  */
 export function* decompressLz4Frame(frame: Buffer, maxBytes: number): Generator<Buffer> {
+  const { firstBlockAt, maxBlockBytes, afterBlock } = headerOf(frame);
+  const output = new DecompressedBytes(maxBytes);
+  let at = firstBlockAt;
+  for (let blocks = 1; ; blocks++) {
+    const size = frame.readUInt32LE(at);
+    at += 4;
+    if (size === 0) break;
+    const end = endOfBlock(frame, at, size);
+    output.reserve(Math.min(maxBlockBytes, (end - at) * MAX_BYTES_FROM_ONE_BYTE));
+    if (size >= BLOCK_IS_STORED) output.literals(frame, at, end);
+    else decompressBlock(frame, at, end, output);
+    at = end + afterBlock;
+    if (output.pending >= PIECE_BYTES) yield output.take(HISTORY_BYTES);
+    else if (blocks % BLOCKS_A_STEP === 0) yield NOTHING;
+  }
+  yield output.take(0);
+}
+
+interface Header {
+  readonly firstBlockAt: number;
+  readonly maxBlockBytes: number;
+  /** Bytes between two blocks. */
+  readonly afterBlock: number;
+}
+
+function headerOf(frame: Buffer): Header {
   if (frame.readUInt32LE(0) !== MAGIC) throw new RangeError('not an LZ4 frame');
   const flags = frame.readUInt8(4);
   if ((flags & VERSION_MASK) !== VERSION_1) throw new RangeError('an LZ4 frame of another version than 1');
   if ((flags & FLAG_DICTIONARY) !== 0) throw new RangeError('an LZ4 frame that needs a dictionary');
   const maxBlockBytes = MAX_BLOCK_BYTES[(frame.readUInt8(5) >> 4) & 7];
   if (maxBlockBytes === undefined) throw new RangeError('an LZ4 frame with an unknown block size');
-  const afterBlock = (flags & FLAG_BLOCK_CHECKSUM) !== 0 ? CHECKSUM_BYTES : 0;
+  return {
+    // Magic, flags, block descriptor, content size (optional), header checksum.
+    firstBlockAt: (flags & FLAG_CONTENT_SIZE) !== 0 ? 15 : 7,
+    maxBlockBytes,
+    afterBlock: (flags & FLAG_BLOCK_CHECKSUM) !== 0 ? CHECKSUM_BYTES : 0,
+  };
+}
 
-  const output = new DecompressedBytes(maxBytes);
-  // The header: magic, flags, block descriptor, content size (optional), header checksum.
-  let at = (flags & FLAG_CONTENT_SIZE) !== 0 ? 15 : 7;
-  for (;;) {
-    const size = frame.readUInt32LE(at);
-    at += 4;
-    if (size === 0) return;
-    const stored = size >= BLOCK_IS_STORED;
-    const end = at + (stored ? size - BLOCK_IS_STORED : size);
-    if (end > frame.length) throw new RangeError('an LZ4 frame that is cut off');
-    output.reserve(Math.min(maxBlockBytes, (end - at) * MAX_BYTES_FROM_ONE_BYTE));
-    if (stored) output.literals(frame, at, end);
-    else decompressBlock(frame, at, end, output);
-    at = end + afterBlock;
-    yield output.take(HISTORY_BYTES);
-  }
+function endOfBlock(frame: Buffer, at: number, size: number): number {
+  const end = at + (size >= BLOCK_IS_STORED ? size - BLOCK_IS_STORED : size);
+  if (end > frame.length) throw new RangeError('an LZ4 frame that is cut off');
+  return end;
 }
 
 function decompressBlock(source: Buffer, from: number, end: number, output: DecompressedBytes): void {

@@ -214,8 +214,8 @@ export class FetchedRecords {
     const compressed = this.#compressed(batch);
     const maxBytes = Math.min(LARGE_BATCH_BYTES, this.maxBatchBytes);
     try {
-      const work = workOf(batch.codec, compressed, this.maxBatchBytes);
-      if (work > LARGE_WORK_BYTES) throw new TooManyBytesError(`opening it moves ${work} bytes`);
+      const work = workOf(batch.codec, compressed, this.maxBatchBytes, LARGE_WORK_BYTES + 1);
+      if (work > LARGE_WORK_BYTES) throw new TooManyBytesError(`opening it moves ${LARGE_WORK_BYTES} bytes or more`);
       this.#openingBytes += Math.ceil(work / WORK_PER_BYTE_READ);
       const bytes = decompress(batch.codec, compressed, maxBytes);
       return new RecordBytes(bytes, 0, bytes.length);

@@ -4,7 +4,14 @@
  * This is our own code, because snappyjs allocates the length that the bytes claim. And if a literal claims to be
  * longer than 2^31 bytes, snappyjs loops over 2^31 bytes that do not exist.
  */
-import { atOnce, DecompressedBytes, TooManyBytesError } from './decompressed-bytes.js';
+import {
+  atOnce,
+  BLOCK_WORK_BYTES,
+  BLOCKS_A_STEP,
+  DecompressedBytes,
+  PIECE_BYTES,
+  TooManyBytesError,
+} from './decompressed-bytes.js';
 
 /** The header of snappy-java (also called xerial): its magic, its version, and the oldest compatible version. */
 const SNAPPY_JAVA_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0]);
@@ -22,7 +29,8 @@ const STEP_BYTES = 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 /**
- * Decompresses the bytes, one block after the other. A piece may be empty: a long block takes several steps.
+ * Decompresses the bytes, one block after the other. Small blocks are given together. A piece may be empty: a long block
+ * takes several steps, and so do many blocks.
  *
  * @param maxBytes the most bytes that may come out
  * @param maxBlockBytes the most bytes that one block may hold
@@ -31,16 +39,39 @@ const NOTHING = Buffer.alloc(0);
 export function* decompressSnappy(bytes: Buffer, maxBytes: number, maxBlockBytes = maxBytes): Generator<Buffer> {
   const output = new DecompressedBytes(maxBytes);
   const limits = { maxBytes, maxBlockBytes };
-  if (!bytes.subarray(0, SNAPPY_JAVA_MAGIC.length).equals(SNAPPY_JAVA_MAGIC)) {
-    yield* decompressBlock(bytes, 0, bytes.length, output, limits);
-    return;
+  if (!isOfSnappyJava(bytes)) yield* decompressBlock(bytes, 0, bytes.length, output, limits);
+  else {
+    for (let at = SNAPPY_JAVA_HEADER_BYTES, blocks = 1; at < bytes.length; blocks++) {
+      const end = endOfBlock(bytes, at);
+      yield* decompressBlock(bytes, at + 4, end, output, limits);
+      if (blocks % BLOCKS_A_STEP === 0) yield NOTHING;
+      at = end;
+    }
   }
-  for (let at = SNAPPY_JAVA_HEADER_BYTES; at < bytes.length;) {
-    const end = at + 4 + bytes.readInt32BE(at);
-    if (end <= at + 4 || end > bytes.length) throw new RangeError('a snappy block that is empty or cut off');
-    yield* decompressBlock(bytes, at + 4, end, output, limits);
-    at = end;
-  }
+  yield output.take(0);
+}
+
+/**
+ * The work of its blocks, as bytes that are moved. It stops counting at `enough`.
+ * @throws as `decompressSnappy`
+ */
+export function snappyWork(bytes: Buffer, enough: number): number {
+  if (!isOfSnappyJava(bytes)) return BLOCK_WORK_BYTES;
+  let work = 0;
+  for (let at = SNAPPY_JAVA_HEADER_BYTES; at < bytes.length && work < enough; at = endOfBlock(bytes, at))
+    work += BLOCK_WORK_BYTES;
+  return work;
+}
+
+function isOfSnappyJava(bytes: Buffer): boolean {
+  return bytes.subarray(0, SNAPPY_JAVA_MAGIC.length).equals(SNAPPY_JAVA_MAGIC);
+}
+
+/** @param at where the block begins, with its length */
+function endOfBlock(bytes: Buffer, at: number): number {
+  const end = at + 4 + bytes.readInt32BE(at);
+  if (end <= at + 4 || end > bytes.length) throw new RangeError('a snappy block that is empty or cut off');
+  return end;
 }
 
 /** The most bytes of one block, which are in memory at once. */
@@ -62,6 +93,8 @@ function* decompressBlock(
     throw new RangeError(`${end - at} bytes of snappy that claim to hold ${claimed}`);
   if (start + claimed > maxBytes) throw new TooManyBytesError(`it holds more than ${maxBytes} bytes`);
   if (claimed > maxBlockBytes) throw new RangeError(atOnce(`a snappy block of ${claimed} bytes`, maxBlockBytes));
+  if (output.pending > 0 && output.pending + claimed > PIECE_BYTES) yield output.take(0);
+  output.beginIndependent();
   output.reserve(claimed);
   let stepEnd = start + STEP_BYTES;
   const little = (bytes: number): number => {
@@ -87,7 +120,6 @@ function* decompressBlock(
   }
   if (output.length - start !== claimed)
     throw new RangeError(`a snappy block claims to hold ${claimed} bytes but holds ${output.length - start}`);
-  yield output.take(0);
 }
 
 function lengthAt(source: Buffer, from: number, end: number): { at: number; value: number } {

@@ -7,7 +7,7 @@
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { Decompress } from 'fzstd';
-import { TooManyBytesError } from './decompressed-bytes.js';
+import { BLOCKS_A_STEP, PIECE_BYTES, TooManyBytesError } from './decompressed-bytes.js';
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE_MAGIC = 0x184d2a50;
@@ -37,6 +37,7 @@ const LEAST_MAX_WORK_BYTES = 64 * 1024 * 1024;
 const TABLE_BYTES = 128 * 1024;
 /** Beginning a frame or a block takes as long as filling this many bytes. */
 const BEGIN_BYTES = 8 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 interface Frame {
   readonly start: number;
@@ -76,7 +77,8 @@ export function zstdMemory(bytes: Buffer, maxBytes: number): number {
 }
 
 /**
- * Decompresses frames, one block after the other, or all at once if Node itself can.
+ * Decompresses frames, one block after the other, or all at once if Node itself can. A piece may be empty: many blocks take
+ * several steps.
  *
  * @param maxBytes the most bytes that may come out
  * @throws RangeError, and what the decoders throw, if the bytes are broken; TooManyBytesError
@@ -88,7 +90,7 @@ export function* decompressZstd(bytes: Buffer, maxBytes: number): Generator<Buff
 }
 
 function* decompressFrames(bytes: Buffer, frames: readonly Frame[], maxBytes: number): Generator<Buffer> {
-  let length = 0;
+  let [length, blocks] = [0, 0];
   let pieces: Buffer[] = [];
   for (const frame of frames) {
     const stream = new Decompress((piece) => {
@@ -105,6 +107,7 @@ function* decompressFrames(bytes: Buffer, frames: readonly Frame[], maxBytes: nu
       pushed = end;
       yield* pieces;
       pieces = [];
+      if (++blocks % BLOCKS_A_STEP === 0) yield NOTHING;
     }
     stream.push(copy.subarray(pushed - frame.start), true);
     yield* pieces;
@@ -125,8 +128,6 @@ async function* decompressFramesNatively(bytes: Buffer, maxBytes: number): Async
   }
 }
 
-/** Bytes that Node's own decoders give at a time. */
-export const PIECE_BYTES = 256 * 1024;
 const MIN_CHUNK_BYTES = 16 * 1024;
 
 /** Makes Node use one chunk if possible, because it would join several chunks by a copy. */
