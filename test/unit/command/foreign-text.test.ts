@@ -30,17 +30,40 @@ const UNLINK = { kind: 'unlinked', connectionId: FORGED };
 const MANIFEST = { kind: 'manifest', connectionId: FORGED, linkId: FORGED, datasets: [{ datasetId: FORGED }] };
 const OTHER_MANIFEST = { ...MANIFEST, connectionId: 'other', linkId: `other ${FORGED}` };
 const DATASET = {
-  ...{ status: FORGED, decidedAtOffset: 1, since: null, dataType: FORGED, datasetId: FORGED, connectionId: FORGED },
-  ...{ class: 'in-progress', own: { status: FORGED, at: 1, offset: 1 } },
+  status: FORGED,
+  decidedAtOffset: 1,
+  since: null,
+  dataType: FORGED,
+  datasetId: FORGED,
+  connectionId: FORGED,
+  class: 'in-progress',
+  own: { status: FORGED, at: 1, offset: 1 },
 };
 const LINK = {
-  ...{ linkId: FORGED, connectionId: FORGED, sourceType: FORGED, state: 'open', endedAtOffset: null },
-  ...{ datasets: 1, unfinished: 1 },
+  linkId: FORGED,
+  connectionId: FORGED,
+  sourceType: FORGED,
+  state: 'open',
+  endedAtOffset: null,
+  datasets: 1,
+  unfinished: 1,
 };
 const EXPLANATION = {
-  ...{ companyId: FORGED, sentence: FORGED, notes: [FORGED], asOf: null, clientId: FORGED, companyName: FORGED },
-  ...{ policy: null, counts: null, lastProgress: null, stalled: false, decidedBy: null, omitted: undefined },
-  ...{ holds: [], links: [LINK], datasets: [DATASET] },
+  companyId: FORGED,
+  sentence: FORGED,
+  notes: [FORGED],
+  asOf: null,
+  clientId: FORGED,
+  companyName: FORGED,
+  policy: null,
+  counts: null,
+  lastProgress: null,
+  stalled: false,
+  decidedBy: null,
+  omitted: undefined,
+  holds: [],
+  links: [LINK],
+  datasets: [DATASET],
   early: [{ datasetId: FORGED, latest: { status: FORGED, offset: 1, since: '-' } }],
 };
 const PENDING = { holds: 0, links: 1, unfinished: 1, unsealed: 0, named: 1, complete: 0, early: 0 };
@@ -50,8 +73,16 @@ const DEAD_LETTER = { code: FORGED, writtenAt: 0, key: Buffer.from(FORGED), part
 const REPORT = {
   evidence: [],
   findings: [{ kind: 'missing', companyId: FORGED, what: 'no', came: { FORGED }, shouldHaveCome: { FORGED } }],
-  ...{ topic: 't', partitions: [], records: 0, companies: 0, fates: {}, announcements: 0, deadLetters: 0 },
-  ...{ leftOut: { ofOthers: 0, afterEnd: 0 }, anomalies: 1, counts: {} },
+  topic: 't',
+  partitions: [],
+  records: 0,
+  companies: 0,
+  fates: {},
+  announcements: 0,
+  deadLetters: 0,
+  leftOut: { ofOthers: 0, afterEnd: 0 },
+  anomalies: 1,
+  counts: {},
 };
 
 function silencedLines(): string {
@@ -91,10 +122,7 @@ const MESSAGES: Readonly<Record<string, () => Promise<string> | string>> = {
     ),
   'companies that would be silenced': silencedLines,
   'the report of verify': () =>
-    verifyText(
-      REPORT as unknown as Parameters<typeof verifyText>[0],
-      { companyId: 'a', input: [], applicationId: 'a' } as unknown as Parameters<typeof verifyText>[1],
-    )
+    verifyText(REPORT as unknown as Parameters<typeof verifyText>[0], { companyId: 'a', input: [], applicationId: 'a' })
       .map(({ line }) => line)
       .join('\n'),
 };

@@ -104,7 +104,7 @@ describe.each([
   });
 
   test('are given together, whatever their number, and cost little', async () => {
-    const content = random(HISTORY_BYTES + MIB);
+    const content = random(HISTORY_BYTES + MIB / 4);
     const bytes = ofBytes(content);
     const before = process.cpuUsage();
     const pieces: Buffer[] = [];
