@@ -80,8 +80,9 @@ function recreated({ world }: Fault, topic: string, ...reasons: RegExp[]): void 
 function retention({ world, random }: Fault, which: 'consumed' | 'any'): void {
   const partition = random.pick(partitionsOf(world));
   const ends = world.cluster.ends(TOPICS.syncEvents, partition);
-  const committed = world.cluster.committedOffset(APPLICATION_ID, TOPICS.syncEvents, partition) ?? 0;
-  if (ends === null) return;
+  const committed = world.cluster.committedOffset(APPLICATION_ID, TOPICS.syncEvents, partition);
+  // A partition that has consumed nothing begins at the start of the log, wherever that is: nothing tells of the rest.
+  if (ends === null || committed === null) return;
   const before = random.integer(0, which === 'any' ? ends.highWatermark : Math.min(committed, ends.highWatermark));
   world.losses.willDelete(partition);
   if (before > committed) world.losses.happened(/position outside the log/);
