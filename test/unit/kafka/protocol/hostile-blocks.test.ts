@@ -3,6 +3,7 @@ import { decompress, decompressAside, workOf } from '../../../../src/kafka/proto
 import { FetchedRecords, LARGE_WORK_BYTES } from '../../../../src/kafka/protocol/record-batch-decoder.js';
 import type { LogRecord } from '../../../../src/lib/record.js';
 import { buildBatch } from './build-batch.js';
+import { readsOf } from './reads-of.js';
 
 const [SNAPPY, LZ4] = [2, 3] as const;
 const MIB = 1024 * 1024;
@@ -91,14 +92,7 @@ describe.each([
     const work = workOf(codec, batches[0]!.subarray(HEADER_BYTES), MAX_BATCH_BYTES);
     expect(work).toBeGreaterThan(LARGE_WORK_BYTES / 2);
     expect(work).toBeLessThan(LARGE_WORK_BYTES);
-    const fetched = new FetchedRecords(Buffer.concat(batches), [], 0, MAX_BATCH_BYTES);
-
-    const reads: number[] = [];
-    while (!fetched.exhausted) {
-      const records: LogRecord[] = [];
-      fetched.read(records, 100, MAX_BYTES);
-      reads.push(records.length);
-    }
+    const reads = readsOf(batches, MAX_BATCH_BYTES, MAX_BYTES);
     expect(reads.reduce((sum, count) => sum + count)).toBe(8);
     expect(Math.max(...reads)).toBeLessThanOrEqual(2);
   });

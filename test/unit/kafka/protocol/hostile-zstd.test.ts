@@ -4,6 +4,7 @@ import { decompress, workOf } from '../../../../src/kafka/protocol/compression.j
 import { FetchedRecords, LARGE_WORK_BYTES } from '../../../../src/kafka/protocol/record-batch-decoder.js';
 import type { LogRecord } from '../../../../src/lib/record.js';
 import { buildBatch, withChecksum } from './build-batch.js';
+import { readsOf } from './reads-of.js';
 
 const ZSTD = 4;
 const MIB = 1_024 * 1_024;
@@ -59,14 +60,7 @@ withFzstd('a read of many batches that each need some work ends at a limit of th
   const work = workOf(ZSTD, batches[0]!.subarray(HEADER_BYTES), MAX_BATCH_BYTES);
   expect(work).toBeGreaterThan(LARGE_WORK_BYTES / 2);
   expect(work).toBeLessThan(LARGE_WORK_BYTES);
-  const fetched = new FetchedRecords(Buffer.concat(batches), [], 0, MAX_BATCH_BYTES);
-
-  const reads: number[] = [];
-  while (!fetched.exhausted) {
-    const records: LogRecord[] = [];
-    fetched.read(records, 100, MAX_BYTES);
-    reads.push(records.length);
-  }
+  const reads = readsOf(batches, MAX_BATCH_BYTES, MAX_BYTES);
   expect(reads.reduce((sum, count) => sum + count)).toBe(20);
   expect(Math.max(...reads)).toBeLessThanOrEqual(3);
 });
