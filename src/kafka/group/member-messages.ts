@@ -247,7 +247,7 @@ export function hasPartitions(assignment: Buffer): boolean {
 
 /**
  * An assignment that kafkajs's consumer can take at little cost: it has the partitions of one topic, each once. kafkajs
- * has no limit, and its work grows with the square of the topics: 1 MiB of topics would block the thread for 20 s.
+ * has no limit, and its work grows with the square of the topics: 1 MiB of topics would block the thread.
  */
 export function onlyTopic(assignment: Buffer, topic: string): Buffer {
   const partitions = [...new Set(partitionsIn(assignment, topic))];

@@ -24,7 +24,7 @@ const LENGTH_COUNTS_FROM = 12;
 const CHECKSUMS_PER_BYTE = 4;
 /**
  * Positions in one answer at which an intact batch is looked for, at most: twice the 8 MiB of the largest batches of our
- * topics. Looking at 1 MiB can block the thread for 20 ms, and an answer may have 256 MiB.
+ * topics. Looking at all bytes blocks the thread, and an answer may have 256 MiB.
  */
 export const MAX_SEARCHED_BYTES = 16 * 1_024 * 1_024;
 
