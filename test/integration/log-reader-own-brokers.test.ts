@@ -92,7 +92,7 @@ test('a reader continues after the only broker of its partition was away', async
 async function emptyBatches(connections: BrokerConnections, partition: TopicPartition): Promise<number> {
   const address = cluster.brokers[(await leaderOf(partition)) - 1]!.address;
   const wanted = [{ ...partition, topicId: null, fromOffset: 0, leaderEpoch: -1 }];
-  const limits = { maxWaitMs: 0, maxBytes: 1e6, maxPartitionBytes: 1e6 };
+  const limits = { maxWaitMs: 0, maxBytes: 1e6, maxPartitionBytes: 1e6, maxBatchBytes: 1e6 };
   const { partitions } = await connections.ask(address, (broker) => fetchFrom(broker, wanted, limits));
   const bytes = partitions[0]!.records;
   let count = 0;

@@ -19,7 +19,7 @@ import { batchesOf } from './batches.js';
 
 export const POLL = { timeoutMs: 30_000, intervalMs: 50 };
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
-const FETCH_LIMITS = { maxWaitMs: 100, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000 };
+const FETCH_LIMITS = { maxWaitMs: 100, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000, maxBatchBytes: 1_000_000 };
 const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const NO_PRODUCER = { producerId: -1n, producerEpoch: -1, firstSequence: -1 };

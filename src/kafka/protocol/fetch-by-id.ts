@@ -14,6 +14,7 @@ import { fetchByNameCall } from './fetch-by-name.js';
 import {
   API_KEY,
   fetchCallOf,
+  MAX_ANSWER_ITEMS,
   NO_LOG_START,
   NO_REPLICA,
   requestWriter,
@@ -66,7 +67,7 @@ function hasId(partition: PartitionToFetch): partition is PartitionById {
 
 function fetchByIdCall(partitions: readonly PartitionById[], limits: FetchLimits): ProtocolCall<FetchByIdResponse> {
   const names = new Map(partitions.map(({ topic, topicId }) => [topicId, topic]));
-  return fetchCallOf(API_VERSION, encodeRequest(partitions, limits), (body) => decodeResponse(body, names));
+  return fetchCallOf(API_VERSION, encodeRequest(partitions, limits), limits, (body) => decodeResponse(body, names));
 }
 
 function encodeRequest(partitions: readonly PartitionById[], limits: FetchLimits): Buffer {
@@ -97,7 +98,7 @@ function encodeRequest(partitions: readonly PartitionById[], limits: FetchLimits
 
 /** @param names by topic id */
 export function decodeResponse(body: Buffer, names: ReadonlyMap<string, string>): FetchByIdResponse {
-  const reader = new WireReader(body);
+  const reader = new WireReader(body, MAX_ANSWER_ITEMS);
   reader.tags(); // of the answer's header
   const clientSideThrottleTime = reader.int32();
   const errorCode = reader.int16();

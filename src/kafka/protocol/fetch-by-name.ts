@@ -13,6 +13,7 @@
  */
 import {
   fetchCallOf,
+  MAX_ANSWER_ITEMS,
   NO_LOG_START,
   requestWriter,
   writeLimits,
@@ -31,7 +32,7 @@ export function fetchByNameCall(
   partitions: readonly PartitionToFetch[],
   limits: FetchLimits,
 ): ProtocolCall<FetchResponse> {
-  return fetchCallOf(API_VERSION, encodeRequest(partitions, limits), decodeResponse);
+  return fetchCallOf(API_VERSION, encodeRequest(partitions, limits), limits, decodeResponse);
 }
 
 function encodeRequest(partitions: readonly PartitionToFetch[], limits: FetchLimits): Buffer {
@@ -53,7 +54,7 @@ function encodeRequest(partitions: readonly PartitionToFetch[], limits: FetchLim
 }
 
 export function decodeResponse(body: Buffer): FetchResponse {
-  const reader = new WireReader(body);
+  const reader = new WireReader(body, MAX_ANSWER_ITEMS);
   const clientSideThrottleTime = reader.int32();
   const errorCode = reader.int16();
   reader.int32(); // session id

@@ -31,6 +31,8 @@ export interface FetchLimits {
   readonly maxPartitionBytes: number;
   /** The most bytes of the whole answer, with the same exception. */
   readonly maxBytes: number;
+  /** The most bytes of that first batch. An answer that may have a larger one is not read. */
+  readonly maxBatchBytes: number;
 }
 
 /** An aborted transaction that is wholly or partly within the fetched records. */
@@ -65,15 +67,24 @@ const NO_SESSION = 0;
 const SESSIONLESS_EPOCH = -1;
 export const NO_LOG_START = -1;
 const FIXED_REQUEST_BYTES = 64;
+/** The most bytes of an answer without its records: fields of its partitions, and aborted transactions. */
+const MAX_FIELDS_BYTES = 4 * 1_024 * 1_024;
+/**
+ * The most partitions and aborted transactions of an answer, which become objects. An aborted transaction takes at least
+ * 16 bytes.
+ */
+export const MAX_ANSWER_ITEMS = MAX_FIELDS_BYTES / 16;
 const PARTITION_REQUEST_BYTES = 64;
 
-/** A Fetch of any version. */
+/** A Fetch of any version, whose answer has no more bytes than it asks for. */
 export function fetchCallOf<T extends FetchResponse>(
   apiVersion: number,
   request: Buffer,
+  { maxBytes, maxBatchBytes }: FetchLimits,
   decode: (body: Buffer) => T,
 ): ProtocolCall<T> {
-  return protocolCall(API_KEY, 'Fetch', apiVersion, request, decode);
+  const maxResponseSize = maxBytes + maxBatchBytes + MAX_FIELDS_BYTES;
+  return { ...protocolCall(API_KEY, 'Fetch', apiVersion, request, decode), maxResponseSize };
 }
 
 export function requestWriter(partitions: number): WireWriter {

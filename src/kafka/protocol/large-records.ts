@@ -13,10 +13,17 @@ import { endOfRecord, MAX_VARINT_BYTES } from './record-bytes.js';
 export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
 
 /**
- * MAX_BATCH_BYTES is divided by this number. The result may be in memory at once: a record of a large batch, a zstd window,
- * a snappy block. A record that keeps the limits of a company is far below it.
+ * MAX_BATCH_BYTES is divided by this number. The result may be in memory at once: a fetched batch, a record of a large batch, a
+ * zstd window, a snappy block. A record that keeps the limits of a company is far below it.
  */
 const AT_ONCE_DIVISOR = 8;
+/** Twice the 8 MiB of the largest batches of our topics, which a low MAX_BATCH_BYTES does not limit. */
+const LEAST_MAX_FETCHED_BATCH_BYTES = 16 * 1024 * 1024;
+
+/** The most bytes of a batch as brokers send it, because a fetched batch is in memory as a whole. */
+export function maxFetchedBatchBytes(maxBatchBytes: number): number {
+  return Math.max(LEAST_MAX_FETCHED_BATCH_BYTES, Math.floor(maxBatchBytes / AT_ONCE_DIVISOR));
+}
 
 const NOTHING = Buffer.alloc(0);
 

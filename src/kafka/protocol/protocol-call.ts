@@ -27,6 +27,11 @@ export interface ProtocolCall<T extends object> {
   readonly requestTimeout?: number;
   /** If it is not false, kafkajs logs an error when `parse` rejects. */
   readonly logResponseError?: boolean;
+  /**
+   * The most bytes that the answer may have, if it is not a limit of its kind (patches/kafkajs+2.2.4.patch). A larger
+   * answer is not read: it ends the connection, see `isAnswerTooLarge`.
+   */
+  readonly maxResponseSize?: number;
 }
 
 /** The fields of every answer. kafkajs delays later requests by `clientSideThrottleTime` (ms) (KIP-219). */
@@ -34,6 +39,14 @@ export interface Answer {
   readonly errorCode: number;
   readonly clientSideThrottleTime: number;
 }
+
+/** Whether a connection ended because its broker claimed an answer larger than its request allows. */
+export function isAnswerTooLarge(error: unknown): error is Error {
+  return error instanceof Error && (error as NodeJS.ErrnoException).code === ANSWER_TOO_LARGE;
+}
+
+/** The code that kafkajs's patched connection gives. */
+const ANSWER_TOO_LARGE = 'ANSWER_TOO_LARGE';
 
 /**
  * Makes a call whose answer `read` decodes from its body. It does not reject for error codes: the caller judges them.

@@ -27,8 +27,15 @@ export function readSafeInt64(bytes: Buffer, position: number): number {
 /** Reads the fields of an answer one after the other. Reading past the end throws a RangeError. */
 export class WireReader {
   #position = 0;
+  #itemsLeft: number;
 
-  constructor(private readonly bytes: Buffer) {}
+  /** @param maxItems the most items of all arrays together. By default, only the length of the answer limits them */
+  constructor(
+    private readonly bytes: Buffer,
+    private readonly maxItems = Infinity,
+  ) {
+    this.#itemsLeft = maxItems;
+  }
 
   int16(): number {
     return this.bytes.readInt16BE(this.#skip(2));
@@ -119,10 +126,12 @@ export class WireReader {
     }
   }
 
-  /** Checks a number of items: each item takes at least one byte. */
+  /** Checks a number of items: each item takes at least one byte, and all items count. */
   #count(items: number): number {
     const left = this.bytes.length - this.#position;
     if (items > left) throw new RangeError(`an answer claims to hold ${items} items in its last ${left} bytes`);
+    this.#itemsLeft -= Math.max(0, items);
+    if (this.#itemsLeft < 0) throw new RangeError(`an answer claims to hold more than ${this.maxItems} items`);
     return items;
   }
 

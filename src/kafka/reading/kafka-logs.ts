@@ -13,6 +13,7 @@ import { LogBoundsReader } from './log-bounds.js';
 import { LargeBatches } from './large-batches.js';
 import { LogFetcher, type LogQuestions, type OnTrouble } from './log-fetcher.js';
 import { PartitionReader, type LogKind, type ReaderEvents, type ReadingTerms } from './log-reader.js';
+import { maxFetchedBatchBytes } from '../protocol/large-records.js';
 import { USUAL_MAX_BATCH_BYTES } from '../protocol/record-batch-decoder.js';
 import { RecordMemory } from './record-memory.js';
 
@@ -80,7 +81,11 @@ export class KafkaLogs implements Logs {
     this.#terms = { uncompacted: { ...terms, kind: 'uncompacted' }, compacted: { ...terms, kind: 'compacted' } };
     this.#compacted = topics;
     const config = { requestTimeout: REQUEST_TIMEOUT_MS, ...options.config };
-    const limits = { maxPartitionBytes: terms.maxPartitionBytes, maxBytes: MAX_RESPONSE_BYTES };
+    const limits = {
+      maxPartitionBytes: terms.maxPartitionBytes,
+      maxBytes: MAX_RESPONSE_BYTES,
+      maxBatchBytes: maxFetchedBatchBytes(terms.maxBatchBytes),
+    };
     const tail = { connections: new BrokerConnections(config, clock), limits, waitMs: TAIL_WAIT_MS };
     const catchUp = { connections: new BrokerConnections(config, clock), limits };
     const cluster = options.cluster ?? new ClusterView(config, clock);

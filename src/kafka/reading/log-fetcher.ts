@@ -37,7 +37,17 @@ import {
 } from '../connection/leader-directory.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
 import { ERROR_CODES, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
-import { newlyServed, RecordsLostError, type LaneName, type Served } from './served-reader.js';
+import {
+  emptyFirst,
+  join,
+  newlyServed,
+  noteFailure,
+  noteSuccess,
+  RecordsLostError,
+  type Group,
+  type LaneName,
+  type Served,
+} from './served-reader.js';
 import { TailWaits } from './tail-waits.js';
 
 /** Called with failures that are being retried: the first failure, and then at most one in 30 s. Must not throw. */
@@ -76,9 +86,6 @@ export interface LogQuestions {
   /** As `Logs.endOfEpoch`. */
   endOfEpoch(partition: TopicPartition, leaderEpoch: number): Promise<number | null>;
 }
-
-/** The readers of one fetch, by the name of their partition. A partition has at most one reader in a fetch. */
-type Group = Map<string, Served>;
 
 export class LogFetcher implements ReaderEvents {
   /** The reader served longest ago comes first; within one fetch, readers without records before those with records. */
@@ -135,9 +142,7 @@ export class LogFetcher implements ReaderEvents {
         served.leaderEpoch = leader.epoch;
         const group = groups[served.lane].get(leader.address) ?? new Map<string, Served>();
         groups[served.lane].set(leader.address, group);
-        // A second reader of the same partition is part of the next fetch.
-        const name = nameOf(served.reader.partition);
-        if (!group.has(name)) group.set(name, served);
+        join(group, served);
       }
     }
     for (const lane of ['tail', 'catchUp'] as const)
@@ -161,11 +166,12 @@ export class LogFetcher implements ReaderEvents {
       }));
       const response = await connections.ask(leader, (broker) => fetchFrom(broker, wanted, { ...limits, maxWaitMs }));
       for (const served of members) served.busy = false;
-      // A reader that catches up will soon join the tail fetch, so that fetch must not wait for long.
+      // A reader that catches up will soon join the tail fetch, which must not wait for long.
       if (lane === 'catchUp' || response.partitions.some(({ records }) => records.length > 0)) tailWait.reset();
       this.#hand(group, response);
     } catch (error) {
       connections.drop(leader);
+      for (const served of members) noteFailure(served, error);
       for (const served of members) void this.#retryLater(served, error as Error);
     }
     this.#inFlight[lane].delete(leader);
@@ -192,9 +198,7 @@ export class LogFetcher implements ReaderEvents {
   }
 
   #receive(served: Served, answer: FetchedPartition, askedFirst: boolean): void {
-    served.backoff.reset();
-    served.unknownSince = null;
-    served.troubleReportedAt = null;
+    noteSuccess(served);
     const moreToFetch = served.reader.receive(answer, askedFirst, served.leaderEpoch);
     served.lane = moreToFetch ? 'catchUp' : 'tail';
   }
@@ -291,8 +295,4 @@ export class LogFetcher implements ReaderEvents {
     served.troubleReportedAt = now;
     this.onTrouble(served.reader.partition, error);
   }
-}
-
-function emptyFirst(one: FetchedPartition, other: FetchedPartition): number {
-  return Math.sign(one.records.length) - Math.sign(other.records.length);
 }

@@ -3,6 +3,7 @@ import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../../pipeline/ports.js';
 import type { FetchedPartition } from '../protocol/fetch-shared.js';
+import { maxFetchedBatchBytes } from '../protocol/large-records.js';
 import type { LargeBatches, LargeBatchHolder } from './large-batches.js';
 import { FetchedRecords } from '../protocol/record-batch-decoder.js';
 import { nameOf } from '../connection/leader-directory.js';
@@ -110,6 +111,13 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
       this.#waiting = { maxRecords, resolve, reject };
       this.#deliver();
     });
+  }
+
+  /** Ends the reader, because its leader wants to send more than a batch may have, so the batch is not read. */
+  tooLarge(cause: Error): void {
+    const batch = { firstOffset: this.#fetchOffset, nextOffset: null, why: cause.message };
+    const most = maxFetchedBatchBytes(this.terms.maxBatchBytes);
+    this.fail(new UnreadableBatchError(this.partition, batch, tooLargeRemedy(most), { cause }));
   }
 
   close(): void {
@@ -264,6 +272,13 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
 const UNKNOWN_END =
   'The end of this batch is unknown, because its leader gives no intact batch after it. Make another replica the leader ' +
   'of the partition: its copy may be intact. Or wait until more records were written, and look again';
+
+function tooLargeRemedy(mostBytes: number): string {
+  return (
+    `A fetched batch may have ${mostBytes} bytes. If this batch is right, restart the instances with eight times its bytes as ` +
+    'MAX_BATCH_BYTES. Otherwise its leader is at fault: make another replica the leader of the partition'
+  );
+}
 
 /** Copies records that are a small part of an answer. Otherwise a slow reader would keep the whole answer in memory. */
 function detached(records: Buffer): Buffer {

@@ -4,6 +4,8 @@ import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { LogIdentity } from '../../pipeline/ports.js';
 import { nameOf } from '../connection/leader-directory.js';
+import type { FetchedPartition } from '../protocol/fetch-shared.js';
+import { isAnswerTooLarge } from '../protocol/protocol-call.js';
 import type { PartitionReader } from './log-reader.js';
 
 const FIRST_RETRY_MS = 20;
@@ -22,6 +24,8 @@ export interface Served {
   /** The reader waits for a fetch, a look-up or a back-off. */
   busy: boolean;
   readonly backoff: Backoff;
+  /** The next fetch is of this partition alone, because an answer about it was too large. */
+  isAlone: boolean;
   unknownSince: number | null;
   /** When trouble of the reader was reported last; null while there is none. */
   troubleReportedAt: number | null;
@@ -35,10 +39,46 @@ export function newlyServed(reader: PartitionReader, { topicId, leaderEpoch }: L
     leaderEpoch,
     lane: 'catchUp',
     busy: false,
+    isAlone: false,
     backoff: new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS),
     unknownSince: null,
     troubleReportedAt: null,
   };
+}
+
+/** The readers of one fetch, by the name of their partition. A partition has at most one reader in a fetch. */
+export type Group = Map<string, Served>;
+
+/** Adds a reader, unless it must wait for the next fetch. */
+export function join(group: Group, served: Served): void {
+  const name = nameOf(served.reader.partition);
+  const [first] = group.values();
+  if (group.has(name) || (first !== undefined && (first.isAlone || served.isAlone))) return;
+  group.set(name, served);
+}
+
+/** A leader has answered without an error: whatever was wrong before is over. */
+export function noteSuccess(served: Served): void {
+  served.backoff.reset();
+  served.isAlone = false;
+  served.unknownSince = null;
+  served.troubleReportedAt = null;
+}
+
+/**
+ * Notes a failed fetch. If the answer was too large, one batch made it so large. But the answer is not read, so it does not
+ * show in which partition the batch is. So each partition of the fetch is fetched alone next, and its reader ends if that
+ * answer is too large too.
+ */
+export function noteFailure(served: Served, error: unknown): void {
+  if (!isAnswerTooLarge(error)) return;
+  if (served.isAlone) served.reader.tooLarge(error);
+  served.isAlone = true;
+}
+
+/** The order in which the partitions of an answer move to the end of the line: those without records come first. */
+export function emptyFirst(one: FetchedPartition, other: FetchedPartition): number {
+  return Math.sign(one.records.length) - Math.sign(other.records.length);
 }
 
 /** The new leader does not have records that were read before (unclean election). */

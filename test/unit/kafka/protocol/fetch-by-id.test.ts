@@ -7,7 +7,7 @@ import type { PartitionToFetch } from '../../../../src/kafka/protocol/fetch-shar
 import { WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 
 const ID = '0123456789abcdef0123456789abcdef';
-const LIMITS = { maxWaitMs: 0, maxPartitionBytes: 1_000, maxBytes: 10_000 };
+const LIMITS = { maxWaitMs: 0, maxPartitionBytes: 1_000, maxBytes: 10_000, maxBatchBytes: 100_000 };
 const AT: PartitionToFetch = { topic: 't', topicId: ID, partition: 3, fromOffset: 7, leaderEpoch: 2 };
 
 /**

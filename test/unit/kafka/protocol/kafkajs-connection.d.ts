@@ -15,6 +15,8 @@ declare module 'kafkajs/src/network/connection.js' {
     authenticatedAt: [number, number];
     connect(): Promise<unknown>;
     send(call: object): Promise<Buffer>;
+    /** Takes bytes of the socket. */
+    processData(bytes: Buffer): void;
     disconnect(): Promise<unknown>;
   }
 }

@@ -144,7 +144,7 @@ class World {
 
   #lane(lane: Fetch['lane']): Lane {
     return {
-      limits: { maxBytes: 1e6, maxPartitionBytes: MAX_PARTITION_BYTES },
+      limits: { maxBytes: 1e6, maxPartitionBytes: MAX_PARTITION_BYTES, maxBatchBytes: 1e6 },
       connections: {
         ask: <T>(address: string, question: (broker: ConnectedBroker) => Promise<T>) =>
           question(this.#broker(lane, address)),
@@ -411,6 +411,34 @@ test('broken records end their reader after the records before them, and no othe
   expect((await broken.next(10)).nextOffset).toBe(2);
   await expect(broken.next(10)).rejects.toThrow(UnreadableBatchError);
   expect((await intact.next(10)).nextOffset).toBe(2);
+});
+
+/** The error of kafkajs's patched connection. */
+function answerTooLarge(): Error {
+  const message = 'Connection error: the server claims an answer of 900 bytes, more than the limit of 500';
+  return Object.assign(new Error(message), { code: 'ANSWER_TOO_LARGE' });
+}
+
+test('an answer that is too large makes each partition be fetched alone, and ends only the reader whose answer it is', async () => {
+  const world = worldOf(0, 1, 2);
+  const [good, large, other] = [world.reader(0), world.reader(1), world.reader(2)];
+  await (await world.fetch('catchUp')).fail(answerTooLarge());
+  await world.pass(20);
+  const seen: (readonly number[])[] = [];
+  for (let i = 0; i < 4; i++) {
+    const fetch = await world.fetch('catchUp');
+    seen.push(fetch.partitions);
+    if (fetch.partitions.includes(1)) await fetch.fail(answerTooLarge());
+    else await fetch.answer(...fetch.partitions.map((partition) => records(partition, 10 * i, 10 * i + 10, 99)));
+    await world.pass(20);
+  }
+  expect(seen.slice(0, 3).sort()).toEqual([[0], [1], [2]]);
+  expect(seen[3]).toEqual([0, 2]);
+  await expect(large.next(1)).rejects.toThrow(UnreadableBatchError);
+  await expect(large.next(1)).rejects.toThrow(
+    /t\/1 from offset 0 on cannot be read: .*more than the limit of 500.*may have 33554432 bytes.*MAX_BATCH_BYTES/,
+  );
+  expect([(await good.next(1)).records.length, (await other.next(1)).records.length]).toEqual([1, 1]);
 });
 
 test('leaders are looked up once a minute, because a broker that is cut off does not report it', async () => {
