@@ -4,7 +4,7 @@ import { createGunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
 import { atOnce, PIECE_BYTES, TooManyBytesError } from './decompressed-bytes.js';
 import { decompressLz4Frame, LZ4_MEMORY_BYTES, lz4Work } from './lz4-frame.js';
 import { decompressSnappy, snappyMemory, snappyWork } from './snappy-blocks.js';
-import { decompressZstd, decompressZstdNatively, zstdMemory, zstdWork } from './zstd-frames.js';
+import { FZSTD, NODE_ZSTD, zstdMemory } from './zstd-decoders.js';
 import { reasonOf } from '../../lib/reason-of.js';
 
 export { TooManyBytesError };
@@ -39,6 +39,8 @@ const SNAPPY = 2;
 const LZ4 = 3;
 const ZSTD = 4;
 
+const zstdDecoder = NODE_ZSTD ?? FZSTD;
+
 /** The codecs, by their number in a batch's attributes. Number 0 means that the batch is not compressed. */
 const CODECS: Readonly<Record<number, Codec>> = {
   [GZIP]: {
@@ -64,14 +66,14 @@ const CODECS: Readonly<Record<number, Codec>> = {
   },
   [ZSTD]: {
     name: 'zstd',
-    pieces: decompressZstd,
-    natively: decompressZstdNatively,
+    pieces: zstdDecoder.pieces,
+    natively: zstdDecoder.aside,
     memory: (bytes, { maxBytes, maxAtOnce }) => {
       const memory = zstdMemory(bytes, maxBytes);
       if (memory > maxAtOnce) throw new RangeError(atOnce(`a zstd window of ${memory} bytes`, maxAtOnce));
       return memory;
     },
-    work: zstdWork,
+    work: zstdDecoder.work,
   },
 };
 
@@ -143,8 +145,8 @@ export function memoryOf(codec: number, bytes: Buffer, limits: OpeningLimits): n
 }
 
 /**
- * The bytes that `decompress` moves or fills, besides those that go in and come out. Each block of LZ4 and snappy counts
- * as some bytes. 0 if Node itself decompresses.
+ * The bytes that `decompress` moves or fills, besides those that go in and come out. Each block of LZ4, snappy and zstd
+ * counts as some bytes. 0 for gzip.
  * @param enough it may stop counting there
  * @throws as `decompress`
  */
