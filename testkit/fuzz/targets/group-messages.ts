@@ -43,7 +43,7 @@ function open(): OpenTarget {
     topic: 'input',
     partitions: PARTITIONS,
     describe: () => INFO,
-    onRefused: () => undefined,
+    onRefused: () => undefined, onTooMany: () => undefined,
   })({} as never);
   const own = AssignerProtocol.MemberMetadata.encode({
     version: 0,
