@@ -105,7 +105,7 @@ test('of the records that announcements name, and of long repairs, little is kep
 });
 
 test('an announcement with more bytes or items than one can have is not read', () => {
-  const items = (count: number) => Array(count).fill({ connectionId: '', sourceType: '' });
+  const items = (count: number) => Array<object>(count).fill({ connectionId: '', sourceType: '' });
   const readOf = (changes: object) => values.read(record(0, announcement(changes)));
   expect(readOf({ companyName: 'n'.repeat(8 * MIB) })).toContain('at most 8388608 are read');
   expect(readOf({ connections: items(100_001) })).toBe('it has more than 100000 items');

@@ -43,7 +43,8 @@ function open(): OpenTarget {
     topic: 'input',
     partitions: PARTITIONS,
     describe: () => INFO,
-    onRefused: () => undefined, onTooMany: () => undefined,
+    onRefused: () => undefined,
+    onTooMany: () => undefined,
   })({} as never);
   const own = AssignerProtocol.MemberMetadata.encode({
     version: 0,
