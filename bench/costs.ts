@@ -101,7 +101,7 @@ print(`reading ${thousands(PARTS_WITHOUT_BYTES)} items without bytes`, inMs(time
 const empties = record([{ type: 'array', items: record([], 'Empty') }]);
 const skipsEmpties = new AvroReader(record([])).of(empties);
 /** Zero bytes after a list end it. They give the value the length that so many items need. */
-const emptyList = Buffer.concat([listOf(MAX_PARTS / 2, 0), Buffer.alloc(MAX_PARTS)]);
+const emptyList = Buffer.concat([listOf(MAX_PARTS / 2 - 1, 0), Buffer.alloc(MAX_PARTS)]);
 const refusalOf = () => {
   try {
     skipsEmpties.read(emptyList);

@@ -25,7 +25,7 @@ const PARTS_PER_BYTE = 8;
 export const PARTS_WITHOUT_BYTES = 10_000;
 /**
  * The most items and fields of one value, used or not, however long it is. A manifest with MAX_KEPT_ITEMS datasets has
- * less than half of this. Empty records, which take no bytes, take the most time: 70 ms (`npm run bench:costs`).
+ * less than half of this. Empty records, which take no bytes, cost much time: `npm run bench:costs` prints it.
  */
 export const MAX_PARTS = 10_000_000;
 /**
