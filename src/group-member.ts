@@ -62,6 +62,7 @@ export function createMembership(options: GroupMemberOptions): KafkaGroupMembers
         changelogId: cluster.leaders.topicId(topics.companyState),
       }),
       onRefused: (member) => logger.error(member, 'assigned no partitions to a group member'),
+      onTooMany: (members) => logger.error(members, 'left out members of the group, because it exceeds a limit'),
     }),
     onCrash: (cause) => onCrash(new MembershipLostError(cause)),
     onTrouble: (error) => failures.failed('group', null, error),

@@ -8,6 +8,8 @@ import type avro from 'avsc';
 const PARTS_PER_BYTE = 8;
 /** Additional items and fields, for those that take no bytes, such as null. */
 const PARTS_WITHOUT_BYTES = 10_000;
+/** The most items and fields of a value, however long it is. An announcement has at most 80,000. */
+const MAX_PARTS = 10_000_000;
 const MAX_VARINT_BYTES = 10;
 
 /** @throws Error if `bytes`, read as a value of `type`, would have more items and fields than their length allows */
@@ -23,7 +25,7 @@ class Walk {
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
-    this.#partsLeft = bytes.length * PARTS_PER_BYTE + PARTS_WITHOUT_BYTES;
+    this.#partsLeft = Math.min(bytes.length * PARTS_PER_BYTE + PARTS_WITHOUT_BYTES, MAX_PARTS);
   }
 
   over(type: avro.Type): void {

@@ -26,15 +26,17 @@ export class WriterSchema {
 export class AvroReader<T> {
   readonly #type: AvroType;
   readonly #shapes: ValueShapes;
-  readonly #tap = new CheckedTap();
+  readonly #tap: CheckedTap;
 
   /**
    * @param schema ours, as parsed JSON; T is the result that it and `shapes` produce, which nothing checks
+   * @param maxItems the most array and map items of one value that are kept
    * @throws SchemaError
    */
-  constructor(schema: object, shapes: ValueShapes = PLAIN_SHAPES) {
+  constructor(schema: object, shapes: ValueShapes = PLAIN_SHAPES, maxItems?: number) {
     this.#type = parseSchema(schema);
     this.#shapes = shapes;
+    this.#tap = new CheckedTap(maxItems);
   }
 
   /**

@@ -24,6 +24,11 @@ const PARTS_PER_BYTE = 8;
  */
 export const PARTS_WITHOUT_BYTES = 10_000;
 /**
+ * The most items and fields of one value, used or not, however long it is. A manifest with MAX_KEPT_ITEMS datasets has
+ * less than half of this. Empty records, which take no bytes, cost much time: `npm run bench:costs` prints it.
+ */
+export const MAX_PARTS = 10_000_000;
+/**
  * The most array and map items of one value that are kept, far more than any event has. An item of two bytes may take
  * 66 bytes in memory (`npm run bench:costs`).
  */
@@ -43,6 +48,8 @@ const NO_BYTES = Buffer.alloc(0);
 export class CheckedTap {
   #buf: Buffer = NO_BYTES;
   #pos = 0;
+  /** The number of parts that the value may have. */
+  #parts = 0;
   /** The number of parts that the value may still have. */
   #partsLeft = 0;
   /** The number of items that may still be kept. */
@@ -53,6 +60,9 @@ export class CheckedTap {
   #expected: Buffer = NO_BYTES;
   #expectedText = '';
 
+  /** @param maxKeptItems the most array and map items of one value that are kept */
+  constructor(private readonly maxKeptItems = MAX_KEPT_ITEMS) {}
+
   /**
    * Starts reading the value in `bytes` from `start` to the end.
    *
@@ -62,8 +72,9 @@ export class CheckedTap {
   start(bytes: Buffer, start: number, expected: Buffer = NO_BYTES, expectedText = ''): void {
     this.#buf = bytes;
     this.#pos = start;
-    this.#partsLeft = (bytes.length - start) * PARTS_PER_BYTE + PARTS_WITHOUT_BYTES;
-    this.#itemsLeft = MAX_KEPT_ITEMS;
+    this.#parts = Math.min((bytes.length - start) * PARTS_PER_BYTE + PARTS_WITHOUT_BYTES, MAX_PARTS);
+    this.#partsLeft = this.#parts;
+    this.#itemsLeft = this.maxKeptItems;
     this.#depth = 0;
     this.#expected = expected;
     this.#expectedText = expectedText;
@@ -95,7 +106,7 @@ export class CheckedTap {
   readItemCount(): number {
     const count = this.skipItemCount();
     this.#itemsLeft -= count;
-    if (this.#itemsLeft < 0) throw new MalformedValueError(`it has more than ${MAX_KEPT_ITEMS} items`);
+    if (this.#itemsLeft < 0) throw new MalformedValueError(`it has more than ${this.maxKeptItems} items`);
     return count;
   }
 
@@ -219,7 +230,9 @@ export class CheckedTap {
 
   #charge(parts: number): void {
     this.#partsLeft -= parts;
-    if (this.#partsLeft < 0) throw new MalformedValueError('the number of its items and fields does not fit the value');
+    if (this.#partsLeft >= 0) return;
+    if (this.#parts === MAX_PARTS) throw new MalformedValueError(`it has more than ${MAX_PARTS} items and fields`);
+    throw new MalformedValueError('the number of its items and fields does not fit the value');
   }
 
   #isExpected(start: number, length: number): boolean {

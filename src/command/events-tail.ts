@@ -1,6 +1,5 @@
 /** `company-sync events tail`: prints announcements as they are published, one line each. */
 import { shellQuoted } from '../lib/shell-command.js';
-import { AvroReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { ReadersById } from '../decode/readers-by-id.js';
 import type { SchemaSource } from '../decode/schema-source.js';
@@ -12,6 +11,7 @@ import { shortened } from '../lib/printable.js';
 import type { LogRecord } from '../lib/record.js';
 import { systemClock } from '../lib/system-clock.js';
 import { ReaderClosedError } from '../pipeline/errors.js';
+import { announcementReader } from '../publish/company-synchronized.js';
 import { loadEventTypes } from '../publish/event-types.js';
 import { command, countFlag, flagSwitch } from './command.js';
 import { commandLogs, LOGS_READ } from './command-logs.js';
@@ -101,7 +101,7 @@ class Announcements {
   readonly #readers: ReadersById<Announced>;
 
   constructor(registry: SchemaSource, schema: object) {
-    this.#readers = new ReadersById(registry, new AvroReader(schema), { name: 'events tail' });
+    this.#readers = new ReadersById(registry, announcementReader(schema), { name: 'events tail' });
   }
 
   /** Returns the announcement. If the record is not one, returns the reason as text: anyone may write to the topic. */

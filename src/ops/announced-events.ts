@@ -7,7 +7,6 @@
  * skipped, and so are events that were sent again. Events that were announced late, after an upgrade, are not in this
  * order either. The search skips them. If it finds nothing, it reads the partition one event after the other.
  */
-import { AvroReader } from '../avro/avro-reader.js';
 import type { AnnouncedContent } from '../domain/explain.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
 import { ReadersById } from '../decode/readers-by-id.js';
@@ -18,7 +17,7 @@ import { reasonOf } from '../lib/reason-of.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
 import { withReader } from '../lib/with-reader.js';
 import type { Logs } from '../pipeline/ports.js';
-import { isAnnouncedLate } from '../publish/company-synchronized.js';
+import { announcementReader, isAnnouncedLate } from '../publish/company-synchronized.js';
 import { isResent } from '../publish/resent-event.js';
 import type { AnnouncedSource } from './company-directory.js';
 
@@ -61,7 +60,7 @@ export class AnnouncedEvents {
 
   constructor(options: AnnouncedEventsOptions) {
     this.#options = options;
-    this.#readers = new ReadersById(options.schemas, new AvroReader(options.schema), { name: 'announced events' });
+    this.#readers = new ReadersById(options.schemas, announcementReader(options.schema), { name: 'announced events' });
   }
 
   /** Returns the content of the announcement. If it is not available, returns the reason as text. Never rejects. */

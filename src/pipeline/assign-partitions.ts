@@ -16,7 +16,10 @@ import { costFor, Placement, type ReplayCost } from './partition-placement.js';
  * the group can want many. With more, each partition gets fewer; at least one.
  */
 export const MAX_STANDBYS_TOGETHER = 10_000;
-/** States of all members together. Further members count as members without state. */
+/**
+ * States of all members together. Members with few states come first, so members that claim very many cannot displace
+ * the others. Further members count as members without state.
+ */
 export const MAX_STATES_TOGETHER = 100_000;
 
 /** A member of the group as the leader knows it. */
@@ -82,18 +85,24 @@ function standbysWanted(members: readonly GroupMember[]): number {
 
 function replayCosts(partitions: number, members: readonly GroupMember[]): ReplayCost[] {
   const positions = Array.from({ length: partitions }, () => new Map<number, number>());
-  let states = 0;
-  members.forEach(({ statePositions }, member) => {
-    states += statePositions.size;
-    if (states > MAX_STATES_TOGETHER) return;
-    for (const [partition, position] of statePositions) if (position > 0) positions[partition]?.set(member, position);
-  });
+  for (const member of membersWithState(members))
+    for (const [partition, position] of members[member]?.statePositions ?? [])
+      if (position > 0) positions[partition]?.set(member, position);
   return positions.map((positionsOf) => {
     let best = 0;
     for (const position of positionsOf.values()) best = Math.max(best, position);
     const withState = new Map([...positionsOf].map(([member, position]) => [member, best - position]));
     return { withState, cheapestFirst: cheapestFirst([...withState.keys()], withState), withoutState: best };
   });
+}
+
+/** The members whose states count. */
+function membersWithState(members: readonly GroupMember[]): number[] {
+  const statesOf = (member: number) => members[member]?.statePositions.size ?? 0;
+  const inOrder = [...members.keys()].sort((a, b) => statesOf(a) - statesOf(b) || a - b);
+  let states = 0;
+  const end = inOrder.findIndex((member) => (states += statesOf(member)) > MAX_STATES_TOGETHER);
+  return end === -1 ? inOrder : inOrder.slice(0, end);
 }
 
 /** Leaves every partition with its member, except the surplus of members that have too many. */
@@ -126,9 +135,10 @@ function runningOn(members: readonly GroupMember[], replay: readonly ReplayCost[
     for (const partition of partitions) claimants[partition]?.push(member);
   });
   replay.forEach((cost, partition) => {
-    const costs = new Map(claimants[partition]?.map((member) => [member, costFor(cost, member)]));
-    const [owner] = cheapestFirst([...costs.keys()], costs);
-    if (owner !== undefined) running[owner]?.push(partition);
+    let owner: number | null = null;
+    for (const member of claimants[partition] ?? [])
+      if (owner === null || costFor(cost, member) < costFor(cost, owner)) owner = member;
+    if (owner !== null) running[owner]?.push(partition);
   });
   return running;
 }

@@ -5,7 +5,9 @@
 import { announcementSource, type Announcement } from '../domain/announcement.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
+import { AvroReader } from '../avro/avro-reader.js';
 import { frame } from '../avro/framing.js';
+import { PLAIN_SHAPES } from '../avro/record-shape.js';
 import type { EventWriter } from './event-types.js';
 import { eventIdNamespace, eventIdOf } from './event-id.js';
 import { textHeader, traceparentOf } from './record-headers.js';
@@ -22,6 +24,17 @@ export interface CompanySynchronizedOptions {
 
 /** The largest long that avsc can write. */
 const MAX_LONG = Number.MAX_SAFE_INTEGER - 1;
+
+/**
+ * Items of the lists of an announcement that are read. A company has at most 10,000 datasets and 10,000 connections, and
+ * anyone may write a record with a million of them to the outbound topic.
+ */
+const MAX_ANNOUNCED_ITEMS = 100_000;
+
+/** @param schema of `CompanySynchronized` in the schemas folder. @throws SchemaError */
+export function announcementReader<T>(schema: object): AvroReader<T> {
+  return new AvroReader(schema, PLAIN_SHAPES, MAX_ANNOUNCED_ITEMS);
+}
 
 /**
  * Headers in the binary content mode of the CloudEvents Kafka binding. `ce_id`, `ce_source`, `ce_subject` and `ce_time`

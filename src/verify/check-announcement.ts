@@ -1,5 +1,6 @@
 /** Compares an announcement with the announcement that the input requires. */
 import { isDeepStrictEqual } from 'node:util';
+import { cutText } from '../lib/cut-text.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { LogRecord } from '../lib/record.js';
 import type { Announcement, AnnouncedDataset } from './announcement.js';
@@ -108,7 +109,10 @@ function sourceOf(applicationId: string, topic: string, partition: number): stri
   return `/${applicationId}/${topic}/${partition}`;
 }
 
+/** The most characters of an id or a status in a sentence. No company has longer ones, but an announcement may. */
+const MAX_ID_CHARACTERS = 1_024;
+
 /** A dataset in a few words. */
 export function inWords({ datasetId, status, decidedAtOffset }: AnnouncedDataset): string {
-  return `${datasetId} ${status} (offset ${decidedAtOffset})`;
+  return `${cutText(datasetId, MAX_ID_CHARACTERS)} ${cutText(status, MAX_ID_CHARACTERS)} (offset ${decidedAtOffset})`;
 }

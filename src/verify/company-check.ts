@@ -11,6 +11,7 @@ import { CompanyJudge } from './company-judge.js';
 import type { Evidence, Fate, FindingKind } from './finding.js';
 import { History } from './history.js';
 import { isLimit, type BadCode, type Policy, type ReadInput } from './input-event.js';
+import { keptAnnouncement, keptEvidence } from './kept-records.js';
 import { LetterCheck } from './letter-check.js';
 import { placeOf, type Row } from './rows.js';
 
@@ -29,8 +30,9 @@ interface Completed {
   readonly clientId: string;
 }
 
-/** A company has one announcement. Of more than these, only the number is kept. */
+/** A company has one announcement. Of more than these, or of more bytes together, only the number is kept. */
 const MAX_CLAIMS = 5;
+const MAX_CLAIMS_BYTES = 16 * 1_024 * 1_024;
 const MAX_SHOWN_DATASETS = 40;
 const EARLIEST_DATE = Date.parse('2015-01-01T00:00:00Z');
 
@@ -41,6 +43,8 @@ export class CompanyCheck {
   readonly #history = new History();
   readonly #letters: LetterCheck;
   readonly #claims: Claim[] = [];
+  /** The bytes that the values of the claims had. */
+  #claimsBytes = 0;
   /** Announcements that are not sent again by an operator. */
   #announced = 0;
   #completed: Completed | null = null;
@@ -98,7 +102,10 @@ export class CompanyCheck {
     }
     const isResent = row.record.headers.some(({ key }) => key === RESENT_HEADER);
     if (!isResent) this.#announced++;
-    if (this.#claims.length < MAX_CLAIMS) this.#claims.push({ row, content, isResent, evidence: null });
+    const bytes = row.record.value?.length ?? 0;
+    if (this.#claims.length >= MAX_CLAIMS || this.#claimsBytes + bytes > MAX_CLAIMS_BYTES) return;
+    this.#claimsBytes += bytes;
+    this.#claims.push({ row: keptAnnouncement(row, RESENT_HEADER), content, isResent, evidence: null });
   }
 
   #takeRecord(row: Row): void {
@@ -130,7 +137,7 @@ export class CompanyCheck {
       return policy;
     });
     if (wasPending && judge.outcome === 'complete') {
-      this.#completed ??= { record, policy, clientId };
+      this.#completed ??= { record: keptEvidence(record), policy, clientId };
       // Without the earlier records, it may be held by one of them. Its announcement shows when it was complete.
       if (!this.#context.hasWholeInput && !this.#isNamed(record.offset)) judge.reopen();
     }
@@ -162,7 +169,7 @@ export class CompanyCheck {
         ? []
         : whyNotComplete(this.#judge)
       : contradictionsOf(claim.content, this.#judge, record, { clientId: this.#clientId, allDatasetsFrom, from });
-    claim.evidence = { record, faults };
+    claim.evidence = { record: keptEvidence(record), faults };
   }
 
   #fateOfNobody(): Fate {

@@ -1,4 +1,5 @@
 /** The last records of a company, as lines of evidence. */
+import { cutText } from '../lib/cut-text.js';
 import { isoTime } from '../lib/iso-time.js';
 import type { LogRecord } from '../lib/record.js';
 import type { InputPayload, ReadInput } from './input-event.js';
@@ -6,6 +7,8 @@ import type { InputPayload, ReadInput } from './input-event.js';
 const MAX_LINES = 40;
 /** Ids of one manifest, and holds of one repair, that a line shows. */
 const MAX_IDS = 10;
+/** The most characters of a repair that a line shows: a header may have any length. */
+const MAX_REPAIR_CHARACTERS = 100;
 
 interface Told {
   readonly partition: number;
@@ -18,7 +21,8 @@ interface Told {
 function isLarge(read: ReadInput): boolean {
   if (read.kind === 'bad') return false;
   const { repairs, payload } = read;
-  return repairs.length > MAX_IDS || (payload.type === 'LinkSyncQueued' && payload.datasets.length > MAX_IDS);
+  const hasLongRepairs = repairs.length > MAX_IDS || repairs.some(({ length }) => length > MAX_REPAIR_CHARACTERS);
+  return hasLongRepairs || (payload.type === 'LinkSyncQueued' && payload.datasets.length > MAX_IDS);
 }
 
 export class History {
@@ -46,7 +50,10 @@ export class History {
 function lineOf({ partition, offset, timestamp, read }: Told): string {
   const at = `${partition}/${offset} ${isoTime(timestamp)}`;
   if (read.kind === 'bad') return `${at} bad record: ${read.code}`;
-  const repairs = read.repairs.length === 0 ? '' : `, repairs ${shortened(read.repairs)}`;
+  const repairs =
+    read.repairs.length === 0
+      ? ''
+      : `, repairs ${shortened(read.repairs.slice(0, MAX_IDS).map(cutRepair), read.repairs.length)}`;
   return `${at} ${tell(read.payload)}${repairs}`;
 }
 
@@ -71,7 +78,12 @@ function tell(payload: InputPayload): string {
   }
 }
 
-function shortened(ids: readonly string[]): string {
-  const more = ids.length - MAX_IDS;
+function cutRepair(repair: string): string {
+  return cutText(repair, MAX_REPAIR_CHARACTERS);
+}
+
+/** @param count how many there are, if `ids` has only the first ones */
+function shortened(ids: readonly string[], count = ids.length): string {
+  const more = count - MAX_IDS;
   return more > 0 ? `${ids.slice(0, MAX_IDS).join(' ')} and ${more} more` : ids.join(' ');
 }

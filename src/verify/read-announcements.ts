@@ -1,6 +1,7 @@
 /** Reads values of the topics that are compared with the input: announcements, and the clients' choices. */
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
+import { PLAIN_SHAPES } from '../avro/record-shape.js';
 import type { LogRecord } from '../lib/record.js';
 import { reasonOf } from '../lib/reason-of.js';
 import {
@@ -12,13 +13,20 @@ import {
 } from './announcement.js';
 import { SchemasById, type SchemaById } from './schemas-by-id.js';
 
+/**
+ * The most bytes of a value, and the most items of its lists, that are read. The contract limits an announcement to an
+ * estimate of 6 MiB, to 10,000 datasets and to 10,000 connections.
+ */
+const MAX_VALUE_BYTES = 8 * 1_024 * 1_024;
+const MAX_ITEMS = 100_000;
+
 /** Reads values of one topic. Anyone may write to a topic, so a value may be anything. */
 export class TopicValues<T> {
   readonly #readers: SchemasById<ValueReader<T>>;
 
   /** @param schema of the schemas folder */
   constructor(schema: object, schemaById: SchemaById) {
-    const reader = new AvroReader<T>(schema);
+    const reader = new AvroReader<T>(schema, PLAIN_SHAPES, MAX_ITEMS);
     this.#readers = new SchemasById(schemaById, (registered) => reader.of(registered));
   }
 
@@ -31,6 +39,7 @@ export class TopicValues<T> {
   read({ value }: LogRecord): T | string {
     const fault = framingFault(value);
     if (value === null || fault !== null) return fault ?? 'the value is null';
+    if (value.length > MAX_VALUE_BYTES) return `it has ${value.length} bytes, and at most ${MAX_VALUE_BYTES} are read`;
     const reader = this.#readers.get(schemaIdOf(value));
     if (reader === null) return `the registry has no schema ${schemaIdOf(value)}`;
     try {

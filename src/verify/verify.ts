@@ -22,6 +22,8 @@ import { partitionPrefix, RowReader, RowWriter, type Scratch, type StoredRow } f
 
 /** Rows that are written to the scratch store together. */
 const ROWS_A_WRITE = 2_000;
+/** If they have more bytes, they are written earlier. */
+const BYTES_A_WRITE = 4 * 1_024 * 1_024;
 
 /** @throws what the ports throw */
 export async function verify(plan: VerifyPlan, ports: VerifyPorts): Promise<VerifyReport> {
@@ -250,10 +252,13 @@ class OneCompany {
 
 async function copy(from: Scratch, to: Scratch, prefix: Buffer): Promise<void> {
   let rows: StoredRow[] = [];
+  let bytes = 0;
   for await (const row of from.pairs(prefix)) {
-    if (rows.push(row) < ROWS_A_WRITE) continue;
+    bytes += row.key.length + row.value.length;
+    if (rows.push(row) < ROWS_A_WRITE && bytes < BYTES_A_WRITE) continue;
     await to.write(rows);
     rows = [];
+    bytes = 0;
   }
   await to.write(rows);
 }

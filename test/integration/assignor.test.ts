@@ -38,6 +38,7 @@ class Member {
       topic,
       partitions: PARTITIONS,
       onRefused: (refused) => this.refused.push(refused),
+      onTooMany: () => undefined,
       describe: () => ({
         httpAddress: null,
         numStandby: 1,

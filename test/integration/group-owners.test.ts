@@ -40,7 +40,13 @@ async function join(groupId: string, topic: string, httpAddress: string | null, 
     groupId,
     topic,
     logger,
-    assigner: createAssignor({ topic, partitions: 4, describe: () => info, onRefused: () => undefined }),
+    assigner: createAssignor({
+      topic,
+      partitions: 4,
+      describe: () => info,
+      onRefused: () => undefined,
+      onTooMany: () => undefined,
+    }),
     remembered: rememberedIn(new MemoryOfTest(), kafka, groupId),
     onCrash: (error) => {
       throw error;

@@ -96,7 +96,12 @@ describe('a member of the group with other deciding settings', () => {
       settings,
       changelogId: null,
     };
-    const options = { topic: topics.events, describe: () => info, onRefused: () => undefined };
+    const options = {
+      topic: topics.events,
+      describe: () => info,
+      onRefused: () => undefined,
+      onTooMany: () => undefined,
+    };
     const logger = pino({ level: 'silent' });
     const kafka = kafkaConfigOf(
       { applicationId: groupId, kafka: { brokers: cluster.bootstrap.split(','), tls: null, sasl: null } },

@@ -126,7 +126,7 @@ export function decodeMemberInfo(userData: Buffer): MemberInfo | null {
 
 /** Reads what a member sends when it joins. Costs a few milliseconds at most, whatever the bytes are. */
 export function readSubscription(metadata: Buffer): MemberSubscription {
-  if (metadata.length > MAX_MEMBER_BYTES)
+  if (isTooLong(metadata))
     return beyond(`it sends ${metadata.length} bytes about itself, and at most ${MAX_MEMBER_BYTES} are read`);
   const topics = topicCount(metadata);
   if (topics > MAX_MEMBER_TOPICS) {
@@ -146,7 +146,13 @@ export function readSubscription(metadata: Buffer): MemberSubscription {
   };
 }
 
-const NO_SUBSCRIPTION: MemberSubscription = { topics: [], info: null, beyondLimit: null };
+/** Whether `readSubscription` reads nothing of it, whatever it is. */
+export function isTooLong(metadata: Buffer): boolean {
+  return metadata.length > MAX_MEMBER_BYTES;
+}
+
+/** What counts for a member that cannot be read, or is not read. */
+export const NO_SUBSCRIPTION: MemberSubscription = { topics: [], info: null, beyondLimit: null };
 
 function topicCount(message: Buffer): number {
   return message.length < TOPIC_COUNT_END ? 0 : message.readInt32BE(TOPIC_COUNT_AT);

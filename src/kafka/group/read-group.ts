@@ -5,6 +5,7 @@
 import type { PartitionOwner, StateHolder } from '../../pipeline/ports.js';
 import type { DescribedGroup } from '../protocol/describe-group.js';
 import { partitionsIn, readSubscription, standbysIn } from './member-messages.js';
+import { membersRead } from './members-read.js';
 
 type DescribedMember = DescribedGroup['members'][number];
 
@@ -23,16 +24,20 @@ export interface ReadGroup {
 
 export const NO_GROUP: ReadGroup = { members: new Map(), owners: [], holders: [] };
 
-/** Decodes only the members whose bytes differ from the latest group. Returns that group if none do. */
+/**
+ * Decodes only the members whose bytes differ from the latest group. Returns that group if none do. If the members send
+ * too much together, the group has only those with the smallest messages.
+ */
 export function readGroup(described: readonly DescribedMember[], topic: string, latest: ReadGroup): ReadGroup {
-  let changed = described.length !== latest.members.size;
+  const known = membersRead(described, bytesOf);
+  let changed = known.size !== latest.members.size;
   const members = new Map<string, ReadMember>();
-  for (const member of described) {
-    const known = latest.members.get(member.memberId);
-    const isKnown = known !== undefined && isSame(known.described, member);
+  for (const member of known) {
+    const former = latest.members.get(member.memberId);
+    const isKnown = former !== undefined && isSame(former.described, member);
     changed ||= !isKnown;
     // All buffers are slices of one answer: a slice of an older answer would keep that whole answer in memory.
-    members.set(member.memberId, isKnown ? { ...known, described: member } : readMember(member, topic));
+    members.set(member.memberId, isKnown ? { ...former, described: member } : readMember(member, topic));
   }
   if (!changed) return latest;
   const holders = [...members.values()].map(({ holder }) => holder);
@@ -40,6 +45,10 @@ export function readGroup(described: readonly DescribedMember[], topic: string, 
     partitions.map((partition) => ({ partition, memberId, httpAddress })),
   );
   return { members, holders, owners: owners.sort((a, b) => a.partition - b.partition) };
+}
+
+function bytesOf({ memberMetadata, memberAssignment }: DescribedMember): number {
+  return memberMetadata.length + memberAssignment.length;
 }
 
 function isSame(a: ReadMember['described'], b: ReadMember['described']): boolean {

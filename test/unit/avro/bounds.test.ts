@@ -2,7 +2,7 @@
  * Values and schemas that try to cost more than their length allows: each is refused within the limit, with the reason.
  */
 import { AvroReader } from '../../../src/avro/avro-reader.js';
-import { MAX_KEPT_ITEMS, MAX_RECORD_DEPTH } from '../../../src/avro/checked-tap.js';
+import { MAX_KEPT_ITEMS, MAX_PARTS, MAX_RECORD_DEPTH } from '../../../src/avro/checked-tap.js';
 import { MAX_SCHEMA_DEPTH, MAX_SCHEMA_PARTS } from '../../../src/avro/parse-schema.js';
 import { longestKeyIn } from '../../support/longest-key.js';
 import { framed, varint } from '../decode/sync-events.js';
@@ -102,6 +102,43 @@ describe.each([
     expect(refusal('string', varint(2n ** 40n))).toContain('truncated');
     expect(refusal('bytes', varint(2n ** 62n))).toContain('truncated');
     expect(refusal({ type: 'fixed', name: 'Large', size: 2 ** 40 }, Buffer.alloc(8))).toContain('truncated');
+  });
+});
+
+describe('a value whose length would allow more parts than any value may have', () => {
+  const tooMany = `it has more than ${MAX_PARTS} items and fields`;
+  const padding = Buffer.alloc(MAX_PARTS / 4);
+
+  test.each<[string, unknown, number]>([
+    ['nulls', 'null', 1],
+    ['empty records', EMPTY, 2],
+    ['fixed of no bytes', { type: 'fixed', name: 'None', size: 0 }, 1],
+    ['arrays of nulls', array('null'), 1],
+  ])('is refused: %s', (_what, items, partsOfEach) => {
+    const count = BigInt(Math.floor(MAX_PARTS / partsOfEach) + 1);
+    const value = Buffer.concat([varint(count), padding]);
+    expect(refusalOf(record('R'), record('R', array(items)), value)).toBe(tooMany);
+  });
+
+  test('is refused if each item takes a byte', () => {
+    const bytes = Buffer.concat([varint(BigInt(MAX_PARTS)), Buffer.alloc(MAX_PARTS + 1)]);
+    expect(refusalOf(record('R'), record('R', array('int')), bytes)).toBe(tooMany);
+  });
+
+  test('is read up to the limit', () => {
+    const nulls = record('Item', ...Array.from({ length: 4_998 }, () => 'null')); // 5,000 parts with the item and the record
+    const value = (count: number) => Buffer.concat([varint(BigInt(count)), varint(0n), padding]);
+    const items = MAX_PARTS / 5_000;
+    expect(refusalOf(record('R'), record('R', array(nulls)), value(items))).toBe(tooMany); // The outer record has two.
+    const leftOver = `${padding.length} bytes are left over`;
+    expect(refusalOf(record('R'), record('R', array(nulls)), value(items - 1))).toBe(leftOver);
+  });
+
+  test('is read if it is a manifest of as many datasets as may be kept, each with five fields more than today', () => {
+    const dataset = record('Dataset', ...Array.from({ length: 7 }, () => 'null'));
+    const value = Buffer.concat([varint(BigInt(MAX_KEPT_ITEMS)), varint(0n), padding]);
+    const leftOver = `${padding.length} bytes are left over`;
+    expect(refusalOf(record('R'), record('R', array(dataset)), value)).toBe(leftOver);
   });
 });
 

@@ -19,14 +19,14 @@ const outbound = { topic: 'company-synchronized', partition: 0 };
 const encoder = new CompanySynchronizedRecords({ type, schemaId: 1, applicationId: 'app', eventNamespace: 'app' });
 
 /** The event of `company-<n>`, which input offset 10 n completed. */
-function eventOf(n: number, late = false): LogRecord {
+function eventOf(n: number, late = false, connections: Announcement['connections'] = []): LogRecord {
   const announcement: Announcement = {
     companyId: `company-${n}`,
     clientId: 'c',
     companyName: `name ${n}`,
     synchronizedAt: n,
     policy: 'ALL_DATASETS',
-    connections: [],
+    connections,
     datasets: [],
     succeeded: 1,
     failed: 0,
@@ -69,6 +69,7 @@ function searchIn(records: readonly LogRecord[]) {
 }
 
 const originals = Array.from({ length: EVENTS }, (_, n) => eventOf(n));
+const NO_CONNECTION = { connectionId: '', sourceType: '' };
 const some = [0, 1, 999, 1_000, 2_500, 4_998, EVENTS - 1];
 
 test('every event is found, except those that retention has removed', async () => {
@@ -93,6 +94,15 @@ test('events that were announced late are out of order, do not mislead the searc
   for (const n of [0, 1, 999, 4_998, EVENTS - 1]) expect(await find(n)).toEqual(originals[n]);
   expect(await find(EVENTS + 7)).toEqual(later[7]);
   expect(await Promise.all([3, 2_500, 4_000].map(find))).toEqual(late);
+});
+
+test('an event with more items than an announcement can have is not read', async () => {
+  const connections = (count: number) => Array<Announcement['connections'][number]>(count).fill(NO_CONNECTION);
+  const [own] = originals as [LogRecord];
+  const moved = { ...own, offset: 1 };
+  expect(await searchIn([eventOf(0, false, connections(100_001)), moved])(0)).toEqual(moved);
+  const largest = eventOf(0, false, connections(100_000));
+  expect(await searchIn([largest, moved])(0)).toEqual(largest);
 });
 
 test('an event that was sent again twice has one header with its first place', () => {

@@ -229,3 +229,11 @@ test('states beyond the bound do not count, and every partition still runs', () 
   expect(new Set(assigned).size).toBe(1_000);
   expect(looked).toBe(MAX_STATES_TOGETHER);
 });
+
+test('members that claim very many states do not displace the states of the others', () => {
+  const others = range(200).map((i) => runs(`a${i}`, [], Array<number>(1_000).fill(1)));
+  const own = runs('z', [], [10, 10, 10, 10, 10]);
+  const active = assignPartitions(1_000, [...others, own]).get('z')?.active ?? [];
+  expect(active.length).toBeGreaterThan(3);
+  expect(active.filter((partition) => partition > 4)).toEqual([]);
+});

@@ -66,10 +66,15 @@ export async function verifyInMemory(input: AuditInput, options: Options = {}): 
   return verify(plan, ports);
 }
 
+/** More than the verifier holds of large rows: 4 MiB, and the row with which it has as much. */
+const MAX_WRITE_BYTES = 8 * 2 ** 20;
+
 class ScratchInMemory implements ScratchStore {
   #rows: StoredRow[] = [];
 
   write(rows: readonly StoredRow[]): Promise<void> {
+    const bytes = rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+    if (bytes > MAX_WRITE_BYTES) throw new Error(`${rows.length} rows of ${bytes} bytes were written at once`);
     this.#rows.push(...rows);
     return Promise.resolve();
   }

@@ -44,6 +44,7 @@ function open(): OpenTarget {
     partitions: PARTITIONS,
     describe: () => INFO,
     onRefused: () => undefined,
+    onTooMany: () => undefined,
   })({} as never);
   const own = AssignerProtocol.MemberMetadata.encode({
     version: 0,

@@ -1,6 +1,6 @@
 import { AssignerProtocol, type Cluster, type GroupMember, type Logger } from 'kafkajs';
 import fc from 'fast-check';
-import { createAssignor, type RefusedMember } from '../../../../src/kafka/group/assignor.js';
+import { createAssignor, type RefusedMember, type TooManyMembers } from '../../../../src/kafka/group/assignor.js';
 import {
   encodeMemberInfo,
   existingOf,
@@ -34,9 +34,10 @@ async function assign(
   members: GroupMember[],
   leader = NOTHING_TOLD,
   onRefused: (member: RefusedMember) => void = () => undefined,
+  onTooMany: (members: TooManyMembers) => void = () => undefined,
 ) {
   const context = { cluster: {} as Cluster, groupId: 'group', logger: {} as Logger };
-  const assignor = createAssignor({ topic: TOPIC, partitions, describe: () => leader, onRefused })(context);
+  const assignor = createAssignor({ topic: TOPIC, partitions, describe: () => leader, onRefused, onTooMany })(context);
   const given = await assignor.assign({ members, topics: [TOPIC] });
   return new Map(
     given.map(({ memberId, memberAssignment }) => {
@@ -117,6 +118,63 @@ test('a member beyond a limit gets no partitions, and is reported with the limit
   ]);
   const conflict = 'it subscribes to 10000 topics, and at most 1000 are read';
   expect(refused).toEqual([{ memberId: 'b', httpAddress: null, conflict }]);
+});
+
+describe('if other clients join with very many members', () => {
+  const own = ['x', 'y', 'z'].map((id, i) => member(id, infoOf(id, [i, i + 3], 10)));
+
+  /** The partitions of our members, and how many members of others the assignor left out. */
+  async function assignBeside(others: GroupMember[], partitions = 6) {
+    const leftOut: TooManyMembers[] = [];
+    const refused: RefusedMember[] = [];
+    const startedAt = performance.now();
+    const shares = await assign(
+      partitions,
+      [...others, ...own],
+      leader,
+      (member) => refused.push(member),
+      (members) => leftOut.push(members),
+    );
+    // It takes a second at most. Without the limits it takes minutes.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+    expect([...shares.values()].flatMap(({ active }) => active ?? [])).toHaveLength(partitions);
+    return { shares: ['x', 'y', 'z'].map((id) => shares.get(id)?.active), leftOut, refused };
+  }
+
+  test('large claims are not read beyond the limit of all members, and those of instances count', async () => {
+    const claims = Array.from({ length: 5_000 }, (_, partition) => 6 + partition);
+    const others = Array.from({ length: 200 }, (_, i) => member(`a-${i}`, infoOf(`a-${i}`, claims, 2 ** 40)));
+    const { shares, leftOut } = await assignBeside(others);
+    // Of six partitions, each of 203 members gets one at most.
+    expect(shares).toEqual([[3], [4], [5]]);
+    expect(leftOut).toEqual([{ members: 203, unread: 148, unplaced: 0, unreported: 0 }]);
+  });
+
+  test('members without claims do not displace instances', async () => {
+    const others = Array.from({ length: 20_000 }, (_, i) => member(`a-${i}`, Buffer.alloc(0)));
+    const { shares, leftOut } = await assignBeside(others);
+    expect(shares).toEqual([[3], [4], [5]]);
+    expect(leftOut).toEqual([{ members: 20_003, unread: 0, unplaced: 17_003, unreported: 0 }]);
+  });
+
+  test('members that want very many standbys cost no more time than the limit of members allows', async () => {
+    const others = Array.from({ length: 10_000 }, (_, i) => member(`a-${i}`, infoOf(`a-${i}`, [], 0, 20)));
+    const { leftOut } = await assignBeside(others, 20);
+    expect(leftOut).toEqual([{ members: 10_003, unread: 0, unplaced: 7_003, unreported: 0 }]);
+  });
+
+  test('only the first members with a conflict are reported one by one', async () => {
+    const foreign = withSettings(settings(['EVENT_NAMESPACE', 'theirs']));
+    const others = Array.from({ length: 2_000 }, (_, i) => foreign(`a-${i}`));
+    const { shares, leftOut, refused } = await assignBeside(others);
+    expect(shares).toEqual([
+      [0, 3],
+      [1, 4],
+      [2, 5],
+    ]);
+    expect(refused).toHaveLength(20);
+    expect(leftOut).toEqual([{ members: 2_003, unread: 0, unplaced: 0, unreported: 1_980 }]);
+  });
 });
 
 test('each member gets its standbys', async () => {

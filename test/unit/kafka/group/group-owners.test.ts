@@ -74,3 +74,12 @@ test('requests at the same time share the answers of the coordinator', async () 
     real.stop();
   }
 });
+
+test('of a group whose members send very much, only the smallest messages are read', () => {
+  const claims = Array.from({ length: 5_000 }, (_, partition) => partition);
+  const others = Array.from({ length: 100 }, (_, i) => member(`a-${i}`, claims));
+  const group = readGroup([...others, member('z', [0])], TOPIC, NO_GROUP);
+  expect(group.members.size).toBeLessThan(70);
+  expect(group.owners.find(({ memberId }) => memberId === 'z')?.partition).toBe(0);
+  expect(readGroup([...others, member('z', [0])], TOPIC, group)).toBe(group);
+});
