@@ -43,8 +43,8 @@ export interface Expectations {
   /** The changelog's last stable offset. */
   readonly changelogEnd: number;
   /**
-   * If a write has proved `changelogEnd`: the offset of that write. It is where the changelog ended before, and a store
-   * has followed no more than that.
+   * The offset of the first write that has proved the end of the changelog since a store was opened last. The changelog
+   * ended there before, and a store has followed no more than that.
    */
   readonly endBeforeProof?: number | undefined;
   readonly changelogLog: FollowedLog;
