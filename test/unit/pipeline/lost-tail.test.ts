@@ -137,10 +137,11 @@ test('a loss that is as long as the proof is noticed too', async () => {
 test('a loss is noticed although the take-over fails after the proof, which is as long as the loss', async () => {
   // The folder has read its last batch back, so only its position shows the loss.
   const { simulated, left, last } = await afterLoss(1, (simulated) => consume(simulated, 0));
-  const { bounds } = simulated.context.inputLogs;
-  simulated.context.inputLogs.bounds = (log) => {
+  const { inputLogs } = simulated.context;
+  const bounds = inputLogs.bounds.bind(inputLogs);
+  inputLogs.bounds = (log) => {
     if (simulated.proofs === 0) return bounds(log);
-    simulated.context.inputLogs.bounds = bounds;
+    inputLogs.bounds = bounds;
     return Promise.reject(new BrokerError('the leader has no time'));
   };
   await mustBeBlocked(simulated, { left, last });
