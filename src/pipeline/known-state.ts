@@ -14,6 +14,7 @@ interface Topics {
  */
 export class KnownState {
   readonly #partitions = new Set<number>();
+  readonly #endBeforeProof = new Map<number, number>();
 
   /** @param changelogId the topic id of the changelog that the start has checked; null if the brokers have no ids */
   constructor(private readonly changelogId: string | null) {}
@@ -21,6 +22,25 @@ export class KnownState {
   /** The changelog of `partition` has a position. */
   note(partition: number): void {
     this.#partitions.add(partition);
+  }
+
+  /**
+   * Remembers where the changelog ended before a proof, until the folder was compared with that end. If the take-over fails
+   * in between, the changelog has grown by the proof at the next one, and may reach the folder's position again.
+   */
+  noteProof(partition: number, changelogEnd: number): void {
+    const known = this.#endBeforeProof.get(partition) ?? changelogEnd;
+    this.#endBeforeProof.set(partition, Math.min(known, changelogEnd));
+  }
+
+  /** Undefined if the folder was compared with the changelog after the last proof. */
+  endBeforeProof(partition: number): number | undefined {
+    return this.#endBeforeProof.get(partition);
+  }
+
+  /** Call it when the folder was compared with the changelog. */
+  forgetProof(partition: number): void {
+    this.#endBeforeProof.delete(partition);
   }
 
   /**

@@ -120,6 +120,7 @@ export async function writeBack(copy: OnlyCopy, signal: AbortSignal): Promise<ne
       throw mustChoose(copy, `But ${missing.map(lacks).join(', and ')}. They would never be written again`);
     changes.push({ key: POSITION_KEY, value: position });
     const end = await write(copy, changes);
+    context.known.forgetProof(partition);
     if (undoneLater.length === 0) await noteOwnBatch(store, end);
     throw new RowsWrittenBackError(
       `${copy.why}. The group's offset is ${view.committed}, and only the state folder has the rows that belong to it. ` +

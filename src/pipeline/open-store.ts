@@ -8,7 +8,7 @@ import { isOnlyCopy, type StoredCommit } from './only-copy.js';
 import type { PartitionView } from './partition-view.js';
 
 /** What the opening of a store must know of changelog and group. */
-export interface StoreView extends Pick<PartitionView, 'changelog' | 'proved' | 'endBeforeProof' | 'askedAt'> {
+export interface StoreView extends Pick<PartitionView, 'changelog' | 'proved' | 'askedAt'> {
   /** As in `Expectations`. */
   readonly endMayFall?: boolean;
   /** The group's offset. Asked only if the store may be the only copy of rows. */
@@ -26,10 +26,11 @@ export interface StoreView extends Pick<PartitionView, 'changelog' | 'proved' | 
 export async function openStore(
   context: PipelineContext,
   partition: number,
-  { changelog, proved, endBeforeProof, askedAt, endMayFall = false, committed }: StoreView,
+  { changelog, proved, askedAt, endMayFall = false, committed }: StoreView,
   state: StateDirectory = context.state,
 ): Promise<PartitionStore> {
-  const { applicationId, clusterId, topics, clock, observer } = context;
+  const { applicationId, clusterId, topics, clock, observer, known } = context;
+  const endBeforeProof = known.endBeforeProof(partition);
   const store = await openPartitionStore(state, partition, {
     identity: { clusterId, applicationId, topic: topics.input, partition },
     changelogEnd: changelog.end,
@@ -37,12 +38,13 @@ export async function openStore(
     changelogLog: changelog,
     endOfEpoch: (epoch) => context.changelogLogs.endOfEpoch({ topic: topics.changelog, partition }, epoch),
     proved,
-    endMayFall,
+    endMayFall: endMayFall && endBeforeProof === undefined,
     isOnlyCopy: async (rows) => isOnlyCopy(context, partition, rows, await committed()),
     maxAwayMs: maxAwayMs(context),
     now: clock.now(),
     onSetAside: (why) => observer.setAside(partition, why),
   });
+  known.forgetProof(partition);
   if (changelog.byMost && isAtEnd(store.changelogPosition, changelog.end)) store.noteAtEnd(askedAt);
   return store;
 }

@@ -24,8 +24,6 @@ export interface PartitionView {
   readonly input: LogBounds;
   readonly changelog: LogBounds;
   readonly proved: boolean;
-  /** As in `Expectations` (examine-store.ts). */
-  readonly endBeforeProof?: number;
   /** When the brokers were asked, milliseconds since the epoch. */
   readonly askedAt: number;
 }
@@ -102,6 +100,7 @@ export async function prove(
   const inputAt = { topic: topics.input, partition };
   await mustBeSureNothingButOffsetIsOpen(context, partition, producer);
   const proof = await producer.prove({ topic: topics.changelog, partition }, inputAt);
+  context.known.noteProof(partition, proof.changelogEnd);
   await producer.discard();
   const next = await fence(context, partition);
   try {
@@ -116,7 +115,7 @@ export async function prove(
     // The proved offset is older than the records written since. Compared with them, the offset would look like a loss.
     if (end > proof.changelogEnd + PROOF_OFFSETS) throw overtaken(`${topics.changelog}/${partition}`, end);
     const position = await committedAndLoss(context.inputLogs, inputAt, proof.committed, looked.input);
-    return { producer: next, view: { ...looked, ...position, proved: true, endBeforeProof: proof.changelogEnd } };
+    return { producer: next, view: { ...looked, ...position, proved: true } };
   } catch (error) {
     await next.discard();
     throw error;

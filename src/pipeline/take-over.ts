@@ -14,7 +14,6 @@
  */
 import { CountedCompanies } from '../store/counted-companies.js';
 import { OnlyCopyError, UnprovedChangelogError } from '../store/examine-store.js';
-import { FORMER_ROWS_KEY } from '../store/partition-meta.js';
 import type { PartitionStore } from '../store/partition-store.js';
 import { isSameOrigin, type OriginRow } from '../store/row-codec.js';
 import { AtEndNotes } from './at-end-notes.js';
@@ -192,8 +191,7 @@ async function restoreAndCheck(
     };
     if (!view.proved && acceptsLoss(positions)) throw new UnprovedConsentError(positions);
     const from = startOffset(positions);
-    // The partition runs: it is past these rows, or an operator has accepted that it begins below them.
-    if (store.former.rows !== null) await store.writeLocal([{ key: FORMER_ROWS_KEY, value: null }]);
+    await store.forgetFormerRows();
     if (store.position() === null) context.known.mustBeFirstStart(topics, partition, changelog);
     // Only an offset with a leader epoch shows later that the input has lost records below it.
     const lacksEpoch = committedIn < 0 && view.input.leaderEpoch >= 0;

@@ -57,6 +57,11 @@ export function hasPositionRow(records: readonly ReadRow[], position: PositionRo
   });
 }
 
+/** Whether a position row is among the records from changelog offset `from` on. */
+export function hasPositionRowFrom(records: readonly ReadRow[], from: number): boolean {
+  return records.some(({ key, offset }) => offset >= from && key !== null && isPositionKey(key));
+}
+
 /** The last origin row among the records, or `known` if they contain none. @throws as `latestPositionRow` */
 export function latestOriginRow(records: readonly ChangelogRow[], known: OriginRow | null): OriginRow | null {
   for (let i = records.length - 1; i >= 0; i--) {

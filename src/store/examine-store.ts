@@ -2,7 +2,7 @@
  * Decides whether the state in a partition's folder can be used, or must be set aside and rebuilt from the changelog.
  */
 import { isoTime } from '../lib/iso-time.js';
-import { formerChanges, type Former } from './former-rows.js';
+import { formerChanges, passedOnOffset, type Former } from './former-rows.js';
 import type { KeyChange, KeyValueStore } from './key-value-store.js';
 import {
   ALL_MARKED_KEY,
@@ -33,7 +33,7 @@ import {
 } from './partition-meta.js';
 import { decodeOriginRow, decodePositionRow, type OriginRow, type PositionRow } from './row-codec.js';
 import { rowsOfState, type StateRows } from './state-rows.js';
-import { COMPANY_PREFIX, ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
+import { ORIGIN_KEY, POSITION_KEY } from './row-keys.js';
 import { MARK } from './pending-index.js';
 import { HOUR_MS } from '../lib/time-units.js';
 
@@ -43,8 +43,8 @@ export interface Expectations {
   /** The changelog's last stable offset. */
   readonly changelogEnd: number;
   /**
-   * If a write has proved `changelogEnd`: the offset of that write. It is where the changelog ended before, and a store
-   * has followed no more than that.
+   * The offset of the first write that has proved the end of the changelog since a store was opened last. The changelog
+   * ended there before, and a store has followed no more than that.
    */
   readonly endBeforeProof?: number | undefined;
   readonly changelogLog: FollowedLog;
@@ -167,8 +167,7 @@ export async function examineStore(
   const isOther = isOtherLog(followed, expected.changelogLog);
   const formerOffset = isOther || formerOf == null ? 0 : decodeFormerOffset(formerOf);
   const untrustedNow = async (why: string): Promise<Untrusted> => {
-    const hadRows = !isOther && changelog.offset > 0 && (positionRow != null || (await hasCompanies(store)));
-    return untrusted(why, hadRows ? Math.max(changelog.offset, formerOffset) : formerOffset);
+    return untrusted(why, await passedOnOffset(store, isOther ? 0 : changelog.offset, formerOffset));
   };
   const keepIfOnlyCopy = async (why: string): Promise<void> => {
     if (isOther) return;
@@ -203,11 +202,6 @@ function hasEpochs({ changelogLog }: Expectations, followed: FollowedEpoch | nul
 
 function untrusted(why: string, formerOffset = 0): Untrusted {
   return { trusted: false, why, formerOffset };
-}
-
-/** False for a store that has followed only markers, or aborted records. */
-async function hasCompanies(store: KeyValueStore): Promise<boolean> {
-  return (await store.scan(COMPANY_PREFIX, 1)).length > 0;
 }
 
 /** Why the store may have missed deletions; null if it has missed none. */

@@ -6,10 +6,10 @@ import {
   type Pair,
 } from './key-value-store.js';
 
-/** Remembers the errors of a store: that it is corrupt, and that a write has failed. */
-export class GuardedStore implements Pick<KeyValueStore, 'read' | 'scan' | 'page' | 'write'> {
+/** A store that remembers its errors: that it is corrupt, and that a write has failed. */
+export abstract class GuardedStore implements Pick<KeyValueStore, 'read' | 'scan' | 'page'> {
   /** Why the store cannot be trusted, if that is known. */
-  corruption: CorruptStoreError | undefined;
+  protected corruption: CorruptStoreError | undefined;
   /**
    * The error of a failed write. After a failed write, all writes are refused: nobody knows what the failed write has
    * changed until the store is opened again.
@@ -17,7 +17,7 @@ export class GuardedStore implements Pick<KeyValueStore, 'read' | 'scan' | 'page
   #failure: unknown;
   #writing = false;
 
-  constructor(private readonly store: KeyValueStore) {}
+  constructor(protected readonly store: KeyValueStore) {}
 
   read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
     return this.#noticingCorruption(this.store.read(keys));
@@ -31,7 +31,7 @@ export class GuardedStore implements Pick<KeyValueStore, 'read' | 'scan' | 'page
     return this.#noticingCorruption(this.store.page(prefix, after, limit));
   }
 
-  async write(changes: readonly KeyChange[]): Promise<void> {
+  protected async write(changes: readonly KeyChange[]): Promise<void> {
     if (this.#failure !== undefined)
       throw new StoreUnavailableError('an earlier write failed; the store must be opened again', {
         cause: this.#failure,

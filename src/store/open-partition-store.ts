@@ -7,7 +7,7 @@ import {
   type KeyValueStore,
   type StateDirectory,
 } from './key-value-store.js';
-import { formerChanges, formerRowsOf, NO_FORMER, storedFormerRows, type Former } from './former-rows.js';
+import { NO_FORMER, noteFormer, passedOnOffset, storedFormerRows, type Former } from './former-rows.js';
 import {
   decodeFollowedLog,
   decodeFormerOffset,
@@ -55,8 +55,24 @@ export async function openPartitionStore(
     );
   const { store, changelog, positionRow, originRow, former } = opened;
   const { leaderEpoch } = options.changelogLog;
-  const aside = (why: string) => setAside(why, store);
-  return new PartitionStore(store, aside, changelog, positionRow, originRow, leaderEpoch, former);
+  const aside = async (why: string) => {
+    await noteFormerOf(inUse, store);
+    await setAside(why, store);
+  };
+  const inUse = new PartitionStore(store, aside, changelog, positionRow, originRow, leaderEpoch, former);
+  return inUse;
+}
+
+/** Notes what a store passes on that turned out to be wrong while it was in use. Nothing if it cannot be read. */
+async function noteFormerOf({ changelogPosition, former }: PartitionStore, store: KeyValueStore): Promise<void> {
+  try {
+    const offset = await passedOnOffset(store, changelogPosition, former.changelogOffset);
+    await noteFormer(store, offset, changelogPosition);
+  } catch (error) {
+    if (error instanceof CorruptStoreError) return;
+    await store.close();
+    throw error;
+  }
 }
 
 /** The store with its undo applied; or why it cannot be trusted, after it has been set aside. */
@@ -73,8 +89,7 @@ async function openTrusted(
     const examined = await examineStore(store, expected, () => leftBehind(directory, partition, expected));
     const { formerOffset } = examined;
     if (examined.trusted) return { ...examined, store, former: await storedFormer(store, formerOffset) };
-    const rows = formerOffset > 0 ? await formerRowsOf(store) : null;
-    await store.write(formerChanges({ changelogOffset: formerOffset, rows }));
+    await noteFormer(store, formerOffset, expected.changelogEnd);
     untrusted = examined;
   } catch (error) {
     if (!(error instanceof CorruptStoreError)) {

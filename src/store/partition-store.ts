@@ -14,14 +14,22 @@
  * A confirmed batch can still be aborted in the changelog, if brokers have left it open there. So the next user of the
  * store first reads the position row of that batch in the changelog (`readFrom`, `lacksOwnBatch`).
  */
-import { changesOf, hasPositionRow, latestOriginRow, latestPositionRow, type ReadRow } from './changelog-rows.js';
+import {
+  changesOf,
+  hasPositionRow,
+  hasPositionRowFrom,
+  latestOriginRow,
+  latestPositionRow,
+  type ReadRow,
+} from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
 import { NO_FORMER, type Former } from './former-rows.js';
 import { GuardedStore } from './guarded-store.js';
-import type { CorruptStoreError, KeyChange, KeyValueStore, Pair } from './key-value-store.js';
+import type { CorruptStoreError, KeyChange, KeyValueStore } from './key-value-store.js';
 import {
   changelogPositionChanges,
   decodeUndo,
+  FORMER_ROWS_KEY,
   UNDO_KEY,
   type ChangelogPosition,
   type FollowedEpoch,
@@ -36,11 +44,11 @@ const REPLAY_WRITE_ROWS = 2_000;
 const OWN_BATCH_OFFSETS = 2;
 
 /** Calls that write (`replay`, `apply`, `flush`) must not overlap. */
-export class PartitionStore {
+export class PartitionStore extends GuardedStore {
   #changelog: ChangelogPosition;
   /** False after this store's own writes to the changelog, until its leader epoch has been asked for again. */
   #epochIsKnown = true;
-  #epochKnownTo: number;
+  #followed: FollowedEpoch;
   #positionRow: PositionRow | null;
   /** Whether the store has an undo on disk. */
   #hasUndo = false;
@@ -48,27 +56,28 @@ export class PartitionStore {
   #unconfirmed: { readonly undo: Buffer; readonly sinceMs: number } | null = null;
   /** Whether a newer changelog position is in memory but not on disk. */
   #hasUnsavedPosition = false;
-  #undoBytes = 0;
-  readonly #guarded: GuardedStore;
+  /** Bytes of the undo written last. */
+  undoBytes = 0;
   #closed: Promise<void> | undefined;
 
   /**
    * Use `openPartitionStore` (open-partition-store.ts). The store must have no undo.
-   * @param setAside closes the store and renames its folder
+   * @param setAside notes what the store passes on, closes it and renames its folder
    * @param leaderEpoch the epoch of a leader whose log contains everything that the store has followed; -1 if unknown
+   * @param former what former stores of the partition have passed on
    */
   constructor(
-    private readonly store: KeyValueStore,
+    store: KeyValueStore,
     private readonly setAside: (why: string) => Promise<void>,
     changelog: ChangelogPosition,
     positionRow: PositionRow | null,
     private originRow: OriginRow | null = null,
-    private leaderEpoch = -1,
-    readonly former: Former = NO_FORMER,
+    leaderEpoch = -1,
+    public former: Former = NO_FORMER,
   ) {
-    this.#guarded = new GuardedStore(store);
+    super(store);
     this.#changelog = changelog;
-    this.#epochKnownTo = changelog.offset;
+    this.#followed = { leaderEpoch, offset: changelog.offset };
     this.#positionRow = positionRow;
   }
 
@@ -123,7 +132,7 @@ export class PartitionStore {
 
   /** The last known leader epoch, and up to where it is known that its leader had what the store has followed. */
   get followedEpoch(): FollowedEpoch {
-    return { leaderEpoch: this.leaderEpoch, offset: this.#epochKnownTo };
+    return this.#followed;
   }
 
   /** The position row in the store; null if it has none. */
@@ -136,11 +145,6 @@ export class PartitionStore {
     return this.originRow;
   }
 
-  /** Bytes of the undo written last. */
-  get undoBytes(): number {
-    return this.#undoBytes;
-  }
-
   /**
    * Writes rows read from the changelog, and the new position with the last of them. The same rows again change nothing.
    *
@@ -150,21 +154,22 @@ export class PartitionStore {
    */
   async replay(records: readonly ReadRow[], nextPosition: number, leaderEpoch = -1): Promise<void> {
     this.#mustBeConfirmed('replay');
+    const { rows: former } = this.former;
+    if (former !== null && hasPositionRowFrom(records, former.changelogEnd)) await this.forgetFormerRows();
     let from = 0;
     for (; records.length - from > REPLAY_WRITE_ROWS; from += REPLAY_WRITE_ROWS)
-      await this.#guarded.write(withMarks(changesOf(records, from, from + REPLAY_WRITE_ROWS)));
+      await this.write(withMarks(changesOf(records, from, from + REPLAY_WRITE_ROWS)));
 
     const last = withMarks(changesOf(records, from, records.length));
     const isAfterOwnBatch = this.lacksOwnBatch && !this.#hasOwnBatch(records);
     // The first reads may end within the own batch, and say nothing about the leader's epoch at its end.
     const offset = Math.max(nextPosition, this.#changelog.offset);
-    this.leaderEpoch = offset === nextPosition ? leaderEpoch : -1;
+    const followed = { leaderEpoch: offset === nextPosition ? leaderEpoch : -1, offset };
     const changelog = { offset, atEndMs: this.#changelog.atEndMs, isAfterOwnBatch };
-    last.push(...changelogPositionChanges(changelog, this.leaderEpoch));
-    await this.#guarded.write(last);
+    last.push(...changelogPositionChanges(changelog, followed.leaderEpoch));
+    await this.write(last);
     this.#changelog = changelog;
-    this.#epochKnownTo = offset;
-    this.#epochIsKnown = true;
+    this.#noteFollowed(followed);
     this.#hasUnsavedPosition = false;
     this.#positionRow = latestPositionRow(records, this.#positionRow);
     this.originRow = latestOriginRow(records, this.originRow);
@@ -177,12 +182,13 @@ export class PartitionStore {
    */
   noteAtEnd(now: number, leaderEpoch?: number): void {
     this.#changelog = { ...this.#changelog, atEndMs: now };
-    if (leaderEpoch !== undefined) {
-      this.leaderEpoch = leaderEpoch;
-      this.#epochKnownTo = this.#changelog.offset;
-      this.#epochIsKnown = true;
-    }
+    if (leaderEpoch !== undefined) this.#noteFollowed({ leaderEpoch, offset: this.#changelog.offset });
     this.#hasUnsavedPosition = true;
+  }
+
+  #noteFollowed(followed: FollowedEpoch): void {
+    this.#followed = followed;
+    this.#epochIsKnown = true;
   }
 
   /**
@@ -196,10 +202,10 @@ export class PartitionStore {
     this.#mustBeConfirmed('apply');
     const writes = [...changes, ...local] as KeyChange[];
     writes.push({ key: UNDO_KEY, value: undo });
-    if (this.#hasUnsavedPosition) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
+    if (this.#hasUnsavedPosition) writes.push(...this.#positionChanges());
     this.#unconfirmed = { undo, sinceMs: now };
-    this.#undoBytes = undo.length;
-    const written = this.#guarded.write(writes);
+    this.undoBytes = undo.length;
+    const written = this.write(writes);
     writes.length = 0;
     await written;
     this.#hasUndo = true;
@@ -217,7 +223,7 @@ export class PartitionStore {
     this.#changelog = { offset: position, atEndMs: this.#unconfirmed.sinceMs, isAfterOwnBatch: true };
     this.#unconfirmed = null;
     this.#hasUnsavedPosition = true;
-    this.#epochIsKnown = this.leaderEpoch < 0; // The brokers have no epochs: nothing needs to be asked.
+    this.#epochIsKnown = this.#followed.leaderEpoch < 0; // The brokers have no epochs: nothing needs to be asked.
   }
 
   /** Writes the confirmed position and deletes the undo, in one write. Writes nothing if nothing has changed. */
@@ -225,37 +231,33 @@ export class PartitionStore {
     this.#mustBeConfirmed('flush');
     const writes: KeyChange[] = [];
     if (this.#hasUndo) writes.push({ key: UNDO_KEY, value: null });
-    if (this.#hasUnsavedPosition) writes.push(...changelogPositionChanges(this.#changelog, this.leaderEpoch));
+    if (this.#hasUnsavedPosition) writes.push(...this.#positionChanges());
     if (writes.length === 0) return;
-    await this.#guarded.write(writes);
+    await this.write(writes);
     this.#hasUndo = false;
     this.#hasUnsavedPosition = false;
+  }
+
+  /** Call it when the partition runs: it is past the rows of former stores, or an operator has accepted their loss. */
+  async forgetFormerRows(): Promise<void> {
+    if (this.former.rows === null) return;
+    await this.writeLocal([{ key: FORMER_ROWS_KEY, value: null }]);
+    this.former = { ...this.former, rows: null };
   }
 
   /** Writes keys that are never in the changelog and that no undo reverts, while no batch is unconfirmed. */
   async writeLocal(changes: readonly KeyChange[]): Promise<void> {
     this.#mustBeConfirmed('a local write');
-    if (changes.length > 0) await this.#guarded.write(changes);
+    if (changes.length > 0) await this.write(changes);
+  }
+
+  #positionChanges(): KeyChange[] {
+    return changelogPositionChanges(this.#changelog, this.#followed.leaderEpoch);
   }
 
   /** Whether `flush` has nothing to do. */
   get isFlushed(): boolean {
     return !this.#hasUndo && !this.#hasUnsavedPosition;
-  }
-
-  /** The values of `keys`, in their order; null where there is none. @throws StoreUnavailableError, CorruptStoreError */
-  read(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
-    return this.#guarded.read(keys);
-  }
-
-  /** The first `limit` pairs whose key starts with `prefix`, in key order. @throws as `read` */
-  scan(prefix: Buffer, limit?: number): Promise<Pair[]> {
-    return this.#guarded.scan(prefix, limit);
-  }
-
-  /** As KeyValueStore.page. @throws StoreUnavailableError, CorruptStoreError */
-  page(prefix: Buffer, after: Buffer | null, limit: number): Promise<Pair[]> {
-    return this.#guarded.page(prefix, after, limit);
   }
 
   /**
@@ -278,7 +280,7 @@ export class PartitionStore {
 
   /** Marks the store as corrupt, because something read from it is not a row: `close` then sets it aside. */
   distrust(corruption: CorruptStoreError): void {
-    this.#guarded.corruption = corruption;
+    this.corruption = corruption;
   }
 
   #hasOwnBatch(records: readonly ReadRow[]): boolean {
@@ -286,7 +288,7 @@ export class PartitionStore {
   }
 
   async #close(): Promise<void> {
-    const { corruption } = this.#guarded;
+    const { corruption } = this;
     if (corruption === undefined) await this.store.close();
     else await this.setAside(corruption.message);
   }

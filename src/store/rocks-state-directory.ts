@@ -39,7 +39,7 @@ export class RocksStateDirectory implements StateDirectory {
   async readSetAside<T>(partition: number, read: (store: KeyValueReads) => Promise<T>): Promise<T | null> {
     const folder = await lastSetAside(this.folderOf(partition));
     if (folder === null) return null;
-    const store = await RocksDbStore.openReadOnly(folder);
+    const store = await openOnceUsed(folder);
     try {
       return await read(store);
     } finally {
@@ -49,5 +49,19 @@ export class RocksStateDirectory implements StateDirectory {
 
   folderOf(partition: number): string {
     return join(this.root, `partition-${partition}`);
+  }
+}
+
+/** Opens a folder that was set aside. If the disk cannot read it, says that the partition can run without it. */
+async function openOnceUsed(folder: string): Promise<RocksDbStore> {
+  try {
+    return await RocksDbStore.openReadOnly(folder);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    throw new StoreUnavailableError(
+      `${error.message}. If this error repeats, move the folder out of STATE_DIR: it only tells how far the former state of ` +
+        'the partition had come',
+      { cause: error },
+    );
   }
 }

@@ -1,4 +1,5 @@
 /** Moves a folder that cannot be used out of the way: renames it and writes down the reason. Never deletes it. */
+import type { Dirent } from 'node:fs';
 import { readdir, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { StoreUnavailableError } from './key-value-store.js';
@@ -26,7 +27,7 @@ export async function setAsideFolder(folder: string, why: string, now: number): 
 /** The path of the folder that was set aside last, of those that were `folder`; null if there is none. */
 export async function lastSetAside(folder: string): Promise<string | null> {
   try {
-    const last = await lastOf(folder);
+    const last = await lastOf(folder, (entry) => entry.isDirectory());
     return last === null ? null : nameOf(folder, last);
   } catch (cause) {
     throw new StoreUnavailableError(`cannot list the folders set aside: ${(cause as Error).message}`, { cause });
@@ -44,13 +45,14 @@ interface SetAside {
   readonly n: number;
 }
 
-async function lastOf(folder: string): Promise<SetAside | null> {
+async function lastOf(folder: string, counts: (entry: Dirent) => boolean = () => true): Promise<SetAside | null> {
   const prefix = `${basename(folder)}.set-aside-`;
   let last: SetAside | null = null;
-  for (const name of await readdir(dirname(folder))) {
+  for (const entry of await readdir(dirname(folder), { withFileTypes: true })) {
+    const { name } = entry;
     const [, stamp, n = '1'] =
       (name.startsWith(prefix) && /^(\d{8}T\d{6}Z)(?:-(\d+))?$/.exec(name.slice(prefix.length))) || [];
-    if (stamp === undefined) continue;
+    if (stamp === undefined || !counts(entry)) continue;
     const found = { stamp, n: Number(n) };
     if (last === null || found.stamp > last.stamp || (found.stamp === last.stamp && found.n > last.n)) last = found;
   }

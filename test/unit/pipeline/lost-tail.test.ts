@@ -1,4 +1,5 @@
 /** Changelog and group's offset have lost the same last transactions. Only the folder shows it. */
+import { BrokerError } from '../../../src/pipeline/errors.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { CommittedOffset } from '../../../src/pipeline/ports.js';
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
@@ -7,11 +8,12 @@ import { temporaryFolder } from '../store/temporary-folder.js';
 import { PARTITION, SimulatedPartition } from './simulated-partition.js';
 
 const folder = temporaryFolder();
+const otherFolder = temporaryFolder();
 /** Transactions of the processor commit the leader epoch; an operator does not. */
 const EPOCH = 3;
 
-function started(): SimulatedPartition {
-  const simulated = new SimulatedPartition(folder());
+function started(stateDir = folder()): SimulatedPartition {
+  const simulated = new SimulatedPartition(stateDir);
   simulated.input.said = { ...SEEN_BY_MOST, topicId: 'input-1', leaderEpoch: EPOCH };
   simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1', leaderEpoch: EPOCH };
   return simulated;
@@ -45,14 +47,18 @@ interface Lost {
   readonly whole: Pick<SimulatedPartition['changelog'], 'records' | 'end'>;
 }
 
-/** A partition whose changelog and offset have lost the last `count` transactions. */
-async function afterLoss(count: number): Promise<Lost> {
+/**
+ * A partition whose changelog and offset have lost the last `count` transactions.
+ * @param meanwhile called before the loss
+ */
+async function afterLoss(count: number, meanwhile = (_: SimulatedPartition) => Promise.resolve()): Promise<Lost> {
   const simulated = started();
   await consume(simulated, 1);
   const { records, end } = simulated.changelog;
   const left = simulated.committed as CommittedOffset;
   const kept = [...records];
   await consume(simulated, count);
+  await meanwhile(simulated);
   const last = simulated.committed as CommittedOffset;
   const whole = { records: [...simulated.changelog.records], end: simulated.changelog.end };
   simulated.changelog.records = kept;
@@ -62,8 +68,8 @@ async function afterLoss(count: number): Promise<Lost> {
 }
 
 /** The same brokers and the same folder, as a new process sees them. */
-function restarted(before: SimulatedPartition): SimulatedPartition {
-  const simulated = started();
+function restarted(before: SimulatedPartition, stateDir = folder()): SimulatedPartition {
+  const simulated = started(stateDir);
   simulated.now = before.now;
   simulated.input.end = before.input.end;
   simulated.changelog.records = before.changelog.records;
@@ -126,6 +132,44 @@ test('a loss that is as long as the proof is noticed too', async () => {
   const { simulated, left, last } = await afterLoss(1);
   await mustBeBlocked(simulated, { left, last });
   expect(simulated.setAside).toHaveLength(1);
+});
+
+test('a loss is noticed although the take-over fails after the proof, which is as long as the loss', async () => {
+  // The folder has read its last batch back, so only its position shows the loss.
+  const { simulated, left, last } = await afterLoss(1, (simulated) => consume(simulated, 0));
+  const { inputLogs } = simulated.context;
+  const bounds = inputLogs.bounds.bind(inputLogs);
+  inputLogs.bounds = (log) => {
+    if (simulated.proofs === 0) return bounds(log);
+    inputLogs.bounds = bounds;
+    return Promise.reject(new BrokerError('the leader has no time'));
+  };
+  await mustBeBlocked(simulated, { left, last });
+  expect(simulated.errors).toHaveLength(2);
+  expect(simulated.setAside).toEqual([expect.stringContaining('has followed the changelog up to')]);
+});
+
+test('a batch that was aborted in changelog and offset alike is noticed', async () => {
+  const { simulated, left, last, whole } = await afterLoss(1);
+  simulated.changelog.end = whole.end; // The records are still there, but nobody reads them.
+  await mustBeBlocked(simulated, { left, last });
+  expect(simulated.setAside).toEqual([expect.stringContaining('was aborted there')]);
+});
+
+test('an accepted loss does not block the partition again where another folder shows it', async () => {
+  const { simulated, left, last } = await afterLoss(3);
+  await mustBeBlocked(simulated, { left, last });
+  simulated.crash(otherFolder());
+  await mustBeBlocked(restarted(simulated, otherFolder()), { left, last });
+  const accepting = restarted(simulated);
+  accepting.committed = { offset: left.offset, leaderEpoch: -1 };
+  const task = await settled(accepting);
+  await accepting.run(() => accepting.committed?.leaderEpoch === EPOCH);
+  await accepting.end(task);
+  const elsewhere = restarted(accepting, otherFolder());
+  const moved = await settled(elsewhere);
+  expect(moved.status).toEqual({ state: 'running', reason: null });
+  await elsewhere.end(moved);
 });
 
 test('an offset that an operator has set accepts the loss, once and permanently', async () => {

@@ -343,6 +343,38 @@ describe('what a folder that was set aside passes on', () => {
     expect(await passedOn(options)).toEqual([0, null]);
   });
 
+  test('does not count once another owner has continued the partition', async () => {
+    await leaveSetAside(); // The changelog ended at 10 then.
+    const store = await open(directory(), { changelogLog: log });
+    await store.replay([positionRecord(3, 9)], 12);
+    expect(store.former.rows?.position.offset).toBe(5);
+    await store.replay([positionRecord(3, 12)], 14);
+    expect(store.former.rows).toBeNull();
+    await store.close();
+    expect(await passedOn({})).toEqual([50, null]);
+  });
+
+  test.each<[string, number, number | null]>([
+    ['', 60, 7],
+    [', but not a batch that may not have been committed', 50, 5],
+  ])('is also in a store that was found to be wrong while it was in use%s', async (_, offset, position) => {
+    const store = await open(directory(), { changelogLog: log, onSetAside: () => undefined });
+    await store.replay([{ offset: 0, key: Buffer.from('a'), value: Buffer.from('1') }, positionRecord(5)], 50);
+    await store.apply(changes('a:1->2', 7, 5), positionRow(7), 0);
+    if (position === 7) {
+      store.confirm(offset);
+      await store.flush();
+    }
+    store.distrust(new CorruptStoreError('a row makes no sense'));
+    await store.close();
+    expect(await passedOn({})).toEqual([offset, position]);
+  });
+
+  test('is nothing if a file has the name of such a folder', async () => {
+    writeFileSync(join(folder(), `${NAME}.set-aside-20300101T000000Z`), '');
+    expect(await passedOn({})).toEqual([0, null]);
+  });
+
   test('is nothing if it cannot be read', async () => {
     await leaveSetAside();
     const [setAside = ''] = readdirSync(folder()).filter((name) => !name.endsWith('.txt'));
