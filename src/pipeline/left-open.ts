@@ -46,7 +46,8 @@ interface LookOptions {
  * and the offset are part of each transaction, and no other producer writes to them. Other input partitions and other
  * deployments may write to the outbound topics. There, only transactions known to be this producer's own count.
  *
- * @throws StaleViewError if nothing seems to be open in a place, but too few brokers have said who leads there
+ * @throws StaleViewError if nothing seems to be open in a place, but too few brokers have said who leads there, or its leader
+ *   has changed meanwhile
  */
 export async function leftOpen(
   context: PipelineContext,
@@ -55,15 +56,21 @@ export async function leftOpen(
   { places, ifTooFewAnswer }: LookOptions = { places: writtenBy(context, partition), ifTooFewAnswer: tooFewAnswerFor },
 ): Promise<OpenPlace[]> {
   const { topics, inputLogs, changelogLogs } = context;
-  const firstOfOurs = async (log: TopicPartition, end: number): Promise<number | null> => {
+  const firstOfOurs = async (log: TopicPartition, { end, leaderEpoch }: LogBounds): Promise<number | null> => {
     if (log.topic === topics.changelog) return end;
     const from = await producer.openFrom(log);
-    return typeof from === 'number' ? from : null;
+    if (typeof from === 'number') return from;
+    // A broker that leads no more also answers which transactions are open, but may not have the latest ones.
+    const now = await changelogLogs.bounds(log);
+    if (now.leaderEpoch === leaderEpoch) return null;
+    throw new StaleViewError(
+      `the leader of ${log.topic}/${log.partition} has changed while it was asked for open transactions; asking again`,
+    );
   };
   const lookAt = async (log: TopicPartition): Promise<OpenPlace[]> => {
     const bounds = await changelogLogs.bounds(log);
-    const { end, highWatermark: to, byMost } = bounds;
-    const from = hasOpenTransaction(bounds) ? await firstOfOurs(log, end) : null;
+    const { highWatermark: to, byMost } = bounds;
+    const from = hasOpenTransaction(bounds) ? await firstOfOurs(log, bounds) : null;
     if (from !== null) return [{ ...log, from, to, byMost }];
     return byMost ? [] : ifTooFewAnswer(log);
   };

@@ -79,7 +79,6 @@ export class Placement {
       return { partition, copiesLeft: copies, first: null, second: null, regret: 0, skipped: 0 };
     });
     for (const one of waiting) this.#seekBestTwo(one, room);
-    let moved = false;
     const steps = partitions.length * Math.min(copies, this.#partitionsOf.length);
     for (let step = 0; step < steps; step++) {
       const one = greatestRegret(waiting);
@@ -87,7 +86,6 @@ export class Placement {
       this.#seekBestTwo(one, room); // `#makeRoom` may have given the partition to its best member.
       const sizeBefore = room.size;
       const member = this.#cheapest(one, room);
-      if (member === null) moved = true;
       const grown = member ?? this.#makeRoom(one.partition, room);
       if (member !== null) this.give(one.partition, member);
       if (grown !== null) room.grew(grown);
@@ -95,8 +93,7 @@ export class Placement {
       this.#seekBestTwo(one, room);
       // The partitions lose choices only when a member has no more room.
       if (room.size === sizeBefore) continue;
-      for (const other of waiting) if (moved || lostChoice(other, room)) this.#seekBestTwo(other, room);
-      moved = false;
+      for (const other of waiting) if (lostChoice(other, room)) this.#seekBestTwo(other, room);
     }
   }
 

@@ -35,6 +35,8 @@ interface Situation {
    * True if the open transaction in the outbound topics is another producer's; null if the brokers do not report that.
    */
   readonly isOthers?: boolean | null;
+  /** Another broker leads the outbound topics after the question which transactions are open. */
+  readonly leaderChanges?: boolean;
   /** Where our own transaction begins in the outbound topics. */
   readonly opensAt?: number;
   /** Too few brokers have named the group's coordinator. */
@@ -108,7 +110,8 @@ async function fenced({ outcomes, open = [], offsetIsPending = false, ...rest }:
       bounds: ({ topic, partition }) => {
         looked.push(`${topic}/${partition}`);
         const bounds = isOpen && open.includes(topic) ? opened : WHOLE;
-        return Promise.resolve({ ...bounds, byMost: isToldByFew !== true && isToldByFew !== topic });
+        const leaderEpoch = rest.leaderChanges === true ? asked.length : bounds.leaderEpoch;
+        return Promise.resolve({ ...bounds, leaderEpoch, byMost: isToldByFew !== true && isToldByFew !== topic });
       },
     },
     observer: {
@@ -370,6 +373,13 @@ test("an owner whose last commit is long ago checks for open transactions, and a
   await expect(leadersMustShowNothingOpen(context, PARTITION, producer)).resolves.toBeUndefined();
   const { context: open } = await fenced({ outcomes: [null], open: [TOPICS.changelog] });
   await expect(leadersMustShowNothingOpen(open, PARTITION, producer)).rejects.toThrow(BrokerError);
+});
+
+test("a broker that has lost the leadership does not make our open transaction another producer's", async () => {
+  const open = [TOPICS.synchronized];
+  const { did, result } = await fenced({ outcomes: ['commit'], open, isOthers: true, leaderChanges: true });
+  expect(result).toBeInstanceOf(StaleViewError);
+  expect(did).toEqual([FENCE, 'discard']);
 });
 
 test("another deployment's open transaction in a shared topic is not touched", async () => {
