@@ -8,6 +8,8 @@ import type { World } from './world.js';
 
 /** Until it tries again to write a record that no broker takes. */
 const AGAIN_MS = 200;
+/** Instances recover in this time from the last faults. Later, each record costs as much, and meets nothing new. */
+const REST_MS = 5_000;
 
 export class Platform {
   /** By partition. */
@@ -45,15 +47,22 @@ export class Platform {
     }
   }
 
-  /** Writes the history, spread over this time. */
-  begin(writingMs: number, leftOut = NOTHING): void {
+  /** Spreads the history over this time. */
+  plan(writingMs: number, leftOut = NOTHING): void {
     let before = 0;
     this.#waiting = this.#histories.map((history) => {
       before += history.length;
       return planRecords(this.world.random, history, writingMs, leftOut, before - history.length);
     });
+  }
+
+  /** Writes the history as planned. @param faultyMs until all faults end: then the rest follows within REST_MS */
+  begin(writingMs: number, faultyMs = writingMs): void {
+    const speed = Math.max(1, (writingMs - faultyMs) / REST_MS);
+    const sooner = (afterMs: number): number => Math.min(afterMs, faultyMs + (afterMs - faultyMs) / speed);
     for (const [partition, records] of this.#waiting.entries())
-      for (const { afterMs } of records) this.world.time.after(afterMs, () => this.#writeNext(partition, records));
+      for (const { afterMs } of records)
+        this.world.time.after(sooner(afterMs), () => this.#writeNext(partition, records));
   }
 
   #writeNext(partition: number, records: PlannedRecord[]): void {
