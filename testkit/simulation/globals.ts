@@ -133,15 +133,12 @@ const NS_PER_MS = 1_000_000;
 function clocks(time: GlobalTime): Replacement[] {
   const elapsed = () => time.elapsed();
   const now = () => time.now();
-  // Not a Proxy: each read of `Date.now` would go through it. Only a function can also be called without `new`.
-  const RealDate = Date;
-  function date(...values: []): unknown {
-    if (new.target === undefined) return new RealDate(now()).toString();
-    return Reflect.construct(RealDate, values.length === 0 ? [now()] : values, new.target);
-  }
-  Object.setPrototypeOf(date, RealDate);
-  date.prototype = RealDate.prototype;
-  date.now = now;
+  const date = new Proxy(Date, {
+    construct: (target, values: [], newTarget) =>
+      Reflect.construct(target, values.length === 0 ? [now()] : values, newTarget) as Date,
+    apply: (target) => new target(now()).toString(),
+    get: (target, name) => (name === 'now' ? now : (Reflect.get(target, name) as unknown)),
+  });
   const hrtime = (since: readonly [number, number] = [0, 0]) => {
     const ns = elapsed() * NS_PER_MS - (since[0] * 1e9 + since[1]);
     return [Math.floor(ns / 1e9), ns % 1e9];

@@ -1,6 +1,6 @@
 /** The platform: it writes the history of all companies to the input, in any order between partitions. */
 import { NOTHING } from '../left-out.js';
-import { historyOf, planRecords, type Draft, type PlannedRecord } from '../pipeline/history.js';
+import { historyOf, hurried, planRecords, type Draft, type PlannedRecord } from '../pipeline/history.js';
 import { framed } from '../pipeline/codecs.js';
 import type { NewEntry } from '../pipeline/model-log.js';
 import { TOPICS } from './topics.js';
@@ -8,8 +8,6 @@ import type { World } from './world.js';
 
 /** Until it tries again to write a record that no broker takes. */
 const AGAIN_MS = 200;
-/** Instances recover in this time from the last faults. Later, each record costs as much, and meets nothing new. */
-const REST_MS = 5_000;
 
 export class Platform {
   /** By partition. */
@@ -56,13 +54,11 @@ export class Platform {
     });
   }
 
-  /** Writes the history as planned. @param faultyMs until all faults end: then the rest follows within REST_MS */
+  /** Writes the history as planned. @param faultyMs until all faults end: then the rest follows soon */
   begin(writingMs: number, faultyMs = writingMs): void {
-    const speed = Math.max(1, (writingMs - faultyMs) / REST_MS);
-    const sooner = (afterMs: number): number => Math.min(afterMs, faultyMs + (afterMs - faultyMs) / speed);
     for (const [partition, records] of this.#waiting.entries())
       for (const { afterMs } of records)
-        this.world.time.after(sooner(afterMs), () => this.#writeNext(partition, records));
+        this.world.time.after(hurried(afterMs, writingMs, faultyMs), () => this.#writeNext(partition, records));
   }
 
   #writeNext(partition: number, records: PlannedRecord[]): void {
