@@ -55,6 +55,7 @@ async function live(
   const platform = new Platform(world);
   platform.writeChoices(choicesOf(new SeededRandom(world.seed)));
   instance.start();
+  platform.plan(STARTED_MS / 10);
   platform.begin(STARTED_MS / 10);
   await world.pass(STARTED_MS, () => platform.hasWrittenAll);
   await world.pass(STARTED_MS);

@@ -44,7 +44,19 @@ export function abortedBatches(batches: readonly StoredBatch[]): Set<StoredBatch
   return aborted;
 }
 
-export function recordsOf({ bytes, baseOffset, count }: StoredBatch): SimulatedRecord[] {
+/** A batch never changes, and tests read the same batches many times. */
+const RECORDS = new WeakMap<StoredBatch, readonly SimulatedRecord[]>();
+
+/** @returns the same objects for the same batch */
+export function recordsOf(batch: StoredBatch): readonly SimulatedRecord[] {
+  const known = RECORDS.get(batch);
+  if (known !== undefined) return known;
+  const records = decoded(batch);
+  RECORDS.set(batch, records);
+  return records;
+}
+
+function decoded({ bytes, baseOffset, count }: StoredBatch): SimulatedRecord[] {
   const codec = bytes.readInt16BE(ATTRIBUTES_AT) & CODEC;
   if (codec > GZIP) throw new Error(`the simulated log cannot read codec ${codec}`);
   const records = bytes.subarray(RECORDS_AT);

@@ -5,6 +5,7 @@
 import { AvroValues } from '../../audit/avro-values.js';
 import { readEvent } from '../../audit/read-events.js';
 import type { SeededRandom } from '../../seeded-random.js';
+import type { SimulatedRecord } from '../../simulated-kafka/index.js';
 import { REGISTERED } from '../pipeline/check.js';
 import { SCHEMAS } from '../pipeline/codecs.js';
 import { asRecord, partitionsOf } from './check.js';
@@ -24,6 +25,7 @@ const EVENTS = new AvroValues(SCHEMAS.syncEvent, REGISTERED);
 
 export class LookUps {
   readonly #client: SimulatedProcess;
+  readonly #companies = new WeakMap<SimulatedRecord, string | null>();
 
   constructor(
     private readonly world: World,
@@ -86,9 +88,19 @@ export class LookUps {
       return cluster
         .read(TOPICS.syncEvents, partition, 'read_committed')
         .filter(({ offset }) => offset < committed)
-        .map((record) => readEvent(asRecord(record, partition), EVENTS))
-        .flatMap((event) => (event.kind === 'event' && event.payload.type === 'LinkSyncQueued' ? event.companyId : []));
+        .flatMap((record) => this.#companyWithManifest(record, partition) ?? []);
     });
     return [...new Set(ids)];
+  }
+
+  /** The company if the record is a manifest. Each look-up reads all records: none is decoded twice. */
+  #companyWithManifest(record: SimulatedRecord, partition: number): string | null {
+    const known = this.#companies.get(record);
+    if (known !== undefined) return known;
+    const event = readEvent(asRecord(record, partition), EVENTS);
+    const isManifest = event.kind === 'event' && event.payload.type === 'LinkSyncQueued';
+    const companyId = isManifest ? event.companyId : null;
+    this.#companies.set(record, companyId);
+    return companyId;
   }
 }

@@ -1,6 +1,6 @@
 /** The platform: it writes the history of all companies to the input, in any order between partitions. */
 import { NOTHING } from '../left-out.js';
-import { historyOf, planRecords, type Draft, type PlannedRecord } from '../pipeline/history.js';
+import { historyOf, hurried, planRecords, type Draft, type PlannedRecord } from '../pipeline/history.js';
 import { framed } from '../pipeline/codecs.js';
 import type { NewEntry } from '../pipeline/model-log.js';
 import { TOPICS } from './topics.js';
@@ -45,15 +45,20 @@ export class Platform {
     }
   }
 
-  /** Writes the history, spread over this time. */
-  begin(writingMs: number, leftOut = NOTHING): void {
+  /** Spreads the history over this time. */
+  plan(writingMs: number, leftOut = NOTHING): void {
     let before = 0;
     this.#waiting = this.#histories.map((history) => {
       before += history.length;
       return planRecords(this.world.random, history, writingMs, leftOut, before - history.length);
     });
+  }
+
+  /** Writes the history as planned. @param faultyMs until all faults end: then the rest follows soon */
+  begin(writingMs: number, faultyMs = writingMs): void {
     for (const [partition, records] of this.#waiting.entries())
-      for (const { afterMs } of records) this.world.time.after(afterMs, () => this.#writeNext(partition, records));
+      for (const { afterMs } of records)
+        this.world.time.after(hurried(afterMs, writingMs, faultyMs), () => this.#writeNext(partition, records));
   }
 
   #writeNext(partition: number, records: PlannedRecord[]): void {

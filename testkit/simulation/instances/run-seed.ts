@@ -89,9 +89,10 @@ async function run(
   platform.writeChoices(choices);
   for (const instance of instances) instance.start();
   const writingMs = random.pick([3_000, 20_000, 60_000]);
-  platform.begin(writingMs, leftOut);
-  lookUps.begin();
+  platform.plan(writingMs, leftOut);
   const faultyMs = random.integer(Math.floor(writingMs / 3), writingMs);
+  platform.begin(writingMs, faultyMs);
+  lookUps.begin();
   onPlanned({ faults: faults.begin(world.time.elapsed() + faultyMs, leftOut), history: platform.records });
   await world.pass(faultyMs);
   faults.end();

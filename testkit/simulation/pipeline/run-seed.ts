@@ -4,7 +4,7 @@ import type { PlannedFault } from '../fault-plan.js';
 import { NOTHING, type LeftOut } from '../left-out.js';
 import { anomaliesOf, differencesOf, topicsOf } from './check.js';
 import { Faults } from './faults.js';
-import { choicesOf, historyOf, planRecords } from './history.js';
+import { choicesOf, historyOf, hurried, planRecords } from './history.js';
 import { Instance } from './instance.js';
 import { PARTITION, TOPICS, World } from './world.js';
 
@@ -56,19 +56,20 @@ export async function runSeed(
   for (const instance of instances) instance.start();
   faults.rebalance(random);
   const writingMs = random.pick([2_000, 10_000, MAX_WRITING_MS]);
-  for (const { number, draft, afterMs } of planRecords(random, history, writingMs, leftOut))
-    time.after(afterMs, () => {
+  const records = planRecords(random, history, writingMs, leftOut);
+  const faultyMs = random.integer(0, writingMs);
+  for (const { number, draft, afterMs } of records)
+    time.after(hurried(afterMs, writingMs, faultyMs), () => {
       const offset = world.input.append([draft.make(time.now())], false) - 1;
       draft.written(offset);
       world.trace('platform', `writes record ${number} at input offset ${offset}`);
     });
-  const faultyMs = random.integer(0, writingMs);
   const plan = { faults: faults.begin(time.elapsed() + faultyMs, leftOut), history: history.length };
   time.after(faultyMs, () => faults.end());
 
   const isConsumed = () =>
     time.now() >= writingEnds && world.coordinator.committed?.offset === world.input.end && isOwnerRunning(world);
-  const writingEnds = time.now() + writingMs;
+  const writingEnds = time.now() + hurried(writingMs, writingMs, faultyMs);
   const deadline = writingEnds + MAX_SETTLING_MS;
   try {
     await time.run(() => isConsumed() || time.now() > deadline || world.violations.length > 0, MAX_STEPS);
