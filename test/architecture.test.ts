@@ -264,6 +264,13 @@ test('only lib/shell-command.ts makes commands of Kafka tools, with brokers and 
   expect(violationsOf({ 'lib/shell-command.ts': text })).toEqual([]);
 });
 
+test('decode measures durations with a clock that is never set back', () => {
+  const text = 'const startedAt = this.clock.now();';
+  expect(violationsOf({ 'decode/x.ts': text })).toEqual([expect.stringContaining('use steadyMs')]);
+  expect(violationsOf({ 'decode/x.ts': 'const startedAt = steadyMs(this.clock);' })).toEqual([]);
+  expect(violationsOf({ 'pipeline/x.ts': text })).toEqual([]);
+});
+
 describe('domain/ and pipeline/ touch no clock, randomness or timer', () => {
   test.each([
     'setTimeout(f, 1)',

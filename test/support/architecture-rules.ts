@@ -122,6 +122,9 @@ export function architectureViolations(sources: Sources): string[] {
     if (path !== 'lib/reason-of.ts') checkReasons(file, report);
     if (path !== 'lib/shell-command.ts' && text.includes('--bootstrap-server'))
       report('has --bootstrap-server: lib/shell-command.ts makes the commands of Kafka tools');
+    // The clock may be set back. Then a wait that is measured by the time of the day takes hours longer.
+    if (layer === 'decode' && /\bclock\.now\(\)/.test(text))
+      report('reads the time of the day, and decode only measures durations: use steadyMs');
     if (PURE_LAYERS.includes(layer)) checkPurity(file, report);
     checkLength(text, report);
   }

@@ -1,6 +1,7 @@
 /**
  * A client that asks any instance about a company, and follows redirects. While nothing was lost, no instance may say that
- * it does not know a company whose manifest is consumed.
+ * it does not know a company whose manifest is consumed. The owner learns that a little later than the cluster: when the
+ * answer to its commit arrives, which a slow network delays.
  */
 import { AvroValues } from '../../audit/avro-values.js';
 import { readEvent } from '../../audit/read-events.js';
@@ -15,6 +16,8 @@ import { APPLICATION_ID, TOPICS } from './topics.js';
 import type { World } from './world.js';
 
 const PAUSE_MS = 3_000;
+/** More than the slowest way there and back. */
+const OWNER_KNOWS_AFTER_MS = 10_000;
 const MAX_REDIRECTS = 3;
 const TIMEOUT_MS = 20_000;
 const KNOWN = 200;
@@ -25,6 +28,8 @@ const EVENTS = new AvroValues(SCHEMAS.syncEvent, REGISTERED);
 
 export class LookUps {
   readonly #client: SimulatedProcess;
+  /** When the manifest of a company was first seen to be consumed. */
+  readonly #consumedAt = new Map<string, number>();
   readonly #companies = new WeakMap<SimulatedRecord, string | null>();
 
   constructor(
@@ -46,7 +51,7 @@ export class LookUps {
   }
 
   async #look(): Promise<void> {
-    const companies = this.#consumed();
+    const companies = this.#knownToOwner();
     if (companies.length === 0) return;
     const companyId = this.random.pick(companies);
     const { address } = this.random.pick(this.instances);
@@ -78,6 +83,13 @@ export class LookUps {
     const controller = new AbortController();
     this.#client.later(TIMEOUT_MS, () => controller.abort(new Error('no answer')));
     return controller.signal;
+  }
+
+  #knownToOwner(): string[] {
+    const now = this.world.time.now();
+    for (const companyId of this.#consumed())
+      if (!this.#consumedAt.has(companyId)) this.#consumedAt.set(companyId, now);
+    return [...this.#consumedAt].filter(([, at]) => now - at >= OWNER_KNOWS_AFTER_MS).map(([companyId]) => companyId);
   }
 
   /** Companies with a manifest that the group has consumed: other records alone may change nothing. */
