@@ -196,10 +196,11 @@ export class SimulatedCluster {
     for (const broker of this.#brokers.values()) if (broker.isUp) broker.transactions.expire();
   }
 
-  /** Deletes a group's offsets, also those of a group with members. */
+  /** Deletes a group's offsets, also those of a group with members. Nothing happens while the group has no coordinator. */
   deleteOffsets(groupId: string, topic: string, partitions: readonly number[]): void {
     const { topic: offsets, partition: home } = this.coordinatorPartition('group', groupId);
-    const coordinator = this.#broker(this.partition(offsets, home).leader);
+    const coordinator = this.#brokers.get(this.partition(offsets, home).leader);
+    if (coordinator === undefined) return;
     const deleted = partitions.map((partition) => ({ topic, partition }));
     coordinator.groups.deleteOffsets(groupId, deleted, () => undefined);
   }

@@ -52,7 +52,7 @@ export class Controller {
     );
     const states =
       assignments.length > 0
-        ? assignments.map((replicas, partition) => newPartition(partition, replicas))
+        ? assignments.map((replicas, partition) => this.#newPartition(partition, replicas))
         : this.#newPartitions(0, partitions, replication);
     this.#setTopic({ topic, topicId, settings, partitions: states });
   }
@@ -112,13 +112,19 @@ export class Controller {
   }
 
   #newPartitions(first: number, count: number, replication: number): PartitionState[] {
-    const ids = [...this.#image.brokers.keys()].sort((a, b) => a - b);
+    const ids = [...this.addresses.keys()].sort((a, b) => a - b);
     const offset = Math.floor(this.random() * ids.length);
     return Array.from({ length: count }, (_, index) => {
       const partition = first + index;
       const replicas = Array.from({ length: replication }, (_each, i) => ids[(offset + partition + i) % ids.length]!);
-      return newPartition(partition, replicas);
+      return this.#newPartition(partition, replicas);
     });
+  }
+
+  /** Brokers that are down may have replicas too. They come in sync later. */
+  #newPartition(partition: number, replicas: readonly number[]): PartitionState {
+    const inSync = replicas.filter((id) => this.#image.brokers.has(id));
+    return { partition, replicas, inSync, leader: inSync[0] ?? NO_LEADER, leaderEpoch: 0 };
   }
 
   #topic(topic: string): TopicState {
@@ -149,10 +155,6 @@ export class Controller {
     this.#image = { ...this.#image, ...change, version: this.#image.version + 1 };
     this.publish(this.#image);
   }
-}
-
-function newPartition(partition: number, replicas: readonly number[]): PartitionState {
-  return { partition, replicas, inSync: replicas, leader: replicas[0]!, leaderEpoch: 0 };
 }
 
 /** Removes a broker from the in-sync replicas. The last one stays: only it has all records. */

@@ -69,8 +69,9 @@ function partitionsOf({ partitions }: World): number[] {
 
 /** At most one topic of a run: an offset must say of which log it is. */
 function recreated({ world }: Fault, topic: string, ...reasons: RegExp[]): void {
-  const { losses } = world;
-  if (losses.recreated !== null) return;
+  const { losses, cluster } = world;
+  // Without a broker, nobody can create a topic.
+  if (losses.recreated !== null || cluster.world.controller.image.brokers.size === 0) return;
   losses.happened(...reasons);
   losses.willRecreate(topic);
   recreateTopic(world.cluster.world, topic);
