@@ -66,6 +66,7 @@ export interface Config extends DeploymentNames {
   readonly numStandby: number;
   readonly stateRetentionMs: number;
   readonly stalledAfterMs: number;
+  readonly commitIntervalMs: number;
   readonly maxBatchBytes: number;
   readonly logLevel: SettingValues['logLevel'];
 }
@@ -272,6 +273,7 @@ function configOf(values: SettingValues): Config {
     numStandby: values.numStandby,
     stateRetentionMs: values.stateRetentionMs,
     stalledAfterMs: values.stalledAfterMs,
+    commitIntervalMs: values.commitIntervalMs,
     maxBatchBytes: values.maxBatchBytes,
     logLevel: values.logLevel,
   };

@@ -133,6 +133,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     mayChangeSettings: config.consents.includes('changed-settings'),
     endProcess: parts.onCrash,
     stalledAfterMs: config.stalledAfterMs,
+    commitIntervalMs: config.commitIntervalMs,
     deleteRetentionMs: topics.changelogDeleteRetentionMs,
     cacheBytes: () => shareOf(memory.cacheBytes),
     loadBytes: () => shareOf(memory.loadBytes),

@@ -150,6 +150,15 @@ export const SETTINGS = Object.freeze({
     expected: DURATION,
     value: values.durationMs,
   }),
+  commitIntervalMs: plain('commitIntervalMs', {
+    env: 'COMMIT_INTERVAL',
+    default: '20ms',
+    meaning:
+      'how long a partition that is not behind gathers records before it commits them: the shortest time between the ' +
+      'beginnings of two of its transactions; a longer time makes fewer transactions and later announcements',
+    expected: 'a duration such as 20ms or 1s, at most 10s; 0 never waits',
+    value: values.commitIntervalMs,
+  }),
   maxBatchBytes: plain('maxBatchBytes', {
     env: 'MAX_BATCH_BYTES',
     default: '268435456',

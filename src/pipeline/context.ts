@@ -42,6 +42,8 @@ export interface PipelineContext {
   readonly endProcess: (error: Error) => void;
   /** Time without progress after which a company counts as stalled. */
   readonly stalledAfterMs: number;
+  /** How long a partition that is not behind gathers records before it commits them. */
+  readonly commitIntervalMs: number;
   /**
    * The changelog's delete.retention.ms: a folder that was away for longer may contain rows that tombstones have
    * removed.

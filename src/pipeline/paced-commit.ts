@@ -51,6 +51,14 @@ export function throttledMs({ producer }: OwnedPartition): number {
   return producer.throttledMs > 0 ? producer.throttledMs : 0;
 }
 
+/**
+ * How long a partition that is not behind must gather records before its next transaction. Transactions begin at least
+ * COMMIT_INTERVAL apart, so the first record after an idle time waits for nothing.
+ */
+export function gatherMs({ commitIntervalMs }: PipelineContext, { tail }: OwnedPartition): number {
+  return tail.sinceBegin === null ? 0 : Math.max(0, commitIntervalMs - tail.sinceBegin.elapsedMs);
+}
+
 const REDUCED_BY: Readonly<Record<Reduction['cause'], string>> = { failed: 'failed after', slow: 'took' };
 
 /** The status of a running partition. It says whether its transactions are smaller than usual, and why. */

@@ -18,7 +18,7 @@ import { ReaderClosedError, SettingsChangedError } from './errors.js';
 import { HoldRemoval } from './hold-removal.js';
 import { nextBatch } from './next-batch.js';
 import type { BatchReport, PartitionStatus } from './observer.js';
-import { commitPaced, runningWith, throttledMs } from './paced-commit.js';
+import { commitPaced, gatherMs, runningWith, throttledMs } from './paced-commit.js';
 import type { LogBatch } from './ports.js';
 import { RetryWaits } from './retry-waits.js';
 import { StalledWatch } from './stalled-watch.js';
@@ -130,11 +130,12 @@ export class PartitionTask {
       if (owned.mustWriteOriginFirst) await commitBatch(context, partition, owned, NOTHING_DECIDED, owned.from);
       context.known.note(partition);
       this.#enter(this.#retryWaits.tooLargeStatus ?? runningWith(this.#limits));
-      for (let nextOffset = owned.from; !signal.aborted;) {
-        const reading = reader.next(this.#limits.records);
+      for (let nextOffset = owned.from, isBehind = true; !signal.aborted;) {
+        const reading = reader.next(this.#limits.records, isBehind ? 0 : gatherMs(context, owned));
         const batch = await nextBatch(context, partition, reading, idle, nextOffset).catch(ifClosed);
         if (batch === null) return;
         nextOffset = batch.nextOffset;
+        isBehind = nextOffset < batch.endOffset;
         inputLog.leaderEpoch = batch.leaderEpoch;
         if (batch.records.length > 0) await this.#processBatch(owned, local, batch, signal);
         // If records arrive without a pause, the watch runs between batches.

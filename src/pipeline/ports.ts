@@ -43,12 +43,14 @@ export interface LogReader {
    * The next records, at most `maxRecords`. Waits until there are new records, or `nextOffset` has moved. Only one call
    * at a time.
    *
+   * @param gatherMs waits for so long even if there are new records, so that more can come; 0 by default. Ends this
+   *   wait at once if `maxRecords` are there, or if the reader is behind the end of the log
    * @throws OffsetOutOfRangeError if the position is not in the log
    * @throws ReaderClosedError after `close`
    * @throws BrokerError if the topic does not exist, is another one, has lost records that were read, or contains
    *   something that cannot be read. Other broker errors are retried inside.
    */
-  next(maxRecords: number): Promise<LogBatch>;
+  next(maxRecords: number, gatherMs?: number): Promise<LogBatch>;
   /** Pending and later calls of `next` end with ReaderClosedError. Idempotent. */
   close(): void;
 }

@@ -42,6 +42,7 @@ describe('defaults', () => {
       numStandby: 0,
       stateRetentionMs: 24 * 3_600_000,
       stalledAfterMs: 60 * 3_600_000,
+      commitIntervalMs: 20,
       maxBatchBytes: 268_435_456,
       logLevel: 'info',
     });
@@ -98,6 +99,7 @@ describe('where a value comes from', () => {
       CONSENT: 'used-outbound-topic',
       STATE_RETENTION: '1d',
       STALLED_AFTER: '1h',
+      COMMIT_INTERVAL: '1s',
       MAX_BATCH_BYTES: '1000000',
       SHADOW: 'true',
     };

@@ -42,6 +42,7 @@ const DECIDES: Record<SettingKey, boolean> = {
   numStandby: false,
   stateRetentionMs: false,
   stalledAfterMs: false, // reports, and announces nothing
+  commitIntervalMs: false, // the same decisions, later
   maxBatchBytes: false, // blocks a partition, and skips nothing
   httpToken: false,
   httpAllowedHosts: false,

@@ -25,6 +25,7 @@ const VALUES: Record<SettingKey, readonly [string, string]> = {
   numStandby: ['1', '2'],
   stateRetentionMs: ['1h', '2h'],
   stalledAfterMs: ['1h', '2h'],
+  commitIntervalMs: ['0', '10s'],
   maxBatchBytes: ['1000000', '2000000'],
   httpToken: ['token-a', 'token-b'],
   httpAllowedHosts: ['a', 'b'],

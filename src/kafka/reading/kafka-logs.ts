@@ -194,5 +194,6 @@ function termsOf(
         `Or delete the records of ${topic}/${partition} below offset ${nextOffset} (kafka-delete-records.sh)`),
     large: options.largeBatches ?? new LargeBatches(clock),
     memory: options.reuseMemory === true ? new RecordMemory(maxPartitionBytes, mostFree) : null,
+    clock,
   };
 }

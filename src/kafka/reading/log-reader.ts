@@ -1,4 +1,5 @@
 /** The buffer between the fetches of one partition and its user. */
+import { End, type Clock } from '../../lib/clock.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../../pipeline/ports.js';
@@ -44,10 +45,13 @@ export interface ReadingTerms {
    * as the caller keeps them.
    */
   readonly memory: RecordMemory | null;
+  readonly clock: Clock;
 }
 
 interface Waiting {
   readonly maxRecords: number;
+  /** Until it aborts, the reader gathers records. */
+  readonly gathering: End;
   readonly resolve: (batch: LogBatch) => void;
   readonly reject: (error: Error) => void;
 }
@@ -104,11 +108,14 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     return buffered < this.terms.maxPartitionBytes / 2;
   }
 
-  next(maxRecords: number): Promise<LogBatch> {
+  next(maxRecords: number, gatherMs = 0): Promise<LogBatch> {
     if (this.#waiting !== null) return Promise.reject(new Error('only one call of next() may be pending'));
     this.#takeBack();
     return new Promise((resolve, reject) => {
-      this.#waiting = { maxRecords, resolve, reject };
+      const gathering = new End();
+      this.#waiting = { maxRecords, gathering, resolve, reject };
+      if (gatherMs > 0) void this.#gather(gathering, gatherMs);
+      else gathering.abort();
       this.#deliver();
     });
   }
@@ -189,10 +196,27 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     this.terms.large.release(this);
   }
 
+  /** Never rejects. */
+  async #gather(gathering: End, ms: number): Promise<void> {
+    await this.terms.clock.delay(ms, gathering);
+    gathering.abort();
+    this.#deliver();
+  }
+
+  /** Whether more records would not fit, or the log had more at the last fetch. */
+  #isBehind(maxRecords: number): boolean {
+    const gathered = this.#fetchOffset - this.#position;
+    return !this.wantsMore || this.#fetchOffset < this.#endOffset || gathered >= maxRecords;
+  }
+
   /** Settles the pending `next`, if there are records, progress or a failure. */
   #deliver(): void {
     const waiting = this.#waiting;
     if (waiting === null) return;
+    if (!waiting.gathering.aborted) {
+      if (!this.#isBehind(waiting.maxRecords)) return;
+      waiting.gathering.abort();
+    }
     const before = this.#position;
     const records = this.#take(waiting.maxRecords);
     if (records.length > 0 || this.#position > before) {

@@ -164,6 +164,7 @@ export class SimulatedPartition {
       kafkaCommand: kafkaCommandsFor({ brokers: ['broker:9092'], isSecured: false }),
       topics: TOPICS,
       stalledAfterMs: 60 * HOUR_MS,
+      commitIntervalMs: 0,
       deleteRetentionMs: RETENTION_MS,
       cacheBytes: () => 1e6,
       loadBytes: () => Infinity,

@@ -2,7 +2,7 @@
 import { SeededRandom } from '../../seeded-random.js';
 import { NOTHING, type LeftOut } from '../left-out.js';
 import { choicesOf } from '../pipeline/history.js';
-import type { Plan, RunResult } from '../pipeline/run-seed.js';
+import { COMMIT_INTERVALS_MS, type Plan, type RunResult } from '../pipeline/run-seed.js';
 import { anomaliesOf, countAnnounced, isAtRest, partitionsOf, stuck } from './check.js';
 import { Faults } from './faults.js';
 import { Instance } from './instance.js';
@@ -79,7 +79,9 @@ async function run(
   const retention = random.pick(['24h', '24h', '1m']);
   const settings = { NUM_STANDBY: numStandby, STATE_RETENTION: retention };
   const count = random.integer(1, 3);
-  const instances = Array.from({ length: count }, (_, i) => new Instance(world, `instance-${i}`, settings));
+  const ofIntervals = new SeededRandom(world.seed + 9_000_011);
+  const ownSettings = () => ({ ...settings, COMMIT_INTERVAL: `${ofIntervals.pick(COMMIT_INTERVALS_MS)}ms` });
+  const instances = Array.from({ length: count }, (_, i) => new Instance(world, `instance-${i}`, ownSettings()));
   const platform = new Platform(world);
   const faults = new Faults(world, instances, kinds);
   const operator = new Operator(world, instances);

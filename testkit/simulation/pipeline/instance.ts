@@ -35,6 +35,7 @@ export class Instance {
     readonly name: string,
     private readonly keepsStandby: boolean,
     private readonly policyOf: (clientId: string) => Policy | undefined,
+    private readonly commitIntervalMs: number,
   ) {}
 
   get process(): SimulatedProcess | null {
@@ -96,6 +97,7 @@ export class Instance {
       mayChangeSettings: false,
       endProcess: (error) => world.violated(`the process ends: ${reasonOf(error)}`),
       stalledAfterMs: 60 * HOUR_MS,
+      commitIntervalMs: this.commitIntervalMs,
       deleteRetentionMs: 7 * DAY_MS,
       cacheBytes: () => 20_000,
       loadBytes: () => 1_000_000,

@@ -46,6 +46,8 @@ export function viewOf(world: World, byMost = false): OldView {
 const MAX_TOGETHER = 40;
 /** A broker that does not answer is asked again. */
 const AGAIN_MS = 250;
+/** While a reader gathers records, it looks so often whether they are enough. */
+const GATHER_LOOK_MS = 100;
 
 class ModelReader implements LogReader {
   #isClosed = false;
@@ -59,12 +61,13 @@ class ModelReader implements LogReader {
     private position: number,
   ) {}
 
-  next(maxRecords: number): Promise<LogBatch> {
+  next(maxRecords: number, gatherMs = 0): Promise<LogBatch> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(closed());
       this.#fail = reject;
       const { world } = this.process;
       this.#delivered.forEach(overwrite);
+      const gatherUntil = world.time.now() + gatherMs;
       const look = (): void => {
         if (this.#isClosed || this.process.isDead) return;
         if (world.weather.brokersAreDown) return void world.time.after(AGAIN_MS, look);
@@ -76,6 +79,9 @@ class ModelReader implements LogReader {
           this.#unwatch = this.log.whenMoved(() => void world.time.after(world.weather.latencyMs(), look));
           return;
         }
+        const gatherLeftMs = gatherUntil - world.time.now();
+        if (gatherLeftMs > 0 && known.end - this.position < maxRecords)
+          return void world.time.after(Math.min(gatherLeftMs, GATHER_LOOK_MS), look);
         const most = Math.min(maxRecords, world.random.pick([1, 3, MAX_TOGETHER, MAX_TOGETHER]));
         const { records: entries, nextOffset } = this.log.read(
           this.position,

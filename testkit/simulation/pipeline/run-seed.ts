@@ -1,4 +1,5 @@
 /** One run: a seed decides the history, the instances, the faults, and the order of everything. */
+import { SeededRandom } from '../../seeded-random.js';
 import type { AuditInput } from '../../audit/audit-topics.js';
 import type { PlannedFault } from '../fault-plan.js';
 import { NOTHING, type LeftOut } from '../left-out.js';
@@ -36,6 +37,8 @@ const MAX_SETTLING_MS = 1_800_000;
 /** After this time without records, every instance knows what the group has said, and the disks are up to date. */
 const IDLE_MS = 20_000;
 const MAX_STEPS = 300_000;
+/** The instances of one group may differ in it. */
+export const COMMIT_INTERVALS_MS = [0, 20, 1_000];
 
 export async function runSeed(
   seed: number,
@@ -44,10 +47,12 @@ export async function runSeed(
   const world = new World(seed, isTraced);
   const { random, time } = world;
   const choices = choicesOf(random);
+  const ofIntervals = new SeededRandom(seed + 9_000_011);
+  const policyOf = (clientId: string) => choices.get(clientId);
   const count = random.integer(1, 3);
   const instances = Array.from(
     { length: count },
-    (_, i) => new Instance(world, `instance-${i}`, random.chance(0.5), (client) => choices.get(client)),
+    (_, i) => new Instance(world, `instance-${i}`, random.chance(0.5), policyOf, ofIntervals.pick(COMMIT_INTERVALS_MS)),
   );
   const history = historyOf(random, PARTITION);
   const faults = new Faults(world, instances);

@@ -11,4 +11,5 @@ export const READING_TERMS: ReadingTerms = {
   remedy: (_, nextOffset) => `read on at ${nextOffset}`,
   large: new LargeBatches(new ManualClock()),
   memory: null,
+  clock: new ManualClock(),
 };
