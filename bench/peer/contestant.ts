@@ -31,12 +31,17 @@ export interface Contestant {
   install(cluster: Cluster, partitions: number, inputTopic?: string): Promise<Installed>;
 }
 
-/** @param build the folder of the built processor */
-export function companySync(build: string): Contestant {
+/**
+ * @param build the folder of the built processor
+ * @param commitInterval COMMIT_INTERVAL; the default of the processor if it is null
+ */
+export function companySync(build: string, commitInterval: string | null): Contestant {
   return {
-    name: 'company-sync',
+    name: commitInterval === null ? 'company-sync' : `company-sync, ${commitInterval}`,
     install: async (cluster, partitions, inputTopic) => {
-      const deployment = await deployFor(cluster, build, partitions, inputTopic);
+      const deployed = await deployFor(cluster, build, partitions, inputTopic);
+      const env = commitInterval === null ? {} : { COMMIT_INTERVAL: commitInterval };
+      const deployment = { ...deployed, env: { ...deployed.env, ...env } };
       return {
         deployment,
         changelog: deployment.topics.state,

@@ -28,6 +28,9 @@ for each dataset. It is built by Maven, with Java 17 or newer.
   --rate N         records a second of 'steady'; may be given several times (2000, 10000 and 30000)
   --seconds N      of each rate, after as many seconds of warm-up (30)
   --threads N      of Kafka Streams (2)
+  --commit-interval DURATION
+                   COMMIT_INTERVAL of the processor (its default); may be given several times, for 'steady'
+  --alone          measure only the processor in 'steady': the first --commit-interval against the others
   --build FOLDER   the build of the processor (dist)
   --short          one small round of each: check that it works
   --help           print this
@@ -53,6 +56,8 @@ const { values } = parseArgs({
     rate: { type: 'string', multiple: true, default: ['2000', '10000', '30000'] },
     seconds: { type: 'string', default: '30' },
     threads: { type: 'string', default: '2' },
+    'commit-interval': { type: 'string', multiple: true },
+    alone: { type: 'boolean', default: false },
     build: { type: 'string', default: OWN_BUILD },
     short: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -68,14 +73,15 @@ else if (wrong !== undefined) {
 } else await onCluster(bench);
 
 async function bench(cluster: Cluster): Promise<void> {
+  const ours = (values['commit-interval'] ?? [null]).map((interval) => companySync(values.build, interval));
+  if (values.alone) return compareSteady(cluster, ours);
   const program = await buildStreams();
   const streams = (options: Omit<StreamsOptions, 'threads'>): Contestant =>
     kafkaStreams(program, values.build, { ...options, threads: Number(values.threads) });
   const layouts = ['value', 'rows'] as const;
-  const ours = companySync(values.build);
-  const forThroughput = [ours, ...layouts.map((layout) => streams({ layout, commitIntervalMs: 100 }))];
+  const forThroughput = [...ours.slice(0, 1), ...layouts.map((layout) => streams({ layout, commitIntervalMs: 100 }))];
   const forLatency = [
-    ours,
+    ...ours,
     ...COMMIT_INTERVALS_MS.map((commitIntervalMs) => streams({ layout: 'value', commitIntervalMs })),
   ];
   const companies = values.short ? SHORT.companies : Number(values.companies);

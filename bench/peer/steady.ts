@@ -3,11 +3,13 @@ import { rmSync } from 'node:fs';
 import type { Cluster } from '../../testkit/cluster/cluster.js';
 import { createPlatformEncoder } from '../../testkit/platform-events.js';
 import { SeededRandom } from '../../testkit/seeded-random.js';
+import type { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
 import { AnnouncementTimes } from '../lib/announcement-times.js';
 import { SCHEMAS_FOLDER } from '../lib/deployment.js';
 import { quantile } from '../lib/figures.js';
 import { connectProducer, fill } from '../lib/input.js';
 import { cpuUsOf, residentMemory } from '../lib/process-usage.js';
+import { offsetEnds, transactionsBetween } from '../lib/offset-transactions.js';
 import { sendSteadily, take, type SteadyStream } from '../lib/steady-rate.js';
 import { consumed, logsOf, partitionsOf } from '../lib/topic-reading.js';
 import { recordsPerCompany, USUAL_STATUSES, workload } from '../lib/workload.js';
@@ -20,7 +22,11 @@ const DATASETS = 20;
 const IN_FLIGHT = 1_000;
 const SEED = 1;
 
-type Measurement = (stream: SteadyStream, process: ContestantProcess, installed: Installed) => Promise<Figures>;
+type Measurement = (stream: Stream, process: ContestantProcess, installed: Installed) => Promise<Figures>;
+
+interface Stream extends SteadyStream {
+  readonly logs: KafkaLogs;
+}
 
 export interface Load {
   /** Records a second. */
@@ -34,14 +40,18 @@ export function steady(cluster: Cluster, contestant: Contestant, load: Load): Pr
   return withStream(cluster, contestant, async (stream, process) => {
     await sendSteadily(stream, load.rate, load.warmUp);
     await stream.times.latencies();
+    const from = await offsetEnds(cluster.bootstrap, stream.logs);
     const before = { own: cpuUsOf(process.pid), broker: brokerCpuUs(cluster) };
     const sent = await sendSteadily(stream, load.rate, load.seconds);
     const sorted = await stream.times.latencies();
+    const after = { own: cpuUsOf(process.pid), broker: brokerCpuUs(cluster) };
+    const to = await offsetEnds(cluster.bootstrap, stream.logs);
     return {
+      transactionsPerSecond: (await transactionsBetween(stream.logs, from, to)) / load.seconds,
       p50Ms: quantile(sorted, 0.5),
       p99Ms: quantile(sorted, 0.99),
-      cpuUs: (cpuUsOf(process.pid) - before.own) / sent,
-      brokerCpuUs: (brokerCpuUs(cluster) - before.broker) / sent,
+      cpuUs: (after.own - before.own) / sent,
+      brokerCpuUs: (after.broker - before.broker) / sent,
       memory: residentMemory(process.pid),
     };
   });
@@ -85,7 +95,7 @@ async function withStream(cluster: Cluster, contestant: Contestant, measure: Mea
     // After these records, as many companies complete as begin.
     await fill(producer, topics.events, take(records, IN_FLIGHT * recordsPerCompany(shape)));
     await consumed(logs, partitionsOf(topics.events, PARTITIONS), process);
-    return await measure({ records, times }, process, installed);
+    return await measure({ records, times, logs }, process, installed);
   } finally {
     await times.close();
     await process.stopAndRemove();

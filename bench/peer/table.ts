@@ -11,6 +11,7 @@ export interface Figures {
   readonly changelogBytes?: number;
   /** Bytes. */
   readonly memory?: number;
+  readonly transactionsPerSecond?: number;
   readonly p50Ms?: number;
   readonly p99Ms?: number;
   /** From the end of the process to the first announcement of a company that was completed afterwards. */
@@ -23,6 +24,7 @@ const LABELS: { readonly [name in keyof Figures]-?: [label: string, format: (val
   brokerCpuUs: ['CPU of the broker, us a record', (value) => value.toFixed(1)],
   changelogBytes: ['changelog, bytes a record', (value) => value.toFixed(0)],
   memory: ['resident memory', mebibytes],
+  transactionsPerSecond: ['transactions/s', thousands],
   p50Ms: ['p50, ms', (value) => value.toFixed(1)],
   p99Ms: ['p99, ms', (value) => value.toFixed(1)],
   outageMs: ['longest wait, ms', thousands],

@@ -1,12 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import type { Clock } from '../../../../src/lib/clock.js';
 import { LARGE_BATCH_BYTES } from '../../../../src/kafka/protocol/large-records.js';
 import { LargeBatches } from '../../../../src/kafka/reading/large-batches.js';
 import { PartitionReader, type ReadingTerms } from '../../../../src/kafka/reading/log-reader.js';
 import { RecordMemory } from '../../../../src/kafka/reading/record-memory.js';
 import type { LogBatch } from '../../../../src/pipeline/ports.js';
 import { buildBatch } from '../protocol/build-batch.js';
-import { UnreadableBatchError } from '../../../../src/pipeline/errors.js';
+import { ReaderClosedError, UnreadableBatchError } from '../../../../src/pipeline/errors.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 import { READING_TERMS } from './reading-terms.js';
 
@@ -66,6 +67,103 @@ test('memory of fetches that are read to their ends is reused', async () => {
   const half = await reader.next(10);
   reader.receive(fetched(120, 40, 'ten'), true, EPOCH);
   expect([second, half].map(valuesOf)).toEqual([['two'], ['two']]);
+});
+
+describe('a reader that is asked to gather records', () => {
+  const clock = new ManualClock();
+  const GATHER_MS = 10_000;
+  const maxPartitionBytes = 3_000;
+  const readerAtEnd = () => new PartitionReader(AT, 0, EVENTS, { ...READING_TERMS, maxPartitionBytes, clock });
+  /** An answer that reaches the end of the log. */
+  const last = (offset: number, count: number) => ({
+    ...fetched(offset, count, 'a'),
+    lastStableOffset: offset + count,
+  });
+  const settled = async (next: Promise<LogBatch>): Promise<number[] | 'waits'> => {
+    const waits = turn().then(() => 'waits' as const);
+    return Promise.race([next.then(offsetsOf), waits]);
+  };
+
+  test('returns all that came in that time', async () => {
+    const reader = readerAtEnd();
+    reader.receive(last(0, 1), true, EPOCH);
+    const next = reader.next(10, GATHER_MS);
+    expect(await settled(next)).toBe('waits');
+    clock.advance(GATHER_MS - 1);
+    reader.receive(last(1, 2), true, EPOCH);
+    expect(await settled(next)).toBe('waits');
+    clock.advance(1);
+    expect(await settled(next)).toEqual([0, 1, 2]);
+  });
+
+  test('returns the first records at once if the time is over before they come', async () => {
+    const reader = readerAtEnd();
+    const next = reader.next(10, GATHER_MS);
+    clock.advance(GATHER_MS);
+    expect(await settled(next)).toBe('waits');
+    reader.receive(last(0, 1), true, EPOCH);
+    expect(await settled(next)).toEqual([0]);
+  });
+
+  test('returns records at once if they are as many as wanted', async () => {
+    const reader = readerAtEnd();
+    const next = reader.next(3, GATHER_MS);
+    reader.receive(last(0, 2), true, EPOCH);
+    expect(await settled(next)).toBe('waits');
+    reader.receive(last(2, 2), true, EPOCH);
+    expect(await settled(next)).toEqual([0, 1, 2]);
+  });
+
+  test('returns records at once if it has no room for more', async () => {
+    const reader = readerAtEnd();
+    const next = reader.next(1_000, GATHER_MS);
+    reader.receive(last(0, 80), true, EPOCH);
+    expect(await settled(next)).toBe('waits');
+    reader.receive(last(80, 80), true, EPOCH);
+    expect(await settled(next)).toHaveLength(160);
+  });
+
+  test('returns records at once if the log has more than was fetched', async () => {
+    const reader = readerAtEnd();
+    reader.receive(fetched(0, 1, 'a'), true, EPOCH);
+    expect(await settled(reader.next(10, GATHER_MS))).toEqual([0]);
+  });
+
+  test('ends at once if it is closed or fails', async () => {
+    for (const error of [null, new Error('gone')]) {
+      const reader = readerAtEnd();
+      reader.receive(last(0, 1), true, EPOCH);
+      const next = reader.next(10, GATHER_MS);
+      if (error === null) reader.close();
+      else reader.fail(error);
+      if (error === null) await expect(settled(next)).rejects.toThrow(ReaderClosedError);
+      else expect(await settled(next)).toEqual([0]);
+    }
+  });
+
+  test('leaves no timer behind, whatever ended the wait', async () => {
+    const ends: ((reader: PartitionReader) => void)[] = [
+      (reader) => reader.close(),
+      (reader) => reader.receive(last(0, 10), true, EPOCH),
+    ];
+    for (const end of ends) {
+      const pending = new Set<unknown>();
+      const counting: Clock = {
+        now: () => clock.now(),
+        delay: (ms, signal) => {
+          pending.add(signal);
+          return clock.delay(ms, signal).finally(() => pending.delete(signal));
+        },
+      };
+      const reader = new PartitionReader(AT, 0, EVENTS, { ...READING_TERMS, clock: counting });
+      const next = reader.next(10, GATHER_MS).catch(() => undefined);
+      expect(pending.size).toBe(1);
+      end(reader);
+      await next;
+      await turn();
+      expect(pending.size).toBe(0);
+    }
+  });
 });
 
 test('without record memory, records are valid for as long as they are kept', async () => {
