@@ -5,8 +5,8 @@ import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './lib/time-units.js';
 const UNITS_MS = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS } as const;
 const MAX_DURATION_MS = 3_650 * UNITS_MS.d;
 const DURATION = /^(\d{1,12})(ms|s|m|h|d)$/;
-/** Companies are announced later by this time. With 3 s or more, each transaction first asks the leaders about the last one. */
-const MAX_COMMIT_INTERVAL_MS = 10 * SECOND_MS;
+/** Announcements wait for so long. Far below the time-outs of sessions and transactions, but no request waits for it. */
+const MAX_COMMIT_INTERVAL_MS = 10_000;
 
 const HOST_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 /** Not an IPv6 address, because kafkajs cannot connect to one. */

@@ -13,7 +13,7 @@ import { companySync, type Contestant, type Installed } from './contestant.js';
 import { mustAgree } from './same-announcements.js';
 import { crash, steady } from './steady.js';
 import { buildStreams, kafkaStreams, type StreamsOptions } from './streams-peer.js';
-import { printTable, type Figures } from './table.js';
+import { describe, printTable, type Figures } from './table.js';
 
 const HELP = `npm run bench:peer -- [options]
 
@@ -139,7 +139,9 @@ async function compare(
     const installed: Installed[] = [];
     for (const contestant of all) {
       console.log(`${what}, round ${round} of ${rounds}: ${contestant.name}`);
-      results.get(contestant.name)?.push(await measure(contestant, installed));
+      const figures = await measure(contestant, installed);
+      console.log(`  ${describe(figures)}`);
+      results.get(contestant.name)?.push(figures);
     }
   }
   printTable(what, results);

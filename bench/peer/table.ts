@@ -33,6 +33,14 @@ const LABELS: { readonly [name in keyof Figures]-?: [label: string, format: (val
 /** All rounds of one measurement, by contestant. The first contestant is ours. */
 export type Rounds = ReadonlyMap<string, readonly Figures[]>;
 
+/** The figures of one round, in one line. */
+export function describe(figures: Figures): string {
+  const names = Object.keys(LABELS) as (keyof Figures)[];
+  return names
+    .flatMap((name) => (figures[name] === undefined ? [] : `${LABELS[name][0]} ${LABELS[name][1](figures[name])}`))
+    .join('; ');
+}
+
 /** Prints the median of each contestant, and ours divided by the other's: the median, the lowest and the highest. */
 export function printTable(what: string, rounds: Rounds): void {
   const [ours, ...others] = [...rounds];

@@ -109,6 +109,18 @@ test('once everything is committed, a partition has no age, after a batch or aft
   expect(await age()).toBeUndefined();
 });
 
+test('records that a partition gathers after a batch have an age', async () => {
+  await oldest.sampled(3, 4, 5);
+  clock.advance(10_000);
+  oldest.batch(3, { ...REPORT, lag: 0 });
+  stamps.set(5, clock.now());
+  clock.advance(4_000);
+  await oldest.sampled(3, 5, 7);
+  expect(await age()).toBe(4);
+  oldest.batch(3, { ...REPORT, lag: 0 });
+  expect(await age()).toBe(0);
+});
+
 test.each([-1, 1_700_000_000, START_MS + 3_600_000])(
   'the age of a record stamped %d counts from the time when it was seen',
   async (stamp) => {
