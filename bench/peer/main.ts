@@ -128,6 +128,11 @@ async function compareCrash(cluster: Cluster, all: readonly Contestant[]): Promi
     );
 }
 
+/** A broker that has just started compiles its code: each contestant has its turn to be first. */
+function beginningWith<T>(all: readonly T[], first: number): T[] {
+  return all.map((_, i) => all[(first + i) % all.length] as T);
+}
+
 /** @param measure one contestant in one round; `installed` has those that this round has measured before */
 async function compare(
   what: string,
@@ -137,7 +142,7 @@ async function compare(
   const results = new Map<string, Figures[]>(all.map(({ name }) => [name, []]));
   for (let round = 1; round <= rounds; round++) {
     const installed: Installed[] = [];
-    for (const contestant of all) {
+    for (const contestant of beginningWith(all, round - 1)) {
       console.log(`${what}, round ${round} of ${rounds}: ${contestant.name}`);
       const figures = await measure(contestant, installed);
       console.log(`  ${describe(figures)}`);
