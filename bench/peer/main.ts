@@ -30,6 +30,8 @@ for each dataset. It is built by Maven, with Java 17 or newer.
   --threads N      of Kafka Streams (2)
   --commit-interval DURATION
                    COMMIT_INTERVAL of the processor (its default); may be given several times, for 'steady'
+  --streams-interval N
+                   commit interval of Kafka Streams in milliseconds, for 'steady'; may be given several times (100 and 10)
   --alone          measure only the processor in 'steady': the first --commit-interval against the others
   --build FOLDER   the build of the processor (dist)
   --short          one small round of each: check that it works
@@ -40,7 +42,6 @@ the CPU time of its broker too.`;
 
 const SHORT = { companies: 300, rates: [500], seconds: 3, rounds: 1, crashSeconds: 20 };
 const MEASUREMENTS = ['catch-up', 'catch-up-200', 'steady', 'crash'];
-const COMMIT_INTERVALS_MS = [100, 10];
 const PARTITIONS = 4;
 const IN_FLIGHT = 10_000;
 const SEED = 1;
@@ -57,6 +58,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '30' },
     threads: { type: 'string', default: '2' },
     'commit-interval': { type: 'string', multiple: true },
+    'streams-interval': { type: 'string', multiple: true, default: ['100', '10'] },
     alone: { type: 'boolean', default: false },
     build: { type: 'string', default: OWN_BUILD },
     short: { type: 'boolean', default: false },
@@ -82,7 +84,7 @@ async function bench(cluster: Cluster): Promise<void> {
   const forThroughput = [...ours.slice(0, 1), ...layouts.map((layout) => streams({ layout, commitIntervalMs: 100 }))];
   const forLatency = [
     ...ours,
-    ...COMMIT_INTERVALS_MS.map((commitIntervalMs) => streams({ layout: 'value', commitIntervalMs })),
+    ...values['streams-interval'].map((ms) => streams({ layout: 'value', commitIntervalMs: Number(ms) })),
   ];
   const companies = values.short ? SHORT.companies : Number(values.companies);
   for (const measure of values.measure)

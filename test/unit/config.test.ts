@@ -130,6 +130,16 @@ test('a passphrase without a key is a fault', () => {
   ]);
 });
 
+test('the commit interval may be 0, and has a limit', () => {
+  const intervals = ['0', '0ms', '1ms', '10s'].map((COMMIT_INTERVAL) => load({ COMMIT_INTERVAL }).commitIntervalMs);
+  expect(intervals).toEqual([0, 0, 1, 10_000]);
+  for (const value of ['10001ms', '1m', '20', '-1ms', '1.5s', 'off'])
+    expect(faultsOf({ COMMIT_INTERVAL: value, HTTP_PORT: 'x' })).toEqual([
+      'HTTP_PORT is "x": expected a whole number from 0 to 65535',
+      `COMMIT_INTERVAL is "${value}": expected a duration such as 20ms or 1s, at most 10s; 0 never waits`,
+    ]);
+});
+
 describe('faults', () => {
   test('all are listed at once, each with its name, value and the expected value', () => {
     expect(faultsOf({ KAFKA_BROKERS: 'kafka', HTTP_PORT: '70000' }, { 'stalled-after': '3 days' })).toEqual([
