@@ -1,15 +1,15 @@
 /** The buffer between the fetches of one partition and its user. */
-import { End, type Clock } from '../../lib/clock.js';
+import { End } from '../../lib/clock.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../../pipeline/ports.js';
 import type { FetchedPartition } from '../protocol/fetch-shared.js';
 import { maxFetchedBatchBytes } from '../protocol/large-records.js';
-import type { LargeBatches, LargeBatchHolder } from './large-batches.js';
+import type { LargeBatchHolder } from './large-batches.js';
 import { FetchedRecords } from '../protocol/record-batch-decoder.js';
 import { nameOf } from '../connection/leader-directory.js';
 import { BrokenBatchError } from '../protocol/record-batch-header.js';
-import type { RecordMemory } from './record-memory.js';
+import type { ReadingTerms } from './reading-terms.js';
 
 /** The events that a reader reports to its fetcher. Called synchronously; must not throw. */
 export interface ReaderEvents {
@@ -17,35 +17,6 @@ export interface ReaderEvents {
   drained(): void;
   /** The reader needs no more records: it was closed, or has failed permanently. */
   ended(reader: PartitionReader): void;
-}
-
-/**
- * `compacted`: the last offsets of the log may have no records and no batches any more. A fetch of these offsets never
- * returns anything. In an `uncompacted` log, records may be in remote storage, and a fetch without records means "not
- * yet".
- */
-export type LogKind = 'uncompacted' | 'compacted';
-
-/** The options that all readers of one `Logs` share. */
-export interface ReadingTerms {
-  readonly kind: LogKind;
-  /**
-   * The most bytes that one fetch returns. One `next` returns up to 1.5 times as many: as much as a reader holds
-   * uncompressed.
-   */
-  readonly maxPartitionBytes: number;
-  /** A batch that decompresses to more bytes cannot be read. */
-  readonly maxBatchBytes: number;
-  /** Returns what to do about a batch that cannot be read, other than raising MAX_BATCH_BYTES. */
-  readonly remedy: (partition: TopicPartition, nextOffset: number) => string;
-  /** Shared by all readers of the process. */
-  readonly large: LargeBatches;
-  /**
-   * The memory of the records, which are valid until the next call of `next`. If null, records stay valid for as long
-   * as the caller keeps them.
-   */
-  readonly memory: RecordMemory | null;
-  readonly clock: Clock;
 }
 
 interface Waiting {

@@ -8,7 +8,8 @@ import {
   type Leader,
 } from '../../../../src/kafka/connection/leader-directory.js';
 import { LogFetcher, type Lane } from '../../../../src/kafka/reading/log-fetcher.js';
-import { PartitionReader, type LogKind } from '../../../../src/kafka/reading/log-reader.js';
+import { PartitionReader } from '../../../../src/kafka/reading/log-reader.js';
+import type { LogKind } from '../../../../src/kafka/reading/reading-terms.js';
 import type { TopicPartition } from '../../../../src/lib/record.js';
 import { BrokerError, OffsetOutOfRangeError, UnreadableBatchError } from '../../../../src/pipeline/errors.js';
 import { buildBatch } from '../protocol/build-batch.js';

@@ -1,5 +1,5 @@
 import { LargeBatches } from '../../../../src/kafka/reading/large-batches.js';
-import type { ReadingTerms } from '../../../../src/kafka/reading/log-reader.js';
+import type { ReadingTerms } from '../../../../src/kafka/reading/reading-terms.js';
 import { USUAL_MAX_BATCH_BYTES } from '../../../../src/kafka/protocol/record-batch-decoder.js';
 import { ManualClock } from '../../../support/manual-clock.js';
 
