@@ -67,6 +67,14 @@ test('nothing from an open transaction on is compacted; its end frees the rest',
   expect(rows()).toEqual(['2 a=2', '4 b=1']);
 });
 
+test('an aborted record replaces nothing, also if the abort is the last of the log', async () => {
+  await write('a', '1');
+  cluster.appendHanging('rows', 0, { key: Buffer.from('a'), value: Buffer.from('open'), headers: [] }, time.now());
+  expect(endHanging(cluster.world, 'rows', 0, false)).toBe(true);
+  compact(cluster.world, 'rows', 0);
+  expect(rows()).toEqual(['0 a=1']);
+});
+
 test('a topic that is created again has another id and no records', async () => {
   await write('a', '1');
   const id = cluster.world.controller.image.topics.get('rows')?.topicId;

@@ -1,7 +1,7 @@
 /**
  * Compaction of a partition, as Kafka's log cleaner does it: of each key the last committed record stays. A tombstone
- * stays for `delete.retention.ms`. Aborted records go. Offsets stay, so the log gets gaps. The last batch of a producer
- * stays, even if it is empty then.
+ * stays for `delete.retention.ms`. Aborted records go. A marker stays as long, and while a record of its transaction is in the
+ * log. Offsets stay, so the log gets gaps. The last batch of a producer stays, even if it is empty then.
  */
 import { recordBytesOf, withRecords, type StoredBatch } from '../log/batch.js';
 import { abortedBatches, recordsOf } from '../log/read-records.js';
@@ -18,21 +18,42 @@ export function compact(world: World, topic: string, partition: number): void {
   const deleteRetentionMs = Number(topicOf(world, topic).settings.get('delete.retention.ms') ?? 86_400_000);
   const oldest = world.time.now() - deleteRetentionMs;
   const batches = fullest.log.batches.filter(({ lastOffset }) => lastOffset < dirtyEnd);
-  const kept = keptOffsets(batches, oldest);
+  // The marker of the last transaction may be in the active segment.
+  const aborted = abortedBatches(fullest.log.batches);
+  const kept = keptOffsets(batches, aborted, oldest);
+  const needed = markersWithData(batches, kept);
   const last = new Set(new Map(fullest.log.batches.map((batch) => [batch.producerId, batch.baseOffset])).values());
   for (const { log } of replicas)
     log.compact((batch) => {
       if (batch.lastOffset >= dirtyEnd) return batch;
-      if (batch.marker !== null) return batch.maxTimestamp >= oldest || last.has(batch.baseOffset) ? batch : null;
+      if (batch.marker !== null) {
+        const stays = batch.maxTimestamp >= oldest || last.has(batch.baseOffset) || needed.has(batch.baseOffset);
+        return stays ? batch : null;
+      }
       const records = recordBytesOf(batch).filter(({ offset }) => kept.has(offset));
       if (records.length === batch.count) return batch;
       return records.length === 0 && !last.has(batch.baseOffset) ? null : withRecords(batch, records);
     });
 }
 
+/** The offsets of the markers that end a transaction of which a record is kept. */
+function markersWithData(batches: readonly StoredBatch[], kept: ReadonlySet<number>): Set<number> {
+  const markers = new Set<number>();
+  const withData = new Set<StoredBatch['producerId']>();
+  for (const batch of batches) {
+    const { producerId, baseOffset, marker } = batch;
+    if (marker === null && recordBytesOf(batch).some(({ offset }) => kept.has(offset))) withData.add(producerId);
+    if (marker !== null && withData.delete(producerId)) markers.add(baseOffset);
+  }
+  return markers;
+}
+
 /** @param oldest a tombstone that was written before is removed */
-function keptOffsets(batches: readonly StoredBatch[], oldest: number): Set<number> {
-  const aborted = abortedBatches(batches);
+function keptOffsets(
+  batches: readonly StoredBatch[],
+  aborted: ReturnType<typeof abortedBatches>,
+  oldest: number,
+): Set<number> {
   const lastOfKey = new Map<string, number>();
   const records = batches.flatMap((batch) => (batch.marker !== null || aborted.has(batch) ? [] : recordsOf(batch)));
   for (const { key, offset } of records) lastOfKey.set(String(key?.toString('latin1')), offset);
