@@ -186,9 +186,10 @@ class ContradictionWait {
   /** The values that an operator can change, as one text; null if the brokers do not answer. */
   async #readValues(): Promise<string | null> {
     try {
-      const { committed, inputLostFrom, input, changelog } = await readView(this.context, this.partition);
+      const { committed, committedIn, inputLostFrom, input, changelog } = await readView(this.context, this.partition);
       const logs = [input, changelog].map(({ topicId, start }) => [topicId, start]);
-      return JSON.stringify([committed, inputLostFrom, logs]);
+      // An operator can consent to a loss by an offset without an epoch that is not another offset.
+      return JSON.stringify([committed, committedIn, inputLostFrom, logs]);
     } catch {
       return null; // The next attempt reports it.
     }

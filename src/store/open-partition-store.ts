@@ -89,7 +89,8 @@ async function openTrusted(
     const examined = await examineStore(store, expected, () => leftBehind(directory, partition, expected));
     const { formerOffset } = examined;
     if (examined.trusted) return { ...examined, store, former: await storedFormer(store, formerOffset) };
-    await noteFormer(store, formerOffset, expected.changelogEnd);
+    // Another owner may have continued the changelog behind what this store has followed.
+    await noteFormer(store, formerOffset, Math.min(formerOffset, expected.changelogEnd));
     untrusted = examined;
   } catch (error) {
     if (!(error instanceof CorruptStoreError)) {

@@ -23,13 +23,12 @@ import {
   type ReadRow,
 } from './changelog-rows.js';
 import { CommittedRows } from './committed-rows.js';
-import { NO_FORMER, type Former } from './former-rows.js';
+import { formerChanges, NO_FORMER, type Former } from './former-rows.js';
 import { GuardedStore } from './guarded-store.js';
 import type { CorruptStoreError, KeyChange, KeyValueStore } from './key-value-store.js';
 import {
   changelogPositionChanges,
   decodeUndo,
-  FORMER_ROWS_KEY,
   UNDO_KEY,
   type ChangelogPosition,
   type FollowedEpoch,
@@ -64,7 +63,6 @@ export class PartitionStore extends GuardedStore {
    * Use `openPartitionStore` (open-partition-store.ts). The store must have no undo.
    * @param setAside notes what the store passes on, closes it and renames its folder
    * @param leaderEpoch the epoch of a leader whose log contains everything that the store has followed; -1 if unknown
-   * @param former what former stores of the partition have passed on
    */
   constructor(
     store: KeyValueStore,
@@ -241,8 +239,8 @@ export class PartitionStore extends GuardedStore {
   /** Call it when the partition runs: it is past the rows of former stores, or an operator has accepted their loss. */
   async forgetFormerRows(): Promise<void> {
     if (this.former.rows === null) return;
-    await this.writeLocal([{ key: FORMER_ROWS_KEY, value: null }]);
     this.former = { ...this.former, rows: null };
+    await this.writeLocal(formerChanges(this.former));
   }
 
   /** Writes keys that are never in the changelog and that no undo reverts, while no batch is unconfirmed. */
@@ -270,8 +268,8 @@ export class PartitionStore extends GuardedStore {
   }
 
   /**
-   * Closes the store and writes nothing: the next opening undoes an unconfirmed batch. If the store turned out to be
-   * corrupt, sets it aside, because opening it would not detect that. Idempotent.
+   * Flushes a confirmed batch, if the disk accepts it, and closes the store. An unconfirmed batch is undone at the next
+   * opening. If the store turned out to be corrupt, sets it aside, because opening it would not detect that. Idempotent.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();
@@ -289,6 +287,8 @@ export class PartitionStore extends GuardedStore {
 
   async #close(): Promise<void> {
     const { corruption } = this;
+    // With its undo, the folder could not show any more that brokers have lost the batch.
+    if (corruption === undefined && this.#unconfirmed === null) await this.flush().catch(() => undefined);
     if (corruption === undefined) await this.store.close();
     else await this.setAside(corruption.message);
   }

@@ -1,4 +1,5 @@
 /** Changelog and group's offset have lost the same last transactions. Only the folder shows it. */
+import { DAY_MS } from '../../../src/lib/time-units.js';
 import { BrokerError } from '../../../src/pipeline/errors.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { CommittedOffset } from '../../../src/pipeline/ports.js';
@@ -170,6 +171,22 @@ test('an accepted loss does not block the partition again where another folder s
   const moved = await settled(elsewhere);
   expect(moved.status).toEqual({ state: 'running', reason: null });
   await elsewhere.end(moved);
+});
+
+test('a folder that another owner has continued past shows no loss, also if it is set aside later because of its age', async () => {
+  const simulated = started();
+  await consume(simulated, 5);
+  // The input is cut off below the state. An operator consents on another instance, which continues.
+  const other = restarted(simulated, otherFolder());
+  other.input.end = 2;
+  other.committed = { offset: 0, leaderEpoch: -1 };
+  await consume(other, 1);
+  const back = restarted(other);
+  back.now += 8 * DAY_MS;
+  const task = await settled(back);
+  expect(back.setAside).toEqual([expect.stringContaining('may have missed deletions')]);
+  expect(task.status).toEqual({ state: 'running', reason: null });
+  await back.end(task);
 });
 
 test('an offset that an operator has set accepts the loss, once and permanently', async () => {

@@ -185,6 +185,17 @@ test('after a failed write nothing more is written: its effect is unknown', asyn
   expect(readdirSync(live())).toEqual([`partition-${PARTITION}`]);
 });
 
+test('a confirmed batch stays when the store is closed, so that the folder shows it if brokers lose it', async () => {
+  const store = await open(directory());
+  await store.apply(changes('a:->1', 5, null), positionRow(5), 0);
+  store.confirm(3);
+  await store.close();
+  const next = await open(directory());
+  expect(await rowsOf(next)).toBe('a=1');
+  expect(next.position()?.offset).toBe(5);
+  await next.close();
+});
+
 test('a store found to be corrupt while in use is set aside when it is closed', async () => {
   const reasons: string[] = [];
   const failing = failingWrites(directory());
