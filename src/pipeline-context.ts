@@ -171,6 +171,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
     encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
     encodeStall: (stall) => stalledRecordOf(stall, stalled),
+    failureId: (failure) => failedRecords.idOf(failure),
     encodeFailure: (...reported) => failedRecords.recordOf(...reported),
   };
 }

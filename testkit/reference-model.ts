@@ -236,7 +236,12 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
         if (isComplete(past, trigger)) {
           outcome = 'announced';
           announcement = announcementOf(past, record, trigger, context);
-        } else if (trigger === 'ALL_DATASETS' && !wasOver && isOverWithoutSuccess(past) && reportsFailures(record, context)) {
+        } else if (
+          trigger === 'ALL_DATASETS' &&
+          !wasOver &&
+          isOverWithoutSuccess(past) &&
+          reportsFailures(record, context)
+        ) {
           failures.push(failureOf(past, record, failures.length + 1, context));
         }
       }

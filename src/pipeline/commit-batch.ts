@@ -109,7 +109,6 @@ function outboundWrites(context: PipelineContext, partition: number, decisions: 
     add(topics.synchronized, context.encodeAnnouncement(announcement, input, completing));
   for (const badRecord of decisions.badRecords) add(topics.deadLetter, context.encodeDeadLetter(badRecord, input));
   for (const stall of decisions.stalls) add(topics.stalled, context.encodeStall(stall));
-  for (const { failure, cause } of decisions.failures)
-    add(topics.failed, context.encodeFailure(failure, input, cause));
+  for (const { failure, cause } of decisions.failures) add(topics.failed, context.encodeFailure(failure, input, cause));
   return [...writes.values()];
 }

@@ -79,6 +79,8 @@ export interface PipelineContext {
   ) => RecordToWrite;
   readonly encodeDeadLetter: (badRecord: BadRecord, input: TopicPartition) => RecordToWrite;
   readonly encodeStall: (stall: Stall) => RecordToWrite;
+  /** The event id of one failure of a company. */
+  readonly failureId: (failure: Pick<SyncFailure, 'companyId' | 'attempt'>) => string;
   /** @param cause the input record that brought the failure about */
   readonly encodeFailure: (failure: SyncFailure, input: TopicPartition, cause: LogRecord) => RecordToWrite;
 }

@@ -291,8 +291,7 @@ class BatchDecisions implements DecidedBatch {
 }
 
 function isFinal(rows: CompanyRows | null): boolean {
-  const company = rows?.company ?? null;
-  return company !== null && company.outcome !== 'pending';
+  return (rows?.company?.outcome ?? 'pending') !== 'pending';
 }
 
 function forgottenOf(rows: CompanyRows): number {

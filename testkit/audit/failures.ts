@@ -2,8 +2,7 @@
  * Checks `CompanySyncFailed`: one for each time that the first sync of a company was over and nothing had succeeded, at
  * the right record, with the right content, and no other.
  */
-import type { ReferenceFailure, Verdict } from '../reference-model.js';
-import { failureIdOf } from '../reference-model.js';
+import { failureIdOf, type ReferenceFailure, type Verdict } from '../reference-model.js';
 import type { Anomaly, AnomalyKind } from './anomaly.js';
 import { listsOf, placeIn, timeOf, type AvroAnnouncement } from './announcements.js';
 import type { AvroValues } from './avro-values.js';
@@ -47,7 +46,13 @@ export function readFailures(failed: TopicContents, values: AvroValues): ReadFai
 function contentOf(value: AvroFailure): ReferenceFailure {
   const { eventId, companyId, clientId, companyName, attempt, failed, ended } = value;
   return {
-    ...{ eventId, companyId, clientId, companyName, attempt, failed, ended },
+    eventId,
+    companyId,
+    clientId,
+    companyName,
+    attempt,
+    failed,
+    ended,
     ...listsOf(value),
     failedAt: Number(value.failedAt),
     source: placeIn(value.source),
@@ -74,7 +79,12 @@ export function checkFailures(
 ): Anomaly[] {
   const history = tellHistory(company?.records ?? []);
   const anomaly = (kind: AnomalyKind, what: string, came: unknown, shouldHaveCome: unknown): Anomaly => ({
-    ...{ kind, companyId, what, came, shouldHaveCome, history },
+    kind,
+    companyId,
+    what,
+    came,
+    shouldHaveCome,
+    history,
   });
   const anomalies: Anomaly[] = [];
   const expected = new Map((verdict?.failures ?? []).map((failure) => [failure.source.offset, failure]));
@@ -85,8 +95,10 @@ export function checkFailures(
     const of = expected.get(offset);
     const earlier = seen.get(offset);
     seen.set(offset, place);
-    if (earlier !== undefined) anomalies.push(anomaly('duplicate', 'failed twice by one record', [earlier, place], earlier));
-    else if (of === undefined) anomalies.push(anomaly('early', `failed by offset ${offset}, where it has not`, content, null));
+    if (earlier !== undefined)
+      anomalies.push(anomaly('duplicate', 'failed twice by one record', [earlier, place], earlier));
+    else if (of === undefined)
+      anomalies.push(anomaly('early', `failed by offset ${offset}, where it has not`, content, null));
     else anomalies.push(...contentAnomalies({ record, content }, numbered(of, i + 1, rules), company, rules, anomaly));
   });
   if (rules.allMustCome)
@@ -117,6 +129,7 @@ function contentAnomalies(
   const cause = company?.records.find((one) => one.record.offset === expected.source.offset)?.record;
   const event = { ...expected, type: 'company.sync.failed.v1', time: expected.failedAt };
   const fault = envelopeFault(record, event, cause, rules);
-  if (fault !== null) found.push(anomaly('wrong-envelope', `a failure: ${fault.what}`, fault.came, fault.shouldHaveCome));
+  if (fault !== null)
+    found.push(anomaly('wrong-envelope', `a failure: ${fault.what}`, fault.came, fault.shouldHaveCome));
   return found;
 }

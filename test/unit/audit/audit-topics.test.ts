@@ -228,7 +228,12 @@ describe('failures', () => {
   test('a second one of the same record is a duplicate', () => {
     const deployment = new DeploymentInMemory();
     const [first, second] = twiceFailed(deployment);
-    for (const [cause, attempt] of [[first, 1], [second, 2], [second, 3]] as const) // prettier-ignore
+    for (const [cause, attempt] of [
+      [first, 1],
+      [second, 2],
+      [second, 3],
+    ] as const)
+      // prettier-ignore
       deployment.fail('company-1', cause, attempt);
     expect(kindsIn(deployment)).toEqual(['duplicate']);
   });

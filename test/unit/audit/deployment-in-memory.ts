@@ -1,6 +1,11 @@
 /** The topics of a small deployment, written by hand, so a test can make exactly one thing wrong. */
 import avro from 'avsc';
-import { eventIdOf, failureIdOf, type ReferenceAnnouncement, type ReferenceFailure } from '../../../testkit/reference-model.js';
+import {
+  eventIdOf,
+  failureIdOf,
+  type ReferenceAnnouncement,
+  type ReferenceFailure,
+} from '../../../testkit/reference-model.js';
 import type { AuditInput } from '../../../testkit/audit/audit-topics.js';
 import { newestSchema } from '../../../testkit/schema-file.js';
 import type { TopicContents, TopicRecord } from '../../../testkit/audit/topic-record.js';
@@ -140,10 +145,17 @@ export class DeploymentInMemory {
     const { partition, offset, timestamp } = cause;
     const eventId = failureIdOf(companyId, attempt, APPLICATION_ID);
     const content = {
-      ...{ eventId, companyId, clientId: 'client-1', companyName: 'Name', failedAt: timestamp, attempt },
+      eventId,
+      companyId,
+      clientId: 'client-1',
+      companyName: 'Name',
+      failedAt: timestamp,
+      attempt,
       connections: [{ connectionId: 'c', sourceType: 's' }],
       datasets: [{ ...complete('d1', offset), status: 'FetchError' }],
-      ...{ failed: 1, ended: 0, source: { topic: 'sync-events', partition, offset } },
+      failed: 1,
+      ended: 0,
+      source: { topic: 'sync-events', partition, offset },
       linkedAt: this.#linkedAt(companyId),
       ...changes,
     };

@@ -9,7 +9,13 @@ import { CompanyRows, type ChangeVisitor } from '../../../src/domain/company-row
 import type { DeadLetterCode, InputEvent } from '../../../src/domain/events.js';
 import { policyFor, type Policy } from '../../../src/domain/policy.js';
 import type { CompanyRow, DatasetRow, FirstSyncRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
-import { completingOf, type Completing, countAgain, stepBeforeRecord, markCountsUntrusted } from '../../../src/domain/recount.js';
+import {
+  completingOf,
+  type Completing,
+  countAgain,
+  stepBeforeRecord,
+  markCountsUntrusted,
+} from '../../../src/domain/recount.js';
 import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
 import { reportFailure, type SyncFailure } from '../../../src/domain/sync-failure.js';
 import { hold, transition, type Outcome } from '../../../src/domain/transition.js';

@@ -92,10 +92,15 @@ test('each attempt has an event id of its own, the same in the headers and in th
   const ids = [1, 2, 3].map((attempt) => recordOf({ ...FAILURE, attempt }).content);
   expect(new Set(ids.map((content) => (content as { eventId: string }).eventId)).size).toBe(3);
   expect(recordOf(FAILURE).content).toMatchObject({ eventId: 'ee949c7d-1b03-5121-b027-70fea5faa526', attempt: 2 });
-  expect(recordOf(FAILURE, 'production').content).not.toMatchObject({ eventId: 'ee949c7d-1b03-5121-b027-70fea5faa526' });
+  expect(recordOf(FAILURE, 'production').content).not.toMatchObject({
+    eventId: 'ee949c7d-1b03-5121-b027-70fea5faa526',
+  });
 });
 
-test.each([2 ** 52 - 1, -(2 ** 52) + 1, -1])('a failure by a record with the timestamp %s has that time', (timestamp) => {
-  const { content } = recordOf({ ...FAILURE, failedAt: timestamp, linkedAt: timestamp });
-  expect(content).toMatchObject({ failedAt: timestamp, linkedAt: timestamp });
-});
+test.each([2 ** 52 - 1, -(2 ** 52) + 1, -1])(
+  'a failure by a record with the timestamp %s has that time',
+  (timestamp) => {
+    const { content } = recordOf({ ...FAILURE, failedAt: timestamp, linkedAt: timestamp });
+    expect(content).toMatchObject({ failedAt: timestamp, linkedAt: timestamp });
+  },
+);

@@ -2,7 +2,14 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { DEAD_LETTER_CODES } from '../../../src/domain/events.js';
-import type { CompanyRow, DatasetRow, FirstSyncRow, HoldRow, InfoRow, PendingCompany } from '../../../src/domain/rows.js';
+import type {
+  CompanyRow,
+  DatasetRow,
+  FirstSyncRow,
+  HoldRow,
+  InfoRow,
+  PendingCompany,
+} from '../../../src/domain/rows.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CorruptStoreError } from '../../../src/store/key-value-store.js';
 import {

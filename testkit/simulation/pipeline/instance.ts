@@ -123,6 +123,7 @@ export class Instance {
       encodeAnnouncement: (...announced) => ANNOUNCEMENTS.recordOf(...announced),
       encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
       encodeStall: (stall) => stalledRecordOf(stall, STALLED),
+      failureId: (failure) => FAILURES.idOf(failure),
       encodeFailure: (...reported) => FAILURES.recordOf(...reported),
     };
   }
