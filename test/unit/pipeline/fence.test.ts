@@ -309,7 +309,7 @@ test('an open offset alone with an unknown outcome is left to the check of the p
 describe('in a topic that other partitions write to', () => {
   const sharedTopic = TOPICS.synchronized;
   const all = [0, 1, 2].map((to) => `${sharedTopic}/${to}`).join(' ');
-  const everywhere = `changelog/1 ${all} dead-letter/1 stalled/1`;
+  const everywhere = `changelog/1 ${all} dead-letter/1 stalled/1 failed/1`;
 
   test("others' open transactions are left alone", async () => {
     const { did, asked } = await fenced({ outcomes: ['commit'], open: [sharedTopic], sharedTopic, isOthers: true });
