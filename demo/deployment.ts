@@ -32,6 +32,7 @@ export function describeDeployment(cluster: Cluster, startedAt: number, env: Nod
     deadLetters: `sync-events-dead-letter${suffix}`,
     settings: `client-settings${suffix}`,
     stalled: `company-sync-stalled${suffix}`,
+    failed: `company-sync-failed${suffix}`,
   };
   const settings = {
     EVENT_NAMESPACE: applicationId,

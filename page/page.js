@@ -46,7 +46,7 @@ const DEPENDENCY_NAMES = { brokers: 'The brokers have', 'schema-registry': 'The 
 const byId = (id) => document.getElementById(id);
 const lastShown = new Map();
 /** How many companies each list shows at most. Its button increases the number. */
-const limits = { held: LISTED, stalled: LISTED, pending: LISTED };
+const limits = { held: LISTED, stalled: LISTED, failed: LISTED, pending: LISTED };
 let explained = null;
 
 /** Characters that nobody sees or that change the order of others, such as bidi controls. As in `printable` of the commands. */
@@ -317,7 +317,7 @@ async function refresh() {
 }
 
 async function refreshLists() {
-  for (const state of ['held', 'stalled', 'pending']) {
+  for (const state of ['held', 'stalled', 'failed', 'pending']) {
     try {
       await showList(state);
     } catch (error) {

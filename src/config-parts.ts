@@ -19,4 +19,5 @@ export const ALL_TOPICS = [
   'topics.deadLetter',
   'topics.clientSettings',
   'topics.companySyncStalled',
+  'topics.companySyncFailed',
 ] as const;

@@ -29,6 +29,7 @@ export interface TopicNames {
   readonly deadLetter: string;
   readonly clientSettings: string;
   readonly companySyncStalled: string;
+  readonly companySyncFailed: string;
 }
 
 /** The names that a deployment uses in Kafka. */
@@ -177,6 +178,7 @@ function namesOf(values: SettingValues): DeploymentNames {
       deadLetter: values.topicDeadLetter,
       clientSettings: values.topicClientSettings,
       companySyncStalled: values.topicCompanySyncStalled,
+      companySyncFailed: values.topicCompanySyncFailed,
     },
   };
 }
@@ -194,6 +196,7 @@ function shadowOf({ applicationId, topics }: DeploymentNames): DeploymentNames {
       companyState: changelogOf(shadowed(applicationId)),
       deadLetter: shadowed(topics.deadLetter),
       companySyncStalled: shadowed(topics.companySyncStalled),
+      companySyncFailed: shadowed(topics.companySyncFailed),
     },
   };
 }
@@ -207,6 +210,7 @@ function checkTopics(values: Partial<SettingValues>, faults: string[]): void {
     ['TOPIC_DEAD_LETTER', values.topicDeadLetter],
     ['TOPIC_CLIENT_SETTINGS', values.topicClientSettings],
     ['TOPIC_COMPANY_SYNC_STALLED', values.topicCompanySyncStalled],
+    ['TOPIC_COMPANY_SYNC_FAILED', values.topicCompanySyncFailed],
     ['the changelog of APPLICATION_ID', id === undefined ? undefined : changelogOf(id)],
     ...(values.shadow === true ? namesOfShadow(values) : []),
   ];
@@ -232,6 +236,7 @@ function namesOfShadow(values: Partial<SettingValues>): [by: string, name: strin
     ['the shadow of TOPIC_COMPANY_SYNCHRONIZED', shadow(values.topicCompanySynchronized)],
     ['the shadow of TOPIC_DEAD_LETTER', shadow(values.topicDeadLetter)],
     ['the shadow of TOPIC_COMPANY_SYNC_STALLED', shadow(values.topicCompanySyncStalled)],
+    ['the shadow of TOPIC_COMPANY_SYNC_FAILED', shadow(values.topicCompanySyncFailed)],
     ['the changelog of the shadow of APPLICATION_ID', id === undefined ? undefined : changelogOf(id)],
   ];
 }

@@ -21,6 +21,7 @@ const SETTING_OF_TOPIC: Readonly<Record<Exclude<keyof TopicNames, 'companyState'
   deadLetter: 'topicDeadLetter',
   clientSettings: 'topicClientSettings',
   companySyncStalled: 'topicCompanySyncStalled',
+  companySyncFailed: 'topicCompanySyncFailed',
 };
 
 /**

@@ -31,7 +31,8 @@ import { skipBatch } from './pipeline/position-choices.js';
 import { sampleSchemaIds } from './pipeline/sampled-schemas.js';
 import type { PipelineObserver } from './pipeline/observer.js';
 import type { GroupMembership, Partitioner } from './pipeline/ports.js';
-import { CompanySynchronizedRecords } from './publish/company-synchronized.js';
+import { CompanySynchronizedRecords, type EventOptions } from './publish/company-synchronized.js';
+import { CompanySyncFailedRecords } from './publish/company-sync-failed.js';
 import { stalledRecordOf, type CompanySyncStalledOptions } from './publish/company-sync-stalled.js';
 import type { EventWriter } from './publish/event-types.js';
 import { deadLetterOf } from './publish/dead-letter.js';
@@ -51,6 +52,8 @@ export interface KnownRegistry {
   readonly schemaId: number;
   /** The same for `CompanySyncStalled`. */
   readonly stalled: CompanySyncStalledOptions;
+  /** The same for `CompanySyncFailed`. */
+  readonly failed: Pick<EventOptions, 'type' | 'schemaId'>;
   /** The id of the first version of the schema of `CompanySynchronized`. It distinguishes registries. */
   readonly identity: number | null;
 }
@@ -90,6 +93,7 @@ export function outboundPartitions({ topics }: Config, { partitions }: CheckedTo
     [topics.companySynchronized, partitions.companySynchronized],
     [topics.deadLetter, partitions.deadLetter],
     [topics.companySyncStalled, partitions.companySyncStalled],
+    [topics.companySyncFailed, partitions.companySyncFailed],
   ]);
 }
 
@@ -98,7 +102,7 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
   const { membership, statePositions, state, memory, onClose, failures } = parts;
   const shareOf = (bytes: number) => Math.floor(bytes / Math.max(1, parts.size()));
   const { applicationId, eventNamespace } = config;
-  const { source, readers, type, schemaId, stalled } = registry;
+  const { source, readers, type, schemaId, stalled, failed } = registry;
   const { kafka } = parts.surroundings;
   const decoder = createSyncEventDecoder(readers.syncEvent, { source, clock, knownId: schemaId });
   const sampled = {
@@ -115,12 +119,14 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     sampleIds: () => sampleSchemaIds(sampled),
   });
   const announcements = new CompanySynchronizedRecords({ type, schemaId, applicationId, eventNamespace });
+  const failedRecords = new CompanySyncFailedRecords({ ...failed, applicationId, eventNamespace });
   const names = {
     input: config.topics.syncEvents,
     changelog: config.topics.companyState,
     synchronized: config.topics.companySynchronized,
     deadLetter: config.topics.deadLetter,
     stalled: config.topics.companySyncStalled,
+    failed: config.topics.companySyncFailed,
   };
   return {
     applicationId,
@@ -165,6 +171,8 @@ export function createPipelineContext(parts: ContextParts): PipelineContext {
     encodeAnnouncement: (...announced) => announcements.recordOf(...announced),
     encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
     encodeStall: (stall) => stalledRecordOf(stall, stalled),
+    failureId: (failure) => failedRecords.idOf(failure),
+    encodeFailure: (...reported) => failedRecords.recordOf(...reported),
   };
 }
 

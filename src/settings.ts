@@ -16,7 +16,7 @@ const NOT_EMPTY = 'a value that is not empty';
 /** A shadow has names and a state folder of its own. */
 const SHADOWED = [
   ...(['applicationId', 'shadowOf', 'stateDir', 'topics.companySynchronized', 'topics.companyState'] as const),
-  ...(['topics.deadLetter', 'topics.companySyncStalled'] as const),
+  ...(['topics.deadLetter', 'topics.companySyncStalled', 'topics.companySyncFailed'] as const),
 ] as const;
 
 export const SETTINGS = Object.freeze({
@@ -90,6 +90,12 @@ export const SETTINGS = Object.freeze({
     'TOPIC_COMPANY_SYNC_STALLED',
     'company-sync-stalled',
     'topic to write: companies that make no progress',
+  ),
+  topicCompanySyncFailed: topic(
+    'topics.companySyncFailed',
+    'TOPIC_COMPANY_SYNC_FAILED',
+    'company-sync-failed',
+    'topic to write: companies whose first sync is over without a Complete dataset',
   ),
   allDatasetsFrom: plain('allDatasetsFrom', {
     env: 'ALL_DATASETS_FROM',

@@ -133,17 +133,19 @@ export class Startup {
     const { config, surroundings } = this.#options;
     const [types, readers] = await Promise.all([surroundings.eventTypes(), surroundings.readerSchemas()]);
     const source = surroundings.registry;
-    const { companySynchronized, companySyncStalled } = config.topics;
+    const { companySynchronized, companySyncStalled, companySyncFailed } = config.topics;
     const identify = () => source.idOfFirstVersion(subjectOf(companySynchronized)).then((id) => ({ id }));
-    const [schemaId, stalledId, first] = await Promise.all([
+    const [schemaId, stalledId, failedId, first] = await Promise.all([
       this.#schemaId(source, companySynchronized, types.companySynchronizedSchema),
       this.#schemaId(source, companySyncStalled, types.companySyncStalledSchema),
+      this.#schemaId(source, companySyncFailed, types.companySyncFailedSchema),
       this.#patiently('waiting for the schema registry', identify, RegistryUnavailableError),
     ]);
-    if (schemaId === null || stalledId === null || first === null) return null;
+    if (schemaId === null || stalledId === null || failedId === null || first === null) return null;
     const stalled = { type: types.companySyncStalled, schemaId: stalledId };
+    const failed = { type: types.companySyncFailed, schemaId: failedId };
     const { companySynchronized: type, companySynchronizedSchema: schema } = types;
-    return { source, readers, type, schema, schemaId, stalled, identity: first.id };
+    return { source, readers, type, schema, schemaId, stalled, failed, identity: first.id };
   }
 
   /** The id of a topic's registered schema; null if the instance is stopped before the registry has answered. */

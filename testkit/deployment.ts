@@ -21,6 +21,7 @@ export interface Deployment {
     readonly deadLetters: string;
     readonly settings: string;
     readonly stalled: string;
+    readonly failed: string;
     /** The changelog. */
     readonly state: string;
   };
@@ -76,6 +77,7 @@ export function deploymentOf(
     TOPIC_DEAD_LETTER: topics.deadLetters,
     TOPIC_CLIENT_SETTINGS: topics.settings,
     TOPIC_COMPANY_SYNC_STALLED: topics.stalled,
+    TOPIC_COMPANY_SYNC_FAILED: topics.failed,
     ...settings,
   };
   return {
@@ -100,6 +102,7 @@ export function describeDeployment(cluster: ClusterAddresses, options: Deploymen
     deadLetters: `dead-letters-${id}`,
     settings: `settings-${id}`,
     stalled: `stalled-${id}`,
+    failed: `failed-${id}`,
   };
   const settings = { ALL_DATASETS_FROM: new Date(Date.now() - DATE_BEFORE_NOW_MS).toISOString(), ...options.settings };
   return deploymentOf(cluster, { applicationId: `app-${id}`, topics }, settings, options.partitions ?? 3);

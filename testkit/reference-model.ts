@@ -79,6 +79,11 @@ export interface HistoryContext {
    * record was read by a release that knows them.
    */
   readonly knewLaterWordsAt?: (offset: number) => boolean;
+  /**
+   * Whether the release that read the record at an offset publishes `CompanySyncFailed`, and stores when the company was
+   * linked. By default every record was read by such a release.
+   */
+  readonly reportedFailuresAt?: (offset: number) => boolean;
 }
 
 /** The fields of the outbound record. `connections` and `datasets` are sets; here they are sorted by id. */
@@ -95,6 +100,23 @@ export interface ReferenceAnnouncement {
   readonly failed: number;
   readonly ended: number;
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+  readonly linkedAt: number | null;
+}
+
+/** The fields of `CompanySyncFailed`; lists as in `ReferenceAnnouncement`. */
+export interface ReferenceFailure {
+  readonly eventId: string;
+  readonly companyId: string;
+  readonly clientId: string;
+  readonly companyName: string;
+  readonly failedAt: number;
+  readonly attempt: number;
+  readonly connections: ReferenceAnnouncement['connections'];
+  readonly datasets: readonly ReferenceDataset[];
+  readonly failed: number;
+  readonly ended: number;
+  readonly source: ReferenceAnnouncement['source'];
+  readonly linkedAt: number | null;
 }
 
 export interface ReferenceDataset {
@@ -125,6 +147,8 @@ export interface Standing {
 export interface Verdict {
   readonly outcome: 'pending' | 'announced' | 'announced-elsewhere' | 'deleted';
   readonly announcement: ReferenceAnnouncement | null;
+  /** One for each time that the first sync of the company was over and nothing had succeeded, in order. */
+  readonly failures: readonly ReferenceFailure[];
   /** Offsets of the records that are bad because they name too many datasets. */
   readonly tooManyDatasets: readonly number[];
   /** Offsets of the records that are bad because the record, or the company after it, would be too large. */
@@ -182,6 +206,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
   const standings: (Standing | null)[] = [];
   let outcome: Verdict['outcome'] = 'pending';
   let announcement: ReferenceAnnouncement | null = null;
+  const failures: ReferenceFailure[] = [];
 
   let previousOffset = -1;
   for (const record of records) {
@@ -201,6 +226,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
     }
 
     if (outcome === 'pending') {
+      const wasOver = isOverWithoutSuccess(past);
       const effect = take(past, record, context.partition);
       if (effect === 'too-many-datasets') tooManyDatasets.push(record.offset);
       if (effect === 'too-large') tooLarge.push(record.offset);
@@ -210,6 +236,13 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
         if (isComplete(past, trigger)) {
           outcome = 'announced';
           announcement = announcementOf(past, record, trigger, context);
+        } else if (
+          trigger === 'ALL_DATASETS' &&
+          !wasOver &&
+          isOverWithoutSuccess(past) &&
+          reportsFailures(record, context)
+        ) {
+          failures.push(failureOf(past, record, failures.length + 1, context));
         }
       }
     }
@@ -217,7 +250,7 @@ export function judgeCompany(records: readonly HistoryRecord[], context: History
   }
 
   const openHolds = outcome === 'pending' ? [...past.holds].sort() : [];
-  return { outcome, announcement, tooManyDatasets, tooLarge, openHolds, standings };
+  return { outcome, announcement, failures, tooManyDatasets, tooLarge, openHolds, standings };
 }
 
 /** Applies a record to a pending company: adds it to the records that count, or ignores it. */
@@ -448,12 +481,53 @@ function isComplete(past: Past, trigger: TriggerPolicy): boolean {
   );
 }
 
+/** "No hold, at least one link, every link sealed or ended, at least one dataset named, every dataset terminal, none Complete" */
+function isOverWithoutSuccess(past: Past): boolean {
+  const datasets = datasetsOf(past);
+  return (
+    past.holds.size === 0 &&
+    linksOf(past).size > 0 &&
+    unsealedLinks(past).length === 0 &&
+    datasets.length > 0 &&
+    datasets.every(({ status }) => isTerminal(status, past) && !SUCCESS.includes(status))
+  );
+}
+
+function reportsFailures({ offset }: RecordPlace, { reportedFailuresAt }: HistoryContext): boolean {
+  return reportedFailuresAt?.(offset) ?? true;
+}
+
+/** The timestamp of the first manifest, if a release that stores it has read that manifest. */
+function linkedAtOf({ manifests: [first] }: Past, context: HistoryContext): number | null {
+  return first !== undefined && reportsFailures(first, context) ? first.timestamp : null;
+}
+
+function failureOf(past: Past, record: EventRecord, attempt: number, context: HistoryContext): ReferenceFailure {
+  const { companyId, topic, partition, eventNamespace } = context;
+  const datasets = datasetsOf(past);
+  return {
+    eventId: failureIdOf(companyId, attempt, eventNamespace),
+    companyId,
+    clientId: record.clientId,
+    companyName: (past.manifests.at(-1) as Manifest).payload.companyName,
+    failedAt: record.timestamp,
+    attempt,
+    connections: connectionsOf(past),
+    datasets,
+    failed: datasets.filter(({ status }) => FAILURE.includes(status)).length,
+    ended: datasets.filter(({ status }) => ENDED.includes(status)).length,
+    source: { topic, partition, offset: record.offset },
+    linkedAt: linkedAtOf(past, context),
+  };
+}
+
 function announcementOf(
   past: Past,
   record: EventRecord,
   trigger: TriggerPolicy,
-  { companyId, topic, partition, eventNamespace }: HistoryContext,
+  context: HistoryContext,
 ): ReferenceAnnouncement {
+  const { companyId, topic, partition, eventNamespace } = context;
   const datasets = datasetsOf(past);
   const ended = datasets.filter((dataset) => isTerminal(dataset.status, past));
   const countOf = (words: readonly string[]) => ended.filter((dataset) => words.includes(dataset.status)).length;
@@ -470,6 +544,7 @@ function announcementOf(
     failed: countOf(FAILURE),
     ended: countOf(ENDED),
     source: { topic, partition, offset: record.offset },
+    linkedAt: linkedAtOf(past, context),
   };
 }
 
@@ -518,6 +593,10 @@ const URL_NAMESPACE = '6ba7b811-9dad-11d1-80b4-00c04fd430c8';
 
 export function eventIdOf(companyId: string, eventNamespace: string): string {
   return uuidV5(companyId, uuidV5(`company-sync:${eventNamespace}`, URL_NAMESPACE));
+}
+
+export function failureIdOf(companyId: string, attempt: number, eventNamespace: string): string {
+  return uuidV5(`${companyId}/failed/${attempt}`, uuidV5(`company-sync:${eventNamespace}`, URL_NAMESPACE));
 }
 
 /** RFC 9562, section 5.5. */

@@ -6,7 +6,11 @@ const VERSION = /^v(\d+)\.avsc$/;
 
 /** The folder of each subject's schemas, whatever names a deployment has given to its topics. */
 export type Subject =
-  'sync-events-value' | 'client-settings-value' | 'company-synchronized-value' | 'company-sync-stalled-value';
+  | 'sync-events-value'
+  | 'client-settings-value'
+  | 'company-synchronized-value'
+  | 'company-sync-stalled-value'
+  | 'company-sync-failed-value';
 
 /**
  * Reads the newest version of a subject's schema. Each call returns a new object, which the caller may change.

@@ -35,6 +35,7 @@ export async function deploy(cluster: Cluster, options: DeploymentOptions): Prom
     synchronized: `bench-synchronized-${id}`,
     deadLetters: `bench-dead-letters-${id}`,
     stalled: `bench-stalled-${id}`,
+    failed: `bench-failed-${id}`,
   };
   const names = { applicationId: `bench-${id}`, topics };
   const described = testkit.deploymentOf(cluster, names, { ALL_DATASETS_FROM }, options.partitions);

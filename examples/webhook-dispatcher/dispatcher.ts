@@ -2,13 +2,15 @@ import { Kafka, logLevel, type Consumer, type EachBatchPayload, type IHeaders, t
 import { AnnouncementReader } from './announcement-reader.js';
 import { DeliveredIds } from './delivered-ids.js';
 import { failedBecauseOf, pauseAfter, tryToDeliver, type Outcome } from './try.js';
-import { announcementOf, webhookOf, type WebhookOptions } from './webhook.js';
+import { companyEventOf, EVENT_TYPES, webhookOf, type WebhookOptions } from './webhook.js';
 
 export interface Options extends WebhookOptions {
   readonly url: string;
   readonly brokers: readonly string[];
   readonly registryUrl: string;
   readonly topic: string;
+  /** The topic of `CompanySyncFailed`; null if these events are not posted. */
+  readonly failedTopic: string | null;
   readonly groupId: string;
 }
 
@@ -19,7 +21,7 @@ const LONGEST_WAIT_FOR_RECORDS_MS = 500;
 const PARTITIONS_AT_ONCE = 4;
 
 /**
- * Reads announcements and posts each to the receiver, in the order of its partition.
+ * Reads announcements, and failures if wanted, and posts each to the receiver, in the order of its partition.
  *
  * An offset is committed only after the receiver has answered 2xx. So nothing is lost when this process ends, and a
  * webhook in progress is sent again with the same webhook-id. If a delivery fails, it is tried again without a limit.
@@ -30,8 +32,8 @@ export class Dispatcher {
   readonly #say: (line: string) => void;
   readonly #consumer: Consumer;
   readonly #announcements: AnnouncementReader;
-  /** Partition -> the number of consecutive failures of its next record. */
-  readonly #failures = new Map<number, number>();
+  /** `<topic>/<partition>` -> the number of consecutive failures of its next record. */
+  readonly #failures = new Map<string, number>();
   /**
    * Ids of recent deliveries, the oldest first. They spare the receiver most repetitions, but do not outlive this
    * process.
@@ -57,7 +59,8 @@ export class Dispatcher {
    * Runs until `stop`. @throws Error if the brokers give up on this consumer, or the receiver wants no more webhooks
    */
   async run(): Promise<void> {
-    const { topic, groupId, url } = this.#options;
+    const { topic, failedTopic, groupId, url } = this.#options;
+    const topics = failedTopic === null ? [topic] : [topic, failedTopic];
     const ended = new Promise<Error | null>((resolve) => (this.#end = resolve));
     this.#consumer.on('consumer.crash', ({ payload }) => {
       if (!payload.restart) this.#end(payload.error);
@@ -65,14 +68,14 @@ export class Dispatcher {
     try {
       await this.#consumer.connect();
       // If the group has no offset, read from the beginning: earlier announcements must not be missed.
-      await this.#consumer.subscribe({ topic, fromBeginning: true });
+      await this.#consumer.subscribe({ topics, fromBeginning: true });
       await this.#consumer.run({
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: PARTITIONS_AT_ONCE,
         eachBatch: (payload) => this.#work(payload),
       });
-      this.#say(`group ${groupId} dispatches ${topic} to ${new URL(url).origin}`);
+      this.#say(`group ${groupId} dispatches ${topics.join(' and ')} to ${new URL(url).origin}`);
       const error = await ended;
       if (error !== null) throw error;
     } finally {
@@ -86,16 +89,16 @@ export class Dispatcher {
   }
 
   async #work(payload: EachBatchPayload): Promise<void> {
-    const { partition, messages } = payload.batch;
+    const { topic, partition, messages } = payload.batch;
     for (const message of messages) {
       if (!payload.isRunning() || payload.isStale()) return;
-      const outcome = await this.#dispatch(message);
+      const outcome = await this.#dispatch(topic, message);
       if (outcome.kind === 'gone') {
         payload.pause();
         return this.#end(new Error(`${new URL(this.#options.url).origin} answered 410: it wants no more webhooks`));
       }
       if (outcome.kind === 'failed') return this.#comeAgain(payload, message, outcome);
-      this.#failures.delete(partition);
+      this.#failures.delete(`${topic}/${partition}`);
       payload.resolveOffset(message.offset);
       await payload.commitOffsetsIfNecessary(payload.uncommittedOffsets());
       await payload.heartbeat();
@@ -104,22 +107,24 @@ export class Dispatcher {
 
   /** Pauses the partition. It is then fetched again from its first undelivered record. */
   #comeAgain(payload: EachBatchPayload, { offset }: KafkaMessage, { why, retryAfterMs }: Failed): void {
-    const { partition } = payload.batch;
-    const failures = (this.#failures.get(partition) ?? 0) + 1;
-    this.#failures.set(partition, failures);
+    const { topic, partition } = payload.batch;
+    const place = `${topic}/${partition}`;
+    const failures = (this.#failures.get(place) ?? 0) + 1;
+    this.#failures.set(place, failures);
     const pauseMs = pauseAfter(failures, retryAfterMs, Math.random());
     this.#say(`${partition}/${offset} failed: ${why}; try ${failures + 1} in ${(pauseMs / 1_000).toFixed(1)} s`);
     setTimeout(payload.pause(), pauseMs).unref();
   }
 
-  async #dispatch({ value, headers }: KafkaMessage): Promise<Outcome> {
+  async #dispatch(topic: string, { value, headers }: KafkaMessage): Promise<Outcome> {
     try {
       if (value === null) throw new Error('the record has no value');
-      const event = announcementOf(await this.#announcements.read(value));
+      const event = companyEventOf(await this.#announcements.read(value));
       const { eventId, companyId } = event;
       if (this.#delivered.has(eventId)) return { kind: 'delivered', status: 200 };
       const ofRecord = { ceTime: textOf(headers?.['ce_time']), traceparent: textOf(headers?.['traceparent']) };
-      const webhook = webhookOf(event, ofRecord, this.#options, Date.now());
+      const type = topic === this.#options.failedTopic ? EVENT_TYPES.failed : EVENT_TYPES.synchronized;
+      const webhook = webhookOf(event, type, ofRecord, this.#options, Date.now());
       const outcome = await tryToDeliver(this.#options.url, webhook.headers, webhook.body);
       if (outcome.kind === 'delivered') {
         this.#delivered.add(eventId);

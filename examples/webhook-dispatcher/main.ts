@@ -6,13 +6,14 @@ import { Dispatcher, type Options } from './dispatcher.js';
 import { printable } from './printable.js';
 import { keyOf, PAYLOADS, type PayloadName } from './webhook.js';
 
-const HELP = `WEBHOOK_SECRET=whsec_... npx tsx examples/webhook-dispatcher/main.ts --url <url> [--payload <shape>]
+const HELP = `WEBHOOK_SECRET=whsec_... npx tsx examples/webhook-dispatcher/main.ts --url <url> [--payload <shape>] [--failures]
 
-Posts each announcement of a company to a receiver, signed as Standard Webhooks says, at least once and with the same
+Posts each announcement of a company, and each failed first sync if wanted, to a receiver, signed as Standard Webhooks says, at least once and with the same
 webhook-id each time.
 
   --url <url>                   URL to post webhooks to, http or https
   --payload <shape>             ${Object.keys(PAYLOADS).join(' or ')} (default: current)
+  --failures                    also post failed first syncs, with the type company.sync.failed.v1
   --help                        print this help
 
   WEBHOOK_SECRET                whsec_ and 24 to 64 bytes in Base64: echo "whsec_$(openssl rand -base64 32)"
@@ -20,6 +21,7 @@ webhook-id each time.
   KAFKA_BROKERS                 comma-separated (default: localhost:9092)
   SCHEMA_REGISTRY_URL           (default: http://localhost:8081)
   TOPIC_COMPANY_SYNCHRONIZED    (default: company-synchronized)
+  TOPIC_COMPANY_SYNC_FAILED     for --failures (default: company-sync-failed)
   GROUP_ID                      the consumer group, one for each receiver (default: webhook-dispatcher)
 
 Exit codes: 0 stopped by a signal; 1 it could not continue, or the receiver answered 410 Gone; 2 a flag or a variable is
@@ -59,7 +61,12 @@ function isPlainHttp(url: string): boolean {
 function optionsOf(argv: readonly string[], env: NodeJS.ProcessEnv): Options | string {
   let flags;
   try {
-    const options = { url: { type: 'string' }, payload: { type: 'string' }, help: { type: 'boolean' } } as const;
+    const options = {
+      url: { type: 'string' },
+      payload: { type: 'string' },
+      failures: { type: 'boolean' },
+      help: { type: 'boolean' },
+    } as const;
     flags = parseArgs({ args: [...argv], options }).values;
   } catch (error) {
     return (error as Error).message;
@@ -69,6 +76,7 @@ function optionsOf(argv: readonly string[], env: NodeJS.ProcessEnv): Options | s
   // The URL is not shown, because it may contain a password, or a key in its query.
   if (!isPlainHttp(url)) return '--url: expected an http or https URL without user info';
   if (!Object.hasOwn(PAYLOADS, payload)) return `--payload is "${payload}": expected current or legacy`;
+  if (flags.failures === true && payload === 'legacy') return '--failures: the legacy payload has no such event';
   const keys = (env['WEBHOOK_SECRET'] ?? '').trim().split(/\s+/).map(keyOf);
   const known = keys.filter((key) => key !== null);
   if (known.length < keys.length) return 'WEBHOOK_SECRET: expected whsec_ and 24 to 64 bytes in Base64';
@@ -79,6 +87,7 @@ function optionsOf(argv: readonly string[], env: NodeJS.ProcessEnv): Options | s
     brokers: (env['KAFKA_BROKERS'] || 'localhost:9092').split(','),
     registryUrl: env['SCHEMA_REGISTRY_URL'] || 'http://localhost:8081',
     topic: env['TOPIC_COMPANY_SYNCHRONIZED'] || 'company-synchronized',
+    failedTopic: flags.failures === true ? env['TOPIC_COMPANY_SYNC_FAILED'] || 'company-sync-failed' : null,
     groupId: env['GROUP_ID'] || 'webhook-dispatcher',
   };
 }

@@ -2,24 +2,26 @@
 import { createHmac } from 'node:crypto';
 import { validate as isUuid } from 'uuid';
 
-/** The fields of a `CompanySynchronized` that are needed here; schemas/company-synchronized-value has all of them. */
-export interface CompanySynchronized {
+/**
+ * The fields of a `CompanySynchronized` or a `CompanySyncFailed` that are needed here; the folder schemas has all of them.
+ */
+export interface CompanyEvent {
   readonly eventId: string;
   readonly companyId: string;
   readonly clientId: string;
 }
 
 /**
- * The decoded value as an announcement. Anyone who may write to the topic chooses the schema and the values, and the
+ * The decoded value as an event of a company. Anyone who may write to the topic chooses the schema and the values, and the
  * event id becomes a header that receivers know webhooks by.
  *
- * @throws Error if the value is not an announcement
+ * @throws Error if the value is no such event
  */
-export function announcementOf(value: unknown): CompanySynchronized {
-  const { eventId, companyId } = (value ?? {}) as Partial<Record<keyof CompanySynchronized, unknown>>;
-  if (typeof companyId !== 'string') throw new Error('the record is not a CompanySynchronized');
+export function companyEventOf(value: unknown): CompanyEvent {
+  const { eventId, companyId } = (value ?? {}) as Partial<Record<keyof CompanyEvent, unknown>>;
+  if (typeof companyId !== 'string') throw new Error('the record is not an event of a company');
   if (!isUuid(eventId)) throw new Error(`the event id ${String(JSON.stringify(eventId)).slice(0, 100)} is not a UUID`);
-  return value as CompanySynchronized;
+  return value as CompanyEvent;
 }
 
 export interface WebhookOptions {
@@ -28,20 +30,27 @@ export interface WebhookOptions {
   readonly keys: readonly Buffer[];
 }
 
-/** Headers of the announcement's record; empty texts where it has none. */
+export const EVENT_TYPES = { synchronized: 'company.synchronized.v1', failed: 'company.sync.failed.v1' } as const;
+export type EventType = (typeof EVENT_TYPES)[keyof typeof EVENT_TYPES];
+
+/** Headers of the event's record; empty texts where it has none. */
 export interface RecordHeaders {
   readonly ceTime: string;
   readonly traceparent: string;
 }
 
-/** @param sentAt milliseconds since the epoch */
+/**
+ * @param type decided by the topic that the event was read from
+ * @param sentAt milliseconds since the epoch
+ */
 export function webhookOf(
-  event: CompanySynchronized,
+  event: CompanyEvent,
+  type: EventType,
   { ceTime, traceparent }: RecordHeaders,
   { payload, keys }: WebhookOptions,
   sentAt: number,
 ) {
-  const body = JSON.stringify(PAYLOADS[payload](event, ceTime));
+  const body = JSON.stringify(PAYLOADS[payload](event, ceTime, type));
   return { body, headers: { ...signedHeaders(event.eventId, sentAt, body, keys), ...traceHeaders(traceparent) } };
 }
 
@@ -51,14 +60,14 @@ export type PayloadName = keyof typeof PAYLOADS;
 /**
  * `type`, `timestamp` and `data`, as Standard Webhooks recommends.
  *
- * @param timestamp RFC 3339, the announcement's `ce_time`
+ * @param timestamp RFC 3339, the event's `ce_time`
  */
-function currentPayload(event: CompanySynchronized, timestamp: string): object {
-  return { type: 'company.synchronized.v1', timestamp, data: event };
+function currentPayload(event: CompanyEvent, timestamp: string, type: EventType): object {
+  return { type, timestamp, data: event };
 }
 
 /** The former body, which receivers of the rule "New company synchronized" got before event types existed. */
-function legacyPayload({ companyId, clientId, eventId }: CompanySynchronized): object {
+function legacyPayload({ companyId, clientId, eventId }: CompanyEvent): object {
   return {
     CompanyId: companyId,
     ClientId: clientId,

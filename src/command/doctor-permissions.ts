@@ -15,6 +15,7 @@ const NEEDED_ON_TOPICS: Readonly<Record<keyof TopicNames, readonly Operation[]>>
   deadLetter: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
   clientSettings: ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
   companySyncStalled: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
+  companySyncFailed: ['WRITE', 'DESCRIBE', 'DESCRIBE_CONFIGS'],
 };
 const NEEDED_ON_GROUP: readonly Operation[] = ['READ', 'DESCRIBE'];
 /** Optional: without it, the size of the changelog is not known. */

@@ -218,9 +218,8 @@ export function adviceOnOpen(
 
 async function* examineRegistry(config: ReadConfig, schemasFolder: string): Found {
   const registry = new SchemaRegistry(config.schemaRegistry);
-  const written = [config.topics.companySynchronized, config.topics.companySyncStalled].map(
-    (topic) => `${topic}-value`,
-  );
+  const { companySynchronized, companySyncStalled, companySyncFailed } = config.topics;
+  const written = [companySynchronized, companySyncStalled, companySyncFailed].map((topic) => `${topic}-value`);
   try {
     for (const { subject, file, schema } of await newestSchemas(config.topics, schemasFolder)) {
       const id = await registry.idOf(subject, schema);

@@ -15,7 +15,8 @@ import { commandLogs, LOGS_READ } from './command-logs.js';
 const READS = [
   ...LOGS_READ,
   ...(['shadowOf', 'topics.syncEvents', 'topics.companyState'] as const),
-  ...(['topics.companySynchronized', 'topics.deadLetter', 'topics.companySyncStalled'] as const),
+  ...(['topics.companySynchronized', 'topics.deadLetter'] as const),
+  ...(['topics.companySyncStalled', 'topics.companySyncFailed'] as const),
 ] as const;
 
 export const repartitionCommand = command({
@@ -59,7 +60,7 @@ async function moveState(context: CommandContext<(typeof READS)[number]>, partit
     applicationId,
     input: topics.syncEvents,
     changelog: topics.companyState,
-    outbound: [topics.companySynchronized, topics.deadLetter, topics.companySyncStalled],
+    outbound: [topics.companySynchronized, topics.deadLetter, topics.companySyncStalled, topics.companySyncFailed],
     shadowOf: shadowOf?.applicationId ?? null,
   };
   try {

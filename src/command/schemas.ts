@@ -12,6 +12,7 @@ const FOLDERS = {
   companySynchronized: 'company-synchronized-value',
   clientSettings: 'client-settings-value',
   companySyncStalled: 'company-sync-stalled-value',
+  companySyncFailed: 'company-sync-failed-value',
 };
 
 /** The topics whose records have schemas. */
@@ -20,6 +21,7 @@ export const SCHEMA_TOPICS = [
   'topics.companySynchronized',
   'topics.clientSettings',
   'topics.companySyncStalled',
+  'topics.companySyncFailed',
 ] as const;
 type SchemaTopics = PartsOf<(typeof SCHEMA_TOPICS)[number]>['topics'];
 

@@ -36,6 +36,8 @@ export interface Announcement {
   readonly ended: number;
   /** Input offset of the record that completed the company. */
   readonly offset: Offset;
+  /** Kafka timestamp of the first manifest. Null if an older release has read that manifest. */
+  readonly linkedAt: TimestampMs | null;
   /**
    * An older release read the record and did not know its status word. Later records were judged before this
    * announcement.
@@ -56,6 +58,7 @@ export function announce(rows: CompanyRows, completing: Completing, policy: Poli
   const counts: Record<StatusClass, number> = { succeeded: 0, failed: 0, ended: 0, 'in-progress': 0 };
   for (const dataset of datasets) counts[classOf(dataset.status)]++;
   const { succeeded, failed, ended } = counts;
+  const linkedAt = rows.firstSync?.linkedAt ?? null;
 
   rows.reduceTo({
     outcome: 'announced',
@@ -79,6 +82,7 @@ export function announce(rows: CompanyRows, completing: Completing, policy: Poli
     failed,
     ended,
     offset: completing.offset,
+    linkedAt,
     late: completing.late ?? false,
   };
 }

@@ -1,7 +1,7 @@
 import { InfoTable } from './info-table.js';
 import { bytesOfDataset, bytesOfHold, bytesOfInfo, COMPANY_BYTES } from './row-bytes.js';
 import { RowsById } from './rows-by-id.js';
-import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from './rows.js';
+import type { CompanyRow, DatasetRow, FirstSyncRow, HoldRow, InfoRow } from './rows.js';
 
 /**
  * The rows of one company that are in memory, and the changes to them since the last `settle`.
@@ -23,6 +23,7 @@ export class CompanyRows {
 
   #company: CompanyRow | null | undefined;
   #info: InfoRow | null | undefined;
+  #firstSync: FirstSyncRow | null | undefined;
   readonly #datasets = new RowsById<DatasetRow>(bytesOfDataset);
   /** Undefined until a hold is looked up; nearly every company never needs it. */
   #holds: RowsById<HoldRow> | undefined;
@@ -31,6 +32,7 @@ export class CompanyRows {
   /** The stored company row, from a call of `correctCompany` until the next change. */
   #companyAsStored: CompanyRow | undefined;
   #priorInfo: InfoRow | null | undefined;
+  #priorFirstSync: FirstSyncRow | null | undefined;
   /** `#info`, or a copy of it, that finds places by id. Created at the first lookup. */
   #table: InfoTable | undefined;
   /** The bytes of `#info`. Not used while `#info` is a table, because a table counts its own bytes. */
@@ -40,7 +42,8 @@ export class CompanyRows {
 
   /** How many rows are held in memory. */
   get size(): number {
-    return 2 + this.#datasets.size + (this.#holds?.size ?? 0);
+    const others = this.#firstSync == null ? 0 : 1;
+    return 2 + others + this.#datasets.size + (this.#holds?.size ?? 0);
   }
 
   /** The approximate memory that these rows take: the unit of the cache limit. */
@@ -60,6 +63,10 @@ export class CompanyRows {
 
   get info(): InfoRow | null {
     return loaded(this.allLoaded ? (this.#info ?? null) : this.#info, 'info', this.companyId);
+  }
+
+  get firstSync(): FirstSyncRow | null {
+    return loaded(this.allLoaded ? (this.#firstSync ?? null) : this.#firstSync, 'first-sync', this.companyId);
   }
 
   dataset(datasetId: string): DatasetRow | null {
@@ -106,6 +113,10 @@ export class CompanyRows {
     return this.allLoaded || this.#info !== undefined;
   }
 
+  hasFirstSync(): boolean {
+    return this.allLoaded || this.#firstSync !== undefined;
+  }
+
   hasDataset(datasetId: string): boolean {
     return this.allLoaded || this.#datasets.has(datasetId);
   }
@@ -125,6 +136,10 @@ export class CompanyRows {
     if (this.#info !== undefined) return;
     this.#info = row;
     this.#infoBytes = row === null ? 0 : bytesOfInfo(row);
+  }
+
+  loadFirstSync(row: FirstSyncRow | null): void {
+    if (this.#firstSync === undefined) this.#firstSync = row;
   }
 
   loadDataset(datasetId: string, row: DatasetRow | null): void {
@@ -167,6 +182,11 @@ export class CompanyRows {
     this.#table = undefined;
   }
 
+  setFirstSync(row: FirstSyncRow | null): void {
+    if (this.#priorFirstSync === undefined) this.#priorFirstSync = this.firstSync;
+    this.#firstSync = row;
+  }
+
   /** The info row as a table to find entries by id; an empty table if the row does not exist. Do not change it. */
   lookUpInfo(): InfoTable {
     return (this.#table ??= new InfoTable(this.info));
@@ -207,6 +227,7 @@ export class CompanyRows {
     this.#datasets.deleteAll();
     this.#holds?.deleteAll();
     if (this.info !== null) this.setInfo(null);
+    if (this.firstSync !== null) this.setFirstSync(null);
     this.setCompany(final);
   }
 
@@ -216,6 +237,7 @@ export class CompanyRows {
     return (
       this.#priorCompany !== undefined ||
       this.#priorInfo !== undefined ||
+      this.#priorFirstSync !== undefined ||
       this.#datasets.changed ||
       this.#holds?.changed === true
     );
@@ -225,6 +247,7 @@ export class CompanyRows {
   visitChanges(visitor: ChangeVisitor): void {
     if (this.#priorCompany !== undefined) visitor.company(this.companyId, this.#priorCompany, this.company);
     if (this.#priorInfo !== undefined) visitor.info(this.companyId, this.#priorInfo, this.info);
+    if (this.#priorFirstSync !== undefined) visitor.firstSync(this.companyId, this.#priorFirstSync, this.firstSync);
     this.#datasets.visitChanges((id, prior, now) => visitor.dataset(this.companyId, id, prior, now));
     this.#holds?.visitChanges((id, prior, now) => visitor.hold(this.companyId, id, prior, now));
   }
@@ -233,6 +256,7 @@ export class CompanyRows {
   settle(): void {
     this.#priorCompany = undefined;
     this.#priorInfo = undefined;
+    this.#priorFirstSync = undefined;
     this.#datasets.settle();
     this.#holds?.settle();
     if (this.#company != null && this.#company.outcome !== 'pending') {
@@ -251,6 +275,7 @@ export class CompanyRows {
 export interface ChangeVisitor {
   company(companyId: string, prior: CompanyRow | null, now: CompanyRow | null): void;
   info(companyId: string, prior: InfoRow | null, now: InfoRow | null): void;
+  firstSync(companyId: string, prior: FirstSyncRow | null, now: FirstSyncRow | null): void;
   dataset(companyId: string, datasetId: string, prior: DatasetRow | null, now: DatasetRow | null): void;
   hold(companyId: string, holdId: string, prior: HoldRow | null, now: HoldRow | null): void;
 }

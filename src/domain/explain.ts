@@ -14,6 +14,7 @@ import { lastProgressOf } from './pending-company.js';
 import type { Policy } from './policy.js';
 import type { AnnouncedCompany, Connection, DatasetRow, InfoRow, PendingCompany } from './rows.js';
 import { classOf, isKnownStatus, type StatusClass } from './statuses.js';
+import { hasFailed } from './sync-failure.js';
 import { plural, verdictOf } from './verdict-sentence.js';
 
 const REASON_OF_CODE: Readonly<Record<DeadLetterCode, string>> = {
@@ -133,9 +134,16 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
     companyName: info?.companyName ?? null,
     counts: countsOf(datasets),
     stalled: company.stalled,
+    failures: rows.firstSync?.failures ?? 0,
+    linkedAt: linkedAtOf(rows),
     lastProgress: progressAt === null ? null : isoTime(progressAt),
     decidedBy: null,
-    notes: [...notesOn(company), ...notesOnHolds(company, rows), ...unknownWords(datasets)],
+    notes: [
+      ...notesOnFailures(company, rows),
+      ...notesOn(company),
+      ...notesOnHolds(company, rows),
+      ...unknownWords(datasets),
+    ],
     holds: rows.holds().map(([record, { code, timestamp }]) => ({
       record,
       code,
@@ -149,6 +157,24 @@ function explainPending(rows: CompanyRows, company: PendingCompany, context: Exp
       .flatMap(([datasetId, row]) => (row.place === null ? [{ datasetId, latest: latestOf(row) }] : [])),
   };
   return limitExplanation(withVerdict(facts, { kind: 'pending', company, policy: context.policy }));
+}
+
+function linkedAtOf({ firstSync }: CompanyRows): string | null {
+  const linkedAt = firstSync?.linkedAt ?? null;
+  return linkedAt === null ? null : isoTime(linkedAt);
+}
+
+function notesOnFailures(company: PendingCompany, { firstSync }: CompanyRows): string[] {
+  const failures = firstSync?.failures ?? 0;
+  if (company.failureReported) return [`CompanySyncFailed was published for this state, with attempt ${failures}`];
+  if (hasFailed(company))
+    return [
+      'CompanySyncFailed was not published for this state: FIRST_DATASET was in force, or a release without this event ' +
+        'has brought it about',
+    ];
+  return failures === 0
+    ? []
+    : [`CompanySyncFailed was published ${failures === 1 ? 'once' : `${failures} times`} before`];
 }
 
 function notesOn({ forgotten, early, stalled }: PendingCompany): string[] {

@@ -47,6 +47,13 @@ export interface Explanation {
   readonly counts: ExplainedCounts | null;
   /** Whether the company was reported as stalled since its last progress. */
   readonly stalled: boolean;
+  /**
+   * How many times `CompanySyncFailed` was published for the company. Null once the company has its outcome, and in the
+   * answers of older releases absent.
+   */
+  readonly failures?: number | null | undefined;
+  /** When the company was first linked. Null if that is not known any more, or an older release has linked it. */
+  readonly linkedAt?: string | null | undefined;
   /** Precise to the hour. */
   readonly lastProgress: string | null;
   /** The record that announced or deleted the company, or that reports the announcement by another system. */

@@ -63,6 +63,7 @@ export function applyManifest(rows: CompanyRows, event: InputEvent, manifest: Li
     tally.change(before, after);
     rows.setDataset(datasetId, after);
   }
+  if (company.links === 0) rows.setFirstSync({ linkedAt: event.timestamp, failures: 0 });
   const announcementBytes = company.announcementBytes + growth;
   const unsealed = company.unsealed + sealing;
   const named = { ...tally.addedTo(company), links: info.links.length, unsealed, announcementBytes };

@@ -21,6 +21,7 @@ export const NEW_COMPANY: PendingCompany = {
   endedLinks: 0n,
   announcementBytes: 0,
   stalled: false,
+  failureReported: false,
   progressHour: UNKNOWN_HOUR,
 };
 

@@ -8,6 +8,7 @@ import type { InputEvent } from './events.js';
 
 export interface RowsNeeded {
   info(): void;
+  firstSync(): void;
   dataset(datasetId: string): void;
   hold(holdId: string): void;
 }
@@ -21,6 +22,7 @@ export function visitRowsNeeded({ payload, repairs }: InputEvent, visitor: RowsN
       return;
     case 'manifest':
       visitor.info();
+      visitor.firstSync();
       for (const { datasetId } of payload.datasets) visitor.dataset(datasetId);
       return;
     case 'unlinked':
@@ -34,7 +36,8 @@ export function visitRowsNeeded({ payload, repairs }: InputEvent, visitor: RowsN
   }
 }
 
-const COMPANY_AND_INFO_ROW = 2;
+/** The company row, the info row and the first-sync row. */
+const ROWS_OF_ITS_OWN = 3;
 
 /** An estimate: it counts every hold that the event names, and not the forgotten early datasets, which are rare. */
 export function rowsChangedBy({ payload, repairs }: InputEvent, rows: CompanyRows): number {
@@ -47,11 +50,11 @@ function rowsOf(payload: InputEvent['payload'], rows: CompanyRows): number {
     case 'announced-elsewhere':
       return rows.size;
     case 'manifest':
-      return payload.datasets.length + COMPANY_AND_INFO_ROW;
+      return payload.datasets.length + ROWS_OF_ITS_OWN;
     case 'unlinked':
       // An unlink that ends links reads every dataset of the company.
-      return rows.allLoaded ? rows.size : COMPANY_AND_INFO_ROW;
+      return rows.allLoaded ? rows.size : ROWS_OF_ITS_OWN;
     case 'status':
-      return COMPANY_AND_INFO_ROW;
+      return ROWS_OF_ITS_OWN;
   }
 }

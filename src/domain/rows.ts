@@ -37,6 +37,11 @@ export interface PendingCompany {
   readonly announcementBytes: number;
   /** Whether the company was reported as stalled since its last progress. */
   readonly stalled: boolean;
+  /**
+   * Whether `CompanySyncFailed` was published when the company came into its present state, which `hasFailed`
+   * (sync-failure.ts) describes. A release that does not know this field leaves it out: then it is false.
+   */
+  readonly failureReported: boolean;
   /** Record timestamp of the last applied change, in whole hours since the epoch. UNKNOWN_HOUR if it was not a date. */
   readonly progressHour: number;
 }
@@ -91,6 +96,17 @@ export interface InfoRow {
   readonly companyName: string;
   readonly connections: readonly Connection[];
   readonly links: readonly Link[];
+}
+
+/**
+ * The facts about the first sync of a pending company that neither its counts nor its datasets show. A release that does
+ * not know this row keeps it as it is, and does not delete it with the other rows.
+ */
+export interface FirstSyncRow {
+  /** Kafka timestamp of the first manifest. Null if a release without this row has read that manifest. */
+  readonly linkedAt: TimestampMs | null;
+  /** How many times `CompanySyncFailed` was published for the company. */
+  readonly failures: number;
 }
 
 export interface DatasetRow {

@@ -13,6 +13,7 @@ import type { Policy } from './policy.js';
 import { stepBeforeRecord } from './recount.js';
 import { NEW_COMPANY, withProgress } from './pending-company.js';
 import type { DatasetRow, PendingCompany } from './rows.js';
+import { hasFailed } from './sync-failure.js';
 import { Tally } from './tally.js';
 import { endLinks, linksToEnd } from './unlinking.js';
 
@@ -28,6 +29,11 @@ export type Outcome =
   | { readonly kind: 'applied' }
   /** The event completed the company: call `announce` (announcement.ts) before any other event of the company. */
   | { readonly kind: 'completed'; readonly policy: Policy }
+  /**
+   * The first sync is over without a Complete dataset, and was not before the event: call `reportFailure`
+   * (sync-failure.ts) before any other event of the company.
+   */
+  | { readonly kind: 'failed' }
   /** Nothing was changed yet: load all rows of the company and apply the event again. */
   | { readonly kind: 'needs-all-rows' }
   /** Nothing was changed yet: load all rows and all holds of the company and apply the event again. */
@@ -58,6 +64,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
   // The customer was notified elsewhere: to announce an overdue company here would notify the customer twice.
   const stepBefore = payload.kind === 'announced-elsewhere' ? null : stepBeforeRecord(rows);
   if (stepBefore !== null) return { kind: stepBefore };
+  const hadFailed = company !== null && hasFailed(company);
 
   switch (payload.kind) {
     case 'deleted':
@@ -74,7 +81,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
       if (exceeded !== null) return { kind: 'beyond-limit', ...exceeded };
       liftHolds(rows, event);
       applyManifest(rows, event, payload);
-      return judge(rows, policy);
+      return judge(rows, policy, hadFailed);
     }
 
     case 'unlinked': {
@@ -82,7 +89,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
       if (ending.length > 0 && !rows.allLoaded) return NEEDS_ALL_ROWS;
       liftHolds(rows, event);
       if (ending.length > 0) endLinks(rows, event, payload);
-      return judge(rows, policy);
+      return judge(rows, policy, hadFailed);
     }
 
     case 'status': {
@@ -95,7 +102,7 @@ export function transition(rows: CompanyRows, event: InputEvent, policy: Policy)
       const lifted = liftHolds(rows, event);
       if (refusal === null) applyStatus(rows, event, payload, growth);
       else if (!lifted) return { kind: 'ignored', why: refusal };
-      return judge(rows, policy);
+      return judge(rows, policy, hadFailed);
     }
 
     default:
@@ -121,16 +128,25 @@ export function hold(
   if (company.outcome !== 'pending') return false;
   if (rows.hold(holdId) !== null) return true;
   rows.setHold(holdId, { code, timestamp: heldSince });
-  rows.setCompany({ ...company, holds: company.holds + 1 });
+  rows.setCompany({ ...company, holds: company.holds + 1, failureReported: false });
   return true;
 }
 
-function judge(rows: CompanyRows, policy: Policy): Outcome {
+/** @param hadFailed `hasFailed` before the event */
+function judge(rows: CompanyRows, policy: Policy, hadFailed: boolean): Outcome {
   const company = rows.company;
   if (company === null) return { kind: 'ignored', why: 'nothing-to-do' };
   if (company.outcome !== 'pending')
     throw new Error(`company ${rows.companyId} was judged again, although it is announced or deleted`);
-  return isComplete(company, policy) ? { kind: 'completed', policy } : APPLIED;
+  if (isComplete(company, policy)) return { kind: 'completed', policy };
+  if (!hasFailed(company)) clearFailure(rows, company);
+  else if (!hadFailed && policy === 'ALL_DATASETS') return { kind: 'failed' };
+  return APPLIED;
+}
+
+/** The company has left the state that was reported as failed: the next time that it comes there is reported again. */
+function clearFailure(rows: CompanyRows, company: PendingCompany): void {
+  if (company.failureReported) rows.setCompany({ ...company, failureReported: false });
 }
 
 /**

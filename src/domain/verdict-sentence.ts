@@ -147,7 +147,7 @@ function noneComplete({ counts }: Facts): string {
   if (ended > 0) parts.push(`${ended} ended without data`);
   const finished =
     datasets === 1 ? 'its only dataset has finished and is not' : `all ${datasets} datasets have finished, none is`;
-  return `${finished} Complete (${parts.join(', ')}): a re-queue or another link may still complete it`;
+  return `first sync is over, nothing succeeded: ${finished} Complete (${parts.join(', ')}); a re-queue or another link may still complete it`;
 }
 
 export function plural(count: number, noun: string): string {

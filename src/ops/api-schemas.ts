@@ -81,6 +81,10 @@ export const explanation = z
       .strictObject({ datasets: count(), unfinished: count(), complete: count(), failed: count(), ended: count() })
       .nullable(),
     stalled: z.boolean(),
+    failures: count()
+      .nullish()
+      .describe('how often CompanySyncFailed was published; null or absent if the company is not pending'),
+    linkedAt: time().nullish().describe('timestamp of the first manifest, if it is known'),
     lastProgress: time().nullable().describe('to the hour'),
     decidedBy: z.strictObject({ offset: offset(), at: time() }).nullable(),
     holds: z.array(hold).readonly(),
@@ -176,6 +180,7 @@ export const companies = z.strictObject({
         unsealedLinks: count(),
         holds: count(),
         stalled: z.boolean(),
+        failed: z.boolean().optional().describe('whether CompanySyncFailed was published for its present state'),
         lastProgress: time()
           .nullable()
           .describe(

@@ -23,13 +23,15 @@ export function explanationText(explanation: Explanation): string {
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
-function facts({ asOf, clientId, companyName, policy, counts, lastProgress, stalled, decidedBy }: Explanation): string {
+function facts(explanation: Explanation): string {
+  const { asOf, clientId, companyName, policy, counts, lastProgress, stalled, decidedBy, linkedAt } = explanation;
   const rows: string[][] = [];
   if (asOf !== null) rows.push(['as of', `${asOf.topic}/${asOf.partition} offset ${asOf.offset}`]);
   if (decidedBy !== null) rows.push(['decided by', `offset ${decidedBy.offset}, stamped ${decidedBy.at}`]);
   if (companyName !== null) rows.push(['company', foreignText(companyName)]);
   if (clientId !== null) rows.push(['client', foreignText(clientId)]);
   if (policy !== null) rows.push(['policy', policy]);
+  if (linkedAt != null) rows.push(['linked', linkedAt]);
   if (lastProgress !== null)
     rows.push(['progress', `in the hour of ${lastProgress}${stalled ? ', stalled since' : ''}`]);
   if (counts !== null) {

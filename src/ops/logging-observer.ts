@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Announcement } from '../domain/announcement.js';
 import type { Stall } from '../domain/stall.js';
+import type { SyncFailure } from '../domain/sync-failure.js';
 import { isoTime } from '../lib/iso-time.js';
 import { RepeatedLines, withoutNumbers } from '../lib/repeated-lines.js';
 import type { BadRecord } from '../decode/bad-record.js';
@@ -119,6 +120,13 @@ export class LoggingObserver implements PipelineObserver {
     this.logger.warn(
       { partition, offset: record.offset, code, ...(heldCompanyId === null ? {} : { companyId: heldCompanyId }) },
       `record copied to the dead-letter topic: ${message}`,
+    );
+  }
+
+  syncFailed(partition: number, { companyId, clientId, offset, attempt, failed, ended }: SyncFailure): void {
+    this.logger.info(
+      { companyId, clientId, partition, offset, attempt, failed, ended },
+      'first sync is over without a Complete dataset',
     );
   }
 

@@ -48,6 +48,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #announced;
   readonly #deadLetters;
   readonly #stalls;
+  readonly #failures;
   readonly #companies;
   readonly #unknownStatuses;
   readonly #unknownWords;
@@ -98,7 +99,12 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       ['partition'],
     );
     this.#stalls = counter('stalls_total', 'Stalls published: companies without progress for STALLED_AFTER', []);
-    this.#companies = gauge('companies', 'Companies not announced yet: all (pending), held, stalled', [
+    this.#failures = counter(
+      'failures_total',
+      'CompanySyncFailed published: first syncs that are over without a Complete dataset',
+      [],
+    );
+    this.#companies = gauge('companies', 'Companies not announced yet: all (pending), held, stalled, failed', [
       'partition',
       'state',
     ]);
@@ -164,7 +170,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     else {
       this.#states.delete(partition);
       for (const gauge of [this.#lag, this.#toRestore]) gauge.remove({ partition });
-      for (const state of ['pending', 'held', 'stalled']) this.#companies.remove({ partition, state });
+      for (const state of ['pending', 'held', 'stalled', 'failed']) this.#companies.remove({ partition, state });
     }
   }
 
@@ -222,14 +228,19 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#deadLetters.inc({ code });
   }
 
+  syncFailed(): void {
+    this.#failures.inc();
+  }
+
   stalled(): void {
     this.#stalls.inc();
   }
 
-  companies(partition: number, { pending, held, stalled }: PendingCompanies): void {
+  companies(partition: number, { pending, held, stalled, failed }: PendingCompanies): void {
     this.#companies.set({ partition, state: 'pending' }, pending);
     this.#companies.set({ partition, state: 'held' }, held);
     this.#companies.set({ partition, state: 'stalled' }, stalled);
+    this.#companies.set({ partition, state: 'failed' }, failed);
   }
 
   unknownStatus(status: string): void {

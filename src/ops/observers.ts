@@ -13,6 +13,7 @@ export function observeAll(observers: readonly Partial<PipelineObserver>[]): Pip
     standbyError: (...args) => observers.forEach((o) => o.standbyError?.(...args)),
     announced: (...args) => observers.forEach((o) => o.announced?.(...args)),
     deadLetter: (...args) => observers.forEach((o) => o.deadLetter?.(...args)),
+    syncFailed: (...args) => observers.forEach((o) => o.syncFailed?.(...args)),
     stalled: (...args) => observers.forEach((o) => o.stalled?.(...args)),
     companies: (...args) => observers.forEach((o) => o.companies?.(...args)),
     unknownStatus: (...args) => observers.forEach((o) => o.unknownStatus?.(...args)),

@@ -63,7 +63,8 @@ const PATHS = {
   },
   '/companies': {
     get: {
-      summary: 'List companies that are held, stalled, or not announced yet; the longest without progress first',
+      summary:
+        'List companies that are held, stalled, failed, or not announced yet; the longest without progress first',
       parameters: [
         {
           name: 'state',

@@ -1,7 +1,7 @@
 /**
- * Lists of the companies that are held, stalled, or not announced yet; the longest without progress come first.
+ * Lists of the companies that are held, stalled, failed, or not announced yet; the longest without progress come first.
  *
- * All three lists come from one scan of the pending companies. One scan runs at a time, and its result answers all
+ * All lists come from one scan of the pending companies. One scan runs at a time, and its result answers all
  * requests within CACHE_MS. So the cost does not depend on the number of requests.
  */
 import { lastProgressOf } from '../domain/pending-company.js';
@@ -11,7 +11,7 @@ import { isoTime } from '../lib/iso-time.js';
 import { visitPending } from '../store/pending-companies.js';
 import type { LocalPartitions } from './company-directory.js';
 
-export const LIST_STATES = ['held', 'stalled', 'pending'] as const;
+export const LIST_STATES = ['held', 'stalled', 'failed', 'pending'] as const;
 export type ListState = (typeof LIST_STATES)[number];
 
 export interface ListedCompany {
@@ -22,6 +22,8 @@ export interface ListedCompany {
   readonly unsealedLinks: number;
   readonly holds: number;
   readonly stalled: boolean;
+  /** Whether CompanySyncFailed was published for its present state. Absent in the answers of older releases. */
+  readonly failed?: boolean | undefined;
   /** To the hour; null if unknown, because no record of the company has a date. */
   readonly lastProgress: string | null;
 }
@@ -45,6 +47,7 @@ const CACHE_MS = 1_000;
 const BELONGS: Readonly<Record<ListState, (company: PendingCompany) => boolean>> = {
   held: ({ holds }) => holds > 0,
   stalled: ({ stalled }) => stalled,
+  failed: ({ failureReported }) => failureReported,
   pending: () => true,
 };
 
@@ -73,7 +76,8 @@ export class PendingLists {
   async #scan(): Promise<Scan> {
     const beganAt = this.now();
     const enough = () => this.now() - beganAt >= MAX_SCAN_MS;
-    const lists = { held: new LongestFirst(), stalled: new LongestFirst(), pending: new LongestFirst() };
+    const list = () => new LongestFirst();
+    const lists = { held: list(), stalled: list(), failed: list(), pending: list() };
     let complete = true;
     for (const partition of this.local.statuses().keys()) {
       const rows = this.local.committed(partition);
@@ -93,7 +97,12 @@ export class PendingLists {
       }
     }
     const ended = (list: LongestFirst) => ({ companies: list.first(), count: list.count, complete });
-    const scan = { held: ended(lists.held), stalled: ended(lists.stalled), pending: ended(lists.pending) };
+    const scan = {
+      held: ended(lists.held),
+      stalled: ended(lists.stalled),
+      failed: ended(lists.failed),
+      pending: ended(lists.pending),
+    };
     this.#latest = { scan, atMs: this.now() };
     return scan;
   }
@@ -126,10 +135,11 @@ export function merge(lists: readonly ReceivedList[], limit: number): CompanyLis
 }
 
 function listed(companyId: string, partition: number, company: PendingCompany): ListedCompany {
-  const { named, unfinished, unsealed, holds, stalled } = company;
+  const { named, unfinished, unsealed, holds, stalled, failureReported: failed } = company;
   const progressAt = lastProgressOf(company);
   const lastProgress = progressAt === null ? null : isoTime(progressAt);
-  return { companyId, partition, datasets: named, unfinished, unsealedLinks: unsealed, holds, stalled, lastProgress };
+  const counts = { datasets: named, unfinished, unsealedLinks: unsealed, holds };
+  return { companyId, partition, ...counts, stalled, failed, lastProgress };
 }
 
 function longestFirst(companies: readonly ListedCompany[]): ListedCompany[] {

@@ -93,7 +93,7 @@ export async function commitBatch(
   return changed;
 }
 
-/** Announcements, dead letters and stalls, grouped by target partition. */
+/** Announcements, dead letters, stalls and failures, grouped by target partition. */
 function outboundWrites(context: PipelineContext, partition: number, decisions: Decisions): Write[] {
   const { topics, partitioner } = context;
   const input = { topic: topics.input, partition };
@@ -109,5 +109,6 @@ function outboundWrites(context: PipelineContext, partition: number, decisions: 
     add(topics.synchronized, context.encodeAnnouncement(announcement, input, completing));
   for (const badRecord of decisions.badRecords) add(topics.deadLetter, context.encodeDeadLetter(badRecord, input));
   for (const stall of decisions.stalls) add(topics.stalled, context.encodeStall(stall));
+  for (const { failure, cause } of decisions.failures) add(topics.failed, context.encodeFailure(failure, input, cause));
   return [...writes.values()];
 }

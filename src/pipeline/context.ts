@@ -1,6 +1,7 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
+import type { SyncFailure } from '../domain/sync-failure.js';
 import type { BadRecord } from '../decode/bad-record.js';
 import type { RecordsDecoding } from '../decode/registry-brake.js';
 import type { Clock } from '../lib/clock.js';
@@ -18,6 +19,7 @@ export interface PipelineTopics {
   readonly synchronized: string;
   readonly deadLetter: string;
   readonly stalled: string;
+  readonly failed: string;
 }
 
 /** The parts that the tasks of all partitions share: settings resolved once, and the ports to the outside. */
@@ -77,6 +79,10 @@ export interface PipelineContext {
   ) => RecordToWrite;
   readonly encodeDeadLetter: (badRecord: BadRecord, input: TopicPartition) => RecordToWrite;
   readonly encodeStall: (stall: Stall) => RecordToWrite;
+  /** The event id of one failure of a company. */
+  readonly failureId: (failure: Pick<SyncFailure, 'companyId' | 'attempt'>) => string;
+  /** @param cause the input record that brought the failure about */
+  readonly encodeFailure: (failure: SyncFailure, input: TopicPartition, cause: LogRecord) => RecordToWrite;
 }
 
 /** The clients' own choices of policy. */

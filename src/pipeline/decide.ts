@@ -7,6 +7,7 @@ import type { InputEvent, Offset } from '../domain/events.js';
 import { isLimitCode, type LimitExceeded } from '../domain/limits.js';
 import { isDate, type Policy } from '../domain/policy.js';
 import type { Stall } from '../domain/stall.js';
+import { reportFailure } from '../domain/sync-failure.js';
 import { isKnownStatus } from '../domain/statuses.js';
 import { hold, transition } from '../domain/transition.js';
 import { isBadRecord, type BadRecord, type Decoded } from '../decode/bad-record.js';
@@ -21,7 +22,7 @@ import { loadAllRows, loadHolds } from '../store/company-loading.js';
 import { RowLoad } from '../store/row-loading.js';
 import { announceOverdue, policyInForce } from './announce-overdue.js';
 import type { PipelineContext } from './context.js';
-import type { DecidedBatch, DecisionLimits } from './decisions.js';
+import type { DecidedBatch, DecisionLimits, Decisions } from './decisions.js';
 import type { HoldRemoval } from './hold-removal.js';
 
 /** A changed row in memory: its prior, and its encoded forms in the changelog record, the undo and the write batch. */
@@ -84,6 +85,7 @@ class BatchDecisions implements DecidedBatch {
   readonly announcements: { announcement: Announcement; completing: LogRecord }[] = [];
   readonly badRecords: BadRecord[] = [];
   readonly stalls: readonly Stall[] = [];
+  readonly failures: Decisions['failures'][number][] = [];
   readonly ignored = { final: 0, refresh: 0, stale: 0, 'nothing-to-do': 0 };
   undated: DecidedBatch['undated'] = null;
   completing = 0;
@@ -184,11 +186,12 @@ class BatchDecisions implements DecidedBatch {
         this.ignored[outcome.why]++;
         return null;
       case 'applied':
+      case 'failed':
         if (!alreadyTouched && rows.changed) this.touched.push(rows);
         this.changedRows += rowsChangedBy(event, rows);
         this.#loadedBytes += Math.max(0, rows.bytes - bytesBefore);
         this.#noteForgotten(rows, forgottenBefore);
-        return null;
+        return outcome.kind === 'failed' ? this.#reportFailure(rows, event, record) : null;
       case 'completed':
         if (!alreadyTouched) this.touched.push(rows);
         if (rows.allLoaded) return this.#announce(rows, event, record, outcome.policy);
@@ -206,6 +209,14 @@ class BatchDecisions implements DecidedBatch {
     this.#noteAllChanged(rows);
     this.completing++;
     this.announcements.push({ announcement: announce(rows, event, policy), completing: record });
+    return null;
+  }
+
+  /** Only a company that comes into this state loads all of its rows. The event that lists them counts as much. */
+  #reportFailure(rows: CompanyRows, event: InputEvent, cause: LogRecord): Promise<void> | null {
+    if (!rows.allLoaded) return this.#load(rows).then(() => void this.#reportFailure(rows, event, cause));
+    this.#loadedBytes += rows.bytes;
+    this.failures.push({ failure: reportFailure(rows, event), cause });
     return null;
   }
 
@@ -280,8 +291,7 @@ class BatchDecisions implements DecidedBatch {
 }
 
 function isFinal(rows: CompanyRows | null): boolean {
-  const company = rows?.company ?? null;
-  return company !== null && company.outcome !== 'pending';
+  return (rows?.company?.outcome ?? 'pending') !== 'pending';
 }
 
 function forgottenOf(rows: CompanyRows): number {

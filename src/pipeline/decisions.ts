@@ -2,6 +2,7 @@
 import type { Announcement } from '../domain/announcement.js';
 import type { CompanyRows } from '../domain/company-rows.js';
 import type { Stall } from '../domain/stall.js';
+import type { SyncFailure } from '../domain/sync-failure.js';
 import type { Ignored } from '../domain/transition.js';
 import type { BadRecord } from '../decode/bad-record.js';
 import type { LogRecord } from '../lib/record.js';
@@ -13,6 +14,7 @@ export interface Decisions {
   readonly announcements: readonly { readonly announcement: Announcement; readonly completing: LogRecord }[];
   readonly badRecords: readonly BadRecord[];
   readonly stalls: readonly Stall[];
+  readonly failures: readonly { readonly failure: SyncFailure; readonly cause: LogRecord }[];
   /** The position of the first record that was not processed. */
   readonly end: number;
 }
@@ -41,4 +43,11 @@ export interface DecisionLimits {
 }
 
 /** The result of a part of the log that delivers no records: only the position moves. */
-export const NOTHING_DECIDED: Decisions = { touched: [], announcements: [], badRecords: [], stalls: [], end: 0 };
+export const NOTHING_DECIDED: Decisions = {
+  touched: [],
+  announcements: [],
+  badRecords: [],
+  stalls: [],
+  failures: [],
+  end: 0,
+};

@@ -22,7 +22,7 @@ interface Written {
 
 /** The places to which the transactions of an input partition may write. */
 export function writtenBy({ topics, partitioner }: PipelineContext, partition: number): Written[] {
-  const outbound = [topics.synchronized, topics.deadLetter, topics.stalled].flatMap((topic) => {
+  const outbound = [topics.synchronized, topics.deadLetter, topics.stalled, topics.failed].flatMap((topic) => {
     const { partitions, isExclusive } = partitioner.targets(topic, partition);
     return partitions.map((to) => ({ log: { topic, partition: to }, isExclusive }));
   });

@@ -1,5 +1,5 @@
 /**
- * Finds the announcements and dead letters that belong to rows of the state. One transaction wrote them and the rows. But
+ * Finds the announcements, failures and dead letters that belong to rows of the state. One transaction wrote them and the rows. But
  * what loses the rows of the changelog (a transaction that brokers left open, an unclean leader election) may also lose
  * records of the outbound topics.
  */
@@ -8,7 +8,7 @@ import type { LogRecord, TopicPartition } from '../lib/record.js';
 import { withReader } from '../lib/with-reader.js';
 import { idOf, readDeadLetter } from '../publish/dead-letter.js';
 import type { KeyChange } from '../store/key-value-store.js';
-import { decodeCompanyRow } from '../store/row-codec.js';
+import { decodeCompanyRow, decodeFirstSyncRow } from '../store/row-codec.js';
 import { KEY_KIND, parseRowKey } from '../store/row-keys.js';
 import type { PipelineContext } from './context.js';
 import { BrokerError, UnreadableBatchError } from './errors.js';
@@ -25,8 +25,8 @@ const RECORDS_A_READ = 10_000;
 /** Records of a topic that were not found yet. */
 interface Wanted {
   readonly topic: string;
-  /** Found ids are removed. */
-  readonly ids: Set<string>;
+  /** Each with the name by which people know it. Found ids are removed. */
+  readonly ids: Map<string, string>;
   /** The id of a record that this input partition has written; otherwise null. */
   readonly idOf: (record: LogRecord) => string | null;
 }
@@ -34,12 +34,13 @@ interface Wanted {
 /** What an outbound topic lacks. */
 export interface MissingOutbound {
   readonly topic: string;
-  /** Of announcements: the company. Of dead letters: `<partition>/<offset>` of the bad record. */
+  /** Of announcements and failures: the company. Of dead letters: `<partition>/<offset>` of the bad record. */
   readonly ids: readonly string[];
 }
 
 /**
- * Looks for the announcement of each company that `rows` say was announced, and for the dead letter of each hold.
+ * Looks for the announcement of each company that `rows` say was announced, for the last failure of each company whose
+ * count of failures is among them, and for the dead letter of each hold.
  *
  * @param rows rows of the last transactions of this input partition
  * @returns each topic that lacks any
@@ -51,8 +52,8 @@ export async function missingOutbound(
   rows: readonly KeyChange[],
   signal: AbortSignal,
 ): Promise<MissingOutbound[]> {
-  const { announced, held } = idsIn(rows);
-  const { input, synchronized, deadLetter } = context.topics;
+  const { announced, failed, held } = idsIn(context, rows);
+  const { input, synchronized, failed: failures, deadLetter } = context.topics;
   const isOurs = isAnnouncementOf(context, partition);
   const wanted: Wanted[] = [
     {
@@ -60,10 +61,11 @@ export async function missingOutbound(
       ids: announced,
       idOf: (record) => (isOurs(record) ? (record.key?.toString() ?? null) : null),
     },
+    { topic: failures, ids: failed, idOf: (record) => (isOurs(record) ? eventIdIn(record) : null) },
     { topic: deadLetter, ids: held, idOf: (record) => deadLetterIn(record, input) },
   ];
   for (const records of wanted) await find(context, partition, records, signal);
-  return wanted.flatMap(({ topic, ids }) => (ids.size === 0 ? [] : [{ topic, ids: [...ids] }]));
+  return wanted.flatMap(({ topic, ids }) => (ids.size === 0 ? [] : [{ topic, ids: [...ids.values()] }]));
 }
 
 /** Whether a record of the outbound topic is an announcement that this input partition has made. */
@@ -75,16 +77,32 @@ export function isAnnouncementOf(
   return ({ headers }) => headers.some(({ key, value }) => key === 'ce_source' && value?.equals(source) === true);
 }
 
-function idsIn(rows: readonly KeyChange[]): { readonly announced: Set<string>; readonly held: Set<string> } {
-  const announced = new Set<string>();
-  const held = new Set<string>();
+interface WantedIds {
+  readonly announced: Map<string, string>;
+  readonly failed: Map<string, string>;
+  readonly held: Map<string, string>;
+}
+
+const KINDS: readonly (number | undefined)[] = [KEY_KIND.company, KEY_KIND.firstSync, KEY_KIND.hold];
+
+function idsIn({ failureId }: PipelineContext, rows: readonly KeyChange[]): WantedIds {
+  const ids: WantedIds = { announced: new Map(), failed: new Map(), held: new Map() };
   for (const { key, value } of rows) {
-    if (value === null || (key[0] !== KEY_KIND.company && key[0] !== KEY_KIND.hold)) continue;
+    if (value === null || !KINDS.includes(key[0])) continue;
     const row = parseRowKey(key);
-    if (row.kind === 'company' && decodeCompanyRow(value).outcome === 'announced') announced.add(row.companyId);
-    if (row.kind === 'hold') held.add(row.holdId);
+    if (row.kind === 'company' && decodeCompanyRow(value).outcome === 'announced')
+      ids.announced.set(row.companyId, row.companyId);
+    if (row.kind === 'first-sync') {
+      const { failures: attempt } = decodeFirstSyncRow(value);
+      if (attempt > 0) ids.failed.set(failureId({ companyId: row.companyId, attempt }), row.companyId);
+    }
+    if (row.kind === 'hold') ids.held.set(row.holdId, row.holdId);
   }
-  return { announced, held };
+  return ids;
+}
+
+function eventIdIn({ headers }: LogRecord): string | null {
+  return headers.find(({ key }) => key === 'ce_id')?.value?.toString() ?? null;
 }
 
 function deadLetterIn(record: LogRecord, input: string): string | null {

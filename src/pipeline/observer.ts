@@ -4,6 +4,7 @@
  */
 import type { Announcement } from '../domain/announcement.js';
 import type { Stall } from '../domain/stall.js';
+import type { SyncFailure } from '../domain/sync-failure.js';
 import type { Ignored } from '../domain/transition.js';
 import type { BadRecord } from '../decode/bad-record.js';
 import type { LogRecord } from '../lib/record.js';
@@ -112,6 +113,8 @@ export interface PendingCompanies {
   readonly pending: number;
   readonly held: number;
   readonly stalled: number;
+  /** Companies whose `CompanySyncFailed` was published, and that have been in that state since. */
+  readonly failed: number;
 }
 
 export interface RecountedCompanies {
@@ -138,6 +141,7 @@ export interface PipelineObserver {
   announced(partition: number, announcement: Announcement, completing: LogRecord): void;
   deadLetter(partition: number, badRecord: BadRecord): void;
   stalled(partition: number, stall: Stall): void;
+  syncFailed(partition: number, failure: SyncFailure): void;
   companies(partition: number, counts: PendingCompanies): void;
   unknownStatus(status: string, companyId: string): void;
   /** After an upgrade to more status words, all companies of the partition were counted again. */

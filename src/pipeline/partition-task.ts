@@ -215,6 +215,7 @@ export class PartitionTask {
     const { observer } = this.context;
     for (const { announcement, completing } of decisions.announcements)
       observer.announced(this.partition, announcement, completing);
+    for (const { failure } of decisions.failures) observer.syncFailed(this.partition, failure);
     for (const badRecord of decisions.badRecords) observer.deadLetter(this.partition, badRecord);
     observer.batch(this.partition, report);
   }

@@ -49,6 +49,7 @@ interface Pass {
   pending: number;
   held: number;
   stalled: number;
+  failed: number;
 }
 
 /** Each take-over of a partition makes a new one. */
@@ -110,7 +111,7 @@ export class StalledWatch {
       const { highWatermark, byMost } = await inputLogs.bounds({ topic: topics.input, partition: this.partition });
       // A broker that is cut off may report an old end: a backlog would then look like a stall.
       if (!byMost) return null;
-      return { judgedAt, inputEnd: highWatermark, after: null, pending: 0, held: 0, stalled: 0 };
+      return { judgedAt, inputEnd: highWatermark, after: null, pending: 0, held: 0, stalled: 0, failed: 0 };
     } catch (error) {
       if (error instanceof BrokerError) return null;
       throw error;
@@ -128,6 +129,7 @@ export class StalledWatch {
       if (company.outcome !== 'pending') continue;
       pass.pending++;
       if (company.holds > 0) pass.held++;
+      if (company.failureReported) pass.failed++;
       if (isUndated(company, pass.judgedAt)) this.#date(key, company, pass.judgedAt);
       if (!company.stalled && !isStalled(company, pass.judgedAt, this.context.stalledAfterMs)) continue;
       pass.stalled++;
@@ -175,9 +177,9 @@ export class StalledWatch {
     for (const stall of stalls) context.observer.stalled(partition, stall);
   }
 
-  #end({ pending, held, stalled }: Pass): void {
+  #end({ pending, held, stalled, failed }: Pass): void {
     this.#pass = null;
     this.#dueAt = steadyMs(this.context.clock) + this.#passIntervalMs;
-    this.context.observer.companies(this.partition, { pending, held, stalled });
+    this.context.observer.companies(this.partition, { pending, held, stalled, failed });
   }
 }

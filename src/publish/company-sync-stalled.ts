@@ -2,10 +2,8 @@
 import type { Stall } from '../domain/stall.js';
 import { NO_HEADERS, type RecordToWrite } from '../lib/record.js';
 import { frame } from '../avro/framing.js';
+import { avroTime } from './avro-time.js';
 import type { EventWriter } from './event-types.js';
-
-/** The smallest long that avsc can write. */
-const MIN_LONG = Number.MIN_SAFE_INTEGER + 1;
 
 export interface CompanySyncStalledOptions {
   /** EventTypes.companySyncStalled */
@@ -15,7 +13,7 @@ export interface CompanySyncStalledOptions {
 }
 
 export function stalledRecordOf(stall: Stall, { type, schemaId }: CompanySyncStalledOptions): RecordToWrite {
-  const since = Math.max(stall.since, MIN_LONG);
+  const since = avroTime(stall.since);
   return {
     key: Buffer.from(stall.companyId),
     value: frame(schemaId, type.toBuffer({ ...stall, since })),

@@ -3,17 +3,19 @@
  * headers.
  */
 import { announcementSource, type Announcement } from '../domain/announcement.js';
-import { isoTime } from '../lib/iso-time.js';
-import type { Header, LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
+import type { LogRecord, RecordToWrite, TopicPartition } from '../lib/record.js';
 import { AvroReader } from '../avro/avro-reader.js';
 import { frame } from '../avro/framing.js';
 import { PLAIN_SHAPES } from '../avro/record-shape.js';
+import { avroTime, unionTime } from './avro-time.js';
+import { cloudEventHeaders, eventType } from './cloud-event.js';
 import type { EventWriter } from './event-types.js';
 import { eventIdNamespace, eventIdOf } from './event-id.js';
-import { textHeader, traceparentOf } from './record-headers.js';
+import { textHeader } from './record-headers.js';
 
-export interface CompanySynchronizedOptions {
-  /** EventTypes.companySynchronized */
+/** What the records of an event type need. */
+export interface EventOptions {
+  /** The type of EventTypes. */
   readonly type: EventWriter;
   /** The id under which the type's schema is registered. */
   readonly schemaId: number;
@@ -21,9 +23,6 @@ export interface CompanySynchronizedOptions {
   /** EVENT_NAMESPACE */
   readonly eventNamespace: string;
 }
-
-/** The largest long that avsc can write. */
-const MAX_LONG = Number.MAX_SAFE_INTEGER - 1;
 
 /**
  * Items of the lists of an announcement that are read. A company has at most 10,000 datasets and 10,000 connections, and
@@ -36,13 +35,7 @@ export function announcementReader<T>(schema: object): AvroReader<T> {
   return new AvroReader(schema, PLAIN_SHAPES, MAX_ANNOUNCED_ITEMS);
 }
 
-/**
- * Headers in the binary content mode of the CloudEvents Kafka binding. `ce_id`, `ce_source`, `ce_subject` and `ce_time`
- * are added for each record.
- */
-const SPEC_VERSION = textHeader('ce_specversion', '1.0');
-const EVENT_TYPE = textHeader('ce_type', 'company.synchronized.v1');
-const CONTENT_TYPE = textHeader('content-type', 'application/avro');
+const EVENT_TYPE = eventType('company.synchronized.v1');
 
 /** Marks an announcement whose `source` comes before the `source` of earlier announcements in the topic. */
 const ANNOUNCED_LATE = textHeader('announced_late', 'status word learnt by an upgrade');
@@ -52,10 +45,10 @@ export function isAnnouncedLate({ headers }: LogRecord): boolean {
 }
 
 export class CompanySynchronizedRecords {
-  readonly #options: CompanySynchronizedOptions;
+  readonly #options: EventOptions;
   readonly #namespace: string;
 
-  constructor(options: CompanySynchronizedOptions) {
+  constructor(options: EventOptions) {
     this.#options = options;
     this.#namespace = eventIdNamespace(options.eventNamespace);
   }
@@ -65,35 +58,17 @@ export class CompanySynchronizedRecords {
    * @param completing the input record that completed the company; the announcement gets its trace header
    */
   recordOf(announcement: Announcement, input: TopicPartition, completing: LogRecord): RecordToWrite {
-    const eventId = eventIdOf(announcement.companyId, this.#namespace);
+    const { companyId, synchronizedAt: time } = announcement;
+    const eventId = eventIdOf(companyId, this.#namespace);
+    const source = announcementSource(this.#options.applicationId, input.topic, input.partition);
+    const headers = cloudEventHeaders({ eventId, type: EVENT_TYPE, source, companyId, time }, completing);
+    if (announcement.late) headers.push(ANNOUNCED_LATE);
     const avroValue = this.#options.type.toBuffer(valueOf(announcement, input, eventId));
     return {
-      key: Buffer.from(announcement.companyId),
+      key: Buffer.from(companyId),
       value: frame(this.#options.schemaId, avroValue),
-      headers: this.#headersOf(announcement, input, eventId, completing),
+      headers,
     };
-  }
-
-  #headersOf(
-    { companyId, synchronizedAt, late }: Announcement,
-    { topic, partition }: TopicPartition,
-    eventId: string,
-    completing: LogRecord,
-  ): readonly Header[] {
-    const headers = [
-      SPEC_VERSION,
-      textHeader('ce_id', eventId),
-      EVENT_TYPE,
-      textHeader('ce_source', announcementSource(this.#options.applicationId, topic, partition)),
-      textHeader('ce_subject', companyId),
-      textHeader('ce_time', isoTime(synchronizedAt)),
-      textHeader('ce_partitionkey', companyId),
-      CONTENT_TYPE,
-    ];
-    const traceparent = traceparentOf(completing.headers);
-    if (traceparent !== null) headers.push(traceparent);
-    if (late) headers.push(ANNOUNCED_LATE);
-    return headers;
   }
 }
 
@@ -105,7 +80,7 @@ function valueOf(announcement: Announcement, { topic, partition }: TopicPartitio
     companyId,
     clientId,
     companyName,
-    synchronizedAt: within(announcement.synchronizedAt, -MAX_LONG, MAX_LONG),
+    synchronizedAt: avroTime(announcement.synchronizedAt),
     trigger: announcement.policy,
     connections,
     datasets,
@@ -113,9 +88,6 @@ function valueOf(announcement: Announcement, { topic, partition }: TopicPartitio
     failed,
     ended,
     source: { topic, partition, offset: announcement.offset },
+    linkedAt: unionTime(announcement.linkedAt),
   };
-}
-
-function within(n: number, min: number, max: number): number {
-  return Math.min(Math.max(n, min), max);
 }

@@ -1,4 +1,4 @@
-/** The ids of outbound events. They depend only on the company and the deployment's namespace. */
+/** The ids of outbound events. They depend only on the company, the attempt and the deployment's namespace. */
 import { v5 as uuidv5 } from 'uuid';
 
 /**
@@ -12,4 +12,9 @@ export function eventIdNamespace(eventNamespace: string): string {
 
 export function eventIdOf(companyId: string, namespace: string): string {
   return uuidv5(companyId, namespace);
+}
+
+/** The id of a company's `CompanySyncFailed`. @param attempt its number among those of the company */
+export function failureIdOf(companyId: string, attempt: number, namespace: string): string {
+  return uuidv5(`${companyId}/failed/${attempt}`, namespace);
 }

@@ -3,7 +3,7 @@ import { CompanyRows } from '../domain/company-rows.js';
 import { MAX_LISTED_HOLDS } from '../domain/limits.js';
 import { countAgain } from '../domain/recount.js';
 import type { KeyValueReads, Pair } from './key-value-store.js';
-import { companyKey, datasetPrefix, holdPrefix, infoKey, KEY_KIND, parseRowKey } from './row-keys.js';
+import { companyKey, datasetPrefix, firstSyncKey, holdPrefix, infoKey, KEY_KIND, parseRowKey } from './row-keys.js';
 import { fill } from './row-loading.js';
 
 /**
@@ -15,12 +15,13 @@ import { fill } from './row-loading.js';
 export async function loadAllRows(store: KeyValueReads, rows: CompanyRows): Promise<void> {
   if (rows.allLoaded) return;
   const { companyId } = rows;
-  const [[company, info], datasets] = await Promise.all([
-    store.read([companyKey(companyId), infoKey(companyId)]),
+  const [[company, info, firstSync], datasets] = await Promise.all([
+    store.read([companyKey(companyId), infoKey(companyId), firstSyncKey(companyId)]),
     store.scan(datasetPrefix(companyId)),
   ]);
   fill(rows, KEY_KIND.company, '', company ?? null);
   fill(rows, KEY_KIND.info, '', info ?? null);
+  fill(rows, KEY_KIND.firstSync, '', firstSync ?? null);
   for (const { key, value } of datasets) {
     const parsed = parseRowKey(key);
     if (parsed.kind === 'dataset') fill(rows, KEY_KIND.dataset, parsed.datasetId, value);

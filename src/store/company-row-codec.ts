@@ -9,6 +9,9 @@
  * in `endedLinks` says that such datasets exist. A release without those words ignores the byte. It continues from
  * numbers that are right for its own words, and drops the byte when it writes the row.
  *
+ * `failureReported` is written as one byte of padding of the length of `endedLinks`. A release that does not know it
+ * ignores that byte, and drops it when it writes the row.
+ *
  * `announcementBytes` is written as padding of the row's nine numbers. Each varint has as many extra bytes as the next
  * base-6 digit of it says, lowest digit first. A release that does not know it reads the same numbers, and writes them
  * without padding. So the row itself shows that such a release was the last to write it.
@@ -39,7 +42,16 @@ const PADDED_NUMBERS = 9;
  */
 const ANNOUNCEMENT_BYTES_END = PADDING_BASE ** PADDED_NUMBERS;
 
+interface Bits {
+  readonly value: bigint;
+  /** Whether the row has the recount mark. */
+  readonly marked: boolean;
+  /** Bytes of padding of the length. */
+  readonly padding: number;
+}
+
 const NO_BITS = { value: 0n, marked: false } as const;
+const MAX_PADDING_OF_BITS = 1;
 const NO_DATASETS = { policy: 'ALL_DATASETS', named: 0, succeeded: 0, failed: 0, ended: 0 } as const;
 
 export function writeCompanyRow(to: ByteWriter, row: CompanyRow): void {
@@ -96,7 +108,7 @@ function writePending(to: ByteWriter, row: PendingCompany): void {
     digits = Math.floor(digits / PADDING_BASE);
   }
   to.paddedSignedVarint(row.progressHour, digits);
-  writeBits(to, row.endedLinks, row.laterFinished !== 0);
+  writeBits(to, row.endedLinks, { marked: row.laterFinished !== 0, padding: row.failureReported ? 1 : 0 });
 }
 
 /** All padded numbers except the last one, which is signed. */
@@ -127,7 +139,14 @@ function readPending(from: RowReader, stalled: boolean): PendingCompany {
     progressHour: counted(from.paddedSignedVarint()),
   } as const;
   const bits = readBits(from);
-  return { ...row, endedLinks: bits.value, announcementBytes, laterFinished: bits.marked ? null : 0, stalled };
+  return {
+    ...row,
+    endedLinks: bits.value,
+    announcementBytes,
+    laterFinished: bits.marked ? null : 0,
+    stalled,
+    failureReported: bits.padding > 0,
+  };
 }
 
 function writeAnnounced(to: ByteWriter, row: AnnouncedCompany): void {
@@ -181,17 +200,18 @@ function policyOf(code: number): Policy {
  * The number of bytes, then the bytes, highest first; no bytes for zero. The recount mark is one extra zero byte in
  * front.
  */
-function writeBits(to: ByteWriter, bits: bigint, marked: boolean): void {
+function writeBits(to: ByteWriter, bits: bigint, { marked, padding }: Omit<Bits, 'value'>): void {
   const hex = bits === 0n ? '' : bits.toString(16);
   const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
-  to.varint(bytes.length + (marked ? 1 : 0));
+  to.paddedVarint(bytes.length + (marked ? 1 : 0), padding);
   if (marked) to.byte(0);
   to.bytes(bytes);
 }
 
-function readBits(from: RowReader): { value: bigint; marked: boolean } {
-  const length = from.varint();
-  if (length === 0) return NO_BITS;
+function readBits(from: RowReader): Bits {
+  const { value: length, padding } = from.paddedVarint();
+  if (padding > MAX_PADDING_OF_BITS) throw from.malformed(`${padding} bytes of padding`);
+  if (length === 0) return { ...NO_BITS, padding };
   const bytes = from.slice(length);
-  return { value: BigInt(`0x${bytes.toString('hex')}`), marked: bytes[0] === 0 };
+  return { value: BigInt(`0x${bytes.toString('hex')}`), marked: bytes[0] === 0, padding };
 }

@@ -10,7 +10,7 @@ import { KEY_KIND } from './row-keys.js';
 const PREFIX = localKey('replayed/');
 const PAGE_ROWS = 2_000;
 /** The kinds of rows that are in the changelog, except the position row. */
-const COMPARED = ['company', 'info', 'dataset', 'hold', 'origin'] as const;
+const COMPARED = ['company', 'info', 'firstSync', 'dataset', 'hold', 'origin'] as const;
 
 export interface DifferenceLimits {
   readonly rows: number;

@@ -4,6 +4,7 @@
  */
 export { decodeCompanyRow, writeCompanyRow } from './company-row-codec.js';
 export { decodeDatasetRow, hasStatusText, writeDatasetRow } from './dataset-row-codec.js';
+export { decodeFirstSyncRow, writeFirstSyncRow } from './first-sync-row-codec.js';
 export { decodeHoldRow, writeHoldRow } from './hold-row-codec.js';
 export { decodeInfoRow, writeInfoRow } from './info-row-codec.js';
 export { decodeOriginRow, isSameOrigin, writeOriginRow, type OriginRow } from './origin-row-codec.js';

@@ -4,6 +4,7 @@
  *
  *     C id(company)                company row
  *     I id(company)                info row
+ *     F id(company)                first-sync row
  *     D id(company) id(dataset)    dataset row
  *     H id(company) text           hold row; the text is `<partition>/<offset>`
  *     P                            position row
@@ -18,6 +19,7 @@ import { CorruptStoreError } from './key-value-store.js';
 export const KEY_KIND = {
   company: 0x43,
   info: 0x49,
+  firstSync: 0x46,
   dataset: 0x44,
   hold: 0x48,
   position: 0x50,
@@ -36,7 +38,7 @@ export const POSITION_KEY = Buffer.of(KEY_KIND.position);
 export const ORIGIN_KEY = Buffer.of(KEY_KIND.origin);
 
 export type RowKey =
-  | { readonly kind: 'company' | 'info'; readonly companyId: string }
+  | { readonly kind: 'company' | 'info' | 'first-sync'; readonly companyId: string }
   | { readonly kind: 'dataset'; readonly companyId: string; readonly datasetId: string }
   | { readonly kind: 'hold'; readonly companyId: string; readonly holdId: string }
   | { readonly kind: 'position' | 'origin' };
@@ -48,6 +50,11 @@ export function writeCompanyKey(to: ByteWriter, companyId: string): void {
 
 export function writeInfoKey(to: ByteWriter, companyId: string): void {
   to.byte(KEY_KIND.info);
+  to.id(companyId);
+}
+
+export function writeFirstSyncKey(to: ByteWriter, companyId: string): void {
+  to.byte(KEY_KIND.firstSync);
   to.id(companyId);
 }
 
@@ -69,6 +76,10 @@ export function companyKey(companyId: string): Buffer {
 
 export function infoKey(companyId: string): Buffer {
   return oneKey((to) => writeInfoKey(to, companyId));
+}
+
+export function firstSyncKey(companyId: string): Buffer {
+  return oneKey((to) => writeFirstSyncKey(to, companyId));
 }
 
 export function datasetKey(companyId: string, datasetId: string): Buffer {
@@ -110,6 +121,8 @@ function parseFrom(from: RowReader): RowKey {
       return { kind: 'company', companyId: from.id() };
     case KEY_KIND.info:
       return { kind: 'info', companyId: from.id() };
+    case KEY_KIND.firstSync:
+      return { kind: 'first-sync', companyId: from.id() };
     case KEY_KIND.dataset:
       return { kind: 'dataset', companyId: from.id(), datasetId: from.id() };
     case KEY_KIND.hold:

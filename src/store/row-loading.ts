@@ -7,8 +7,15 @@ import { ByteWriter } from '../lib/byte-writer.js';
 import type { CompanyCache } from './company-cache.js';
 import type { CountedCompanies } from './counted-companies.js';
 import type { KeyValueReads } from './key-value-store.js';
-import { decodeCompanyRow, decodeDatasetRow, decodeHoldRow, decodeInfoRow } from './row-codec.js';
-import { KEY_KIND, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
+import { decodeCompanyRow, decodeDatasetRow, decodeFirstSyncRow, decodeHoldRow, decodeInfoRow } from './row-codec.js';
+import {
+  KEY_KIND,
+  writeCompanyKey,
+  writeDatasetKey,
+  writeFirstSyncKey,
+  writeHoldKey,
+  writeInfoKey,
+} from './row-keys.js';
 
 /** A stand-in for the company of a record without a company: all of its rows count as loaded. */
 const NO_COMPANY = new CompanyRows('');
@@ -118,6 +125,18 @@ export class RowLoad implements RowsNeeded {
     this.#push(rows, '');
   }
 
+  /** For `visitRowsNeeded`. Only the first manifest of a company writes this row without reading all others. */
+  firstSync(): void {
+    const rows = this.#current();
+    if (rows.hasFirstSync() || (rows.company?.outcome === 'pending' && rows.company.links > 0)) return;
+    const asked = this.#askedOf(rows);
+    if (asked.firstSync) return;
+    asked.firstSync = true;
+    this.#to.begin();
+    writeFirstSyncKey(this.#to, rows.companyId);
+    this.#push(rows, '');
+  }
+
   /** For `visitRowsNeeded`. */
   dataset(datasetId: string): void {
     const rows = this.#current();
@@ -190,6 +209,7 @@ export class RowLoad implements RowsNeeded {
 
 class AskedRows {
   info = false;
+  firstSync = false;
   #datasets: Set<string> | undefined;
   #holds: Set<string> | undefined;
 
@@ -209,6 +229,9 @@ export function fill(rows: CompanyRows, kind: number, id: string, value: Buffer 
       return fillCompany(rows, value);
     case KEY_KIND.info:
       if (!rows.hasInfo()) rows.loadInfo(value === null ? null : decodeInfoRow(value));
+      return;
+    case KEY_KIND.firstSync:
+      if (!rows.hasFirstSync()) rows.loadFirstSync(value === null ? null : decodeFirstSyncRow(value));
       return;
     case KEY_KIND.dataset:
       if (!rows.hasDataset(id)) rows.loadDataset(id, value === null ? null : decodeDatasetRow(value));

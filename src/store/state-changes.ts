@@ -1,6 +1,6 @@
 /** The changes of a batch as bytes, encoded once for both the changelog and the store. */
 import type { ChangeVisitor, CompanyRows } from '../domain/company-rows.js';
-import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../domain/rows.js';
+import type { CompanyRow, DatasetRow, FirstSyncRow, HoldRow, InfoRow } from '../domain/rows.js';
 import { NO_HEADERS, type Header } from '../lib/record.js';
 import { ByteWriter } from '../lib/byte-writer.js';
 import type { KeyChange } from './key-value-store.js';
@@ -8,6 +8,7 @@ import { UndoWriter } from './partition-meta.js';
 import {
   writeCompanyRow,
   writeDatasetRow,
+  writeFirstSyncRow,
   isSameOrigin,
   writeHoldRow,
   writeInfoRow,
@@ -17,7 +18,15 @@ import {
   type PositionRow,
 } from './row-codec.js';
 import { MARK, markOf } from './pending-index.js';
-import { ORIGIN_KEY, POSITION_KEY, writeCompanyKey, writeDatasetKey, writeHoldKey, writeInfoKey } from './row-keys.js';
+import {
+  ORIGIN_KEY,
+  POSITION_KEY,
+  writeCompanyKey,
+  writeDatasetKey,
+  writeFirstSyncKey,
+  writeHoldKey,
+  writeInfoKey,
+} from './row-keys.js';
 
 /** A changed row in the form of its changelog record. */
 export interface StateChange extends KeyChange {
@@ -94,6 +103,14 @@ class ChangeEncoder implements ChangeVisitor {
     to.begin();
     writeInfoKey(to, companyId);
     this.#add(to.end(), prior, now, writeInfoRow);
+  }
+
+  firstSync(companyId: string, prior: FirstSyncRow | null, now: FirstSyncRow | null): void {
+    if (prior === null && now === null) return;
+    const to = this.#to;
+    to.begin();
+    writeFirstSyncKey(to, companyId);
+    this.#add(to.end(), prior, now, writeFirstSyncRow);
   }
 
   dataset(companyId: string, datasetId: string, prior: DatasetRow | null, now: DatasetRow | null): void {

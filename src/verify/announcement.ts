@@ -32,6 +32,8 @@ export interface Announcement {
   readonly failed: number;
   readonly ended: number;
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+  /** Null if an older release has read the first manifest, or has written the announcement. */
+  readonly linkedAt: number | null;
 }
 
 /** What the judge does not know of an announcement. */
@@ -60,13 +62,18 @@ export function announcementOf(judge: CompanyJudge, by: CompletedBy): Announceme
     companyId,
     clientId,
     companyName: judge.companyName,
-    synchronizedAt: Math.min(Math.max(by.timestamp, -MAX_LONG), MAX_LONG),
+    synchronizedAt: written(by.timestamp),
     trigger: by.policy,
     connections: byConnection(connections),
     datasets,
     ...counts,
     source: { topic, partition, offset },
+    linkedAt: judge.linkedAt === null ? null : written(judge.linkedAt),
   };
+}
+
+function written(timestamp: number): number {
+  return Math.min(Math.max(timestamp, -MAX_LONG), MAX_LONG);
 }
 
 /** The named datasets as they count now, sorted. */

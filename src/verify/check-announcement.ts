@@ -25,8 +25,12 @@ export interface Difference {
 /** The most datasets or connections of each side that a difference shows. */
 const MAX_SHOWN = 5;
 
-/** What differs in the content; null if nothing does. Of the lists, only the entries that differ are shown. */
-export function contentDifference(came: Announcement, expected: Announcement): Difference | null {
+/**
+ * What differs in the content; null if nothing does. Of the lists, only the entries that differ are shown. `linkedAt` may be
+ * null: an older release does not know it.
+ */
+export function contentDifference(came: Announcement, required: Announcement): Difference | null {
+  const expected = came.linkedAt === null ? { ...required, linkedAt: null } : required;
   const fields = new Set([...Object.keys(came), ...Object.keys(expected)]) as Set<keyof Announcement>;
   const wrong = [...fields].filter((field) => !isDeepStrictEqual(came[field], expected[field]));
   if (wrong.length === 0) return null;

@@ -132,7 +132,8 @@ export class CompanyCheck {
     const { clientId, repairs, payload } = read;
     this.#clientId = clientId;
     let policy: Policy = 'ALL_DATASETS';
-    const limit = judge.apply({ offset: record.offset, repairs, payload }, () => {
+    const { offset, timestamp } = record;
+    const limit = judge.apply({ offset, timestamp, repairs, payload }, () => {
       policy = this.#policyInForce(record, clientId);
       return policy;
     });

@@ -24,6 +24,7 @@ export type Outcome = 'pending' | 'complete' | 'announced-elsewhere' | 'deleted'
 /** A record of the company that can be read. */
 export interface JudgedEvent {
   readonly offset: number;
+  readonly timestamp: number;
   readonly repairs: readonly string[];
   readonly payload: InputPayload;
 }
@@ -37,6 +38,8 @@ export class CompanyJudge {
   /** `<partition>/<offset>` of each bad record that is not repaired. */
   readonly holds = new Set<string>();
   companyName = '';
+  /** Timestamp of the first manifest; null before it. */
+  linkedAt: number | null = null;
   /** True if so many holds are open that the company cannot be judged. */
   hasTooManyHolds = false;
   /** Whether a status was applied whose word is terminal, and was unknown to an earlier release. */
@@ -107,6 +110,7 @@ export class CompanyJudge {
         const limit = this.#limitOf(payload);
         if (limit !== null) return this.#refuse(limit, offset);
         this.#lift(event.repairs);
+        this.linkedAt ??= event.timestamp;
         this.#addManifest(payload, offset);
         this.#judge(policyInForce);
         return null;

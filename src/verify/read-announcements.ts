@@ -80,5 +80,6 @@ export function contentOf(read: Announcement): Announcement {
     failed,
     ended,
     source: { topic, partition, offset },
+    linkedAt: read.linkedAt,
   };
 }

@@ -71,6 +71,7 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   'company-synchronized-value': 'companysync.CompanySynchronized',
   'client-settings-value': 'companysync.ClientSettings',
   'company-sync-stalled-value': 'companysync.CompanySyncStalled',
+  'company-sync-failed-value': 'companysync.CompanySyncFailed',
 };
 
 test('there is a folder for each subject, and nothing else', () => {

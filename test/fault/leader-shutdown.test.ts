@@ -138,8 +138,9 @@ async function createTopics(): Promise<PipelineContext['topics']> {
     synchronized: 'synchronized',
     deadLetter: 'dead-letter',
     stalled: 'stalled',
+    failed: 'failed',
   };
-  const replicated = [topics.input, topics.deadLetter, topics.stalled].map((topic) => create(topic, 3));
+  const replicated = [topics.input, topics.deadLetter, topics.stalled, topics.failed].map((topic) => create(topic, 3));
   const alone = [topics.changelog, topics.synchronized].map((topic) => create(topic, 1));
   await admin.createTopics({ topics: [...replicated, ...alone], waitForLeaders: false });
   await admin.disconnect();

@@ -255,7 +255,7 @@ async function upgradeAndRollBack(
 async function announcedAfterCleanAudit(deployment: Deployment): Promise<number> {
   let announced = 0;
   const look = async () => {
-    announced = (await cleanAudit(deployment, SETTINGS.length)).announced;
+    announced = (await cleanAudit(deployment, SETTINGS.length, true)).announced;
     return true;
   };
   await pollUntil(look, { awaited: 'the audit is clean', timeoutMs: AUDIT_TIMEOUT_MS });

@@ -123,6 +123,7 @@ describe('run --shadow', () => {
         synchronized: `${topics.synchronized}-shadow`,
         deadLetters: `${topics.deadLetters}-shadow`,
         stalled: `${topics.stalled}-shadow`,
+        failed: `${topics.failed}-shadow`,
       },
     };
     for (const words of [['topics', 'create', '--partitions', '3'], ['schemas', 'register'], ['doctor']])
@@ -251,8 +252,8 @@ describe('events resend', () => {
   });
 
   test('is refused for topics of another purpose, and for a missing topic', async () => {
-    const { events, settings, state, deadLetters, stalled } = deployment.topics;
-    for (const topic of [events, settings, state, deadLetters, stalled])
+    const { events, settings, state, deadLetters, stalled, failed } = deployment.topics;
+    for (const topic of [events, settings, state, deadLetters, stalled, failed])
       expect(await resend('resent', topic)).toMatchObject({ exitCode: 2, stdout: '' });
     expect(await command(['events', 'resend', 'resent'])).toMatchObject({ exitCode: 2, stdout: '' });
     expect((await resend('resent', 'no-such-topic')).stderr).toContain('topic no-such-topic does not exist');

@@ -96,6 +96,7 @@ test('a company is announced once, when all its datasets have finished, with all
     failed: 1,
     ended: 2,
     source: { topic: deployment.topics.events, partition, offset: offset(11) },
+    linkedAt: expect.any(Number) as number,
   });
 
   expect(record.key?.toString()).toBe(company);

@@ -35,6 +35,7 @@ beforeEach(() => {
     deadLetter: `dead-${id}`,
     clientSettings: `settings-${id}`,
     companySyncStalled: `stalled-${id}`,
+    companySyncFailed: `failed-${id}`,
   };
   logs = new KafkaLogs({
     config,
@@ -94,7 +95,7 @@ test('the created topics are those of the contract, and `run` accepts them', asy
   const thirtyDays = String(30 * 86_400_000);
   const written = { 'min.insync.replicas': '1', 'unclean.leader.election.enable': 'false' };
   expect(await settingsOf(names.syncEvents)).toMatchObject({ 'cleanup.policy': 'delete', 'retention.ms': thirtyDays });
-  for (const topic of [names.companySynchronized, names.companySyncStalled])
+  for (const topic of [names.companySynchronized, names.companySyncStalled, names.companySyncFailed])
     expect(await settingsOf(topic)).toMatchObject({
       'cleanup.policy': 'delete',
       'retention.ms': thirtyDays,
@@ -128,6 +129,7 @@ test('the created topics are those of the contract, and `run` accepts them', asy
       deadLetter: 3,
       clientSettings: 1,
       companySyncStalled: 3,
+      companySyncFailed: 3,
     },
     changelogDeleteRetentionMs: 7 * 86_400_000,
     deadLetterRetentionMs: 30 * 86_400_000,
@@ -169,7 +171,10 @@ test('if the brokers refuse a topic, its name and the reason are reported', asyn
 test('all missing topics are named, and the check creates none', async () => {
   await createByHand(names.syncEvents, 1);
   await createByHand(names.clientSettings, 1);
-  const missing = [names.companySynchronized, names.companyState, names.deadLetter, names.companySyncStalled];
+  const missing = [
+    ...[names.companySynchronized, names.companyState, names.deadLetter],
+    ...[names.companySyncStalled, names.companySyncFailed],
+  ];
   expect(await faults()).toEqual(
     missing.map((topic) => `topic ${topic} does not exist: create it with \`company-sync topics create\``),
   );

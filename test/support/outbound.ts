@@ -2,7 +2,9 @@
  * Reads the topics as a downstream reader does, and the offsets of the processor's group. Uses only kafkajs and avsc.
  */
 import avro from 'avsc';
+import { schemaIdOf } from '../../testkit/audit/avro-values.js';
 import { readTopics } from '../../testkit/audit/read-topics.js';
+import { fetchSchemasOf } from '../../testkit/audit/registered-schemas.js';
 import { headerTexts, type TopicRecord } from '../../testkit/audit/topic-record.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import type { Deployment } from '../../testkit/deployment.js';
@@ -30,6 +32,7 @@ export interface SynchronizedEvent {
   readonly failed: number;
   readonly ended: number;
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: number };
+  readonly linkedAt: number | null;
 }
 
 export interface Announced {
@@ -96,12 +99,24 @@ async function committedOffsets(
   return new Map(topic?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
 }
 
-/** All announcements in the committed log, in the order of partitions and offsets. */
+/**
+ * All announcements in the committed log, in the order of partitions and offsets. An older release may have written some,
+ * by an older version of the schema.
+ */
 export async function announcements(deployment: Deployment): Promise<Announced[]> {
-  const type = avro.Type.forSchema(newestSchema(deployment.schemasFolder, 'company-synchronized-value') as avro.Schema);
-  return (await committedRecords(deployment, deployment.topics.synchronized)).map((record) => {
+  const reader = avro.Type.forSchema(
+    newestSchema(deployment.schemasFolder, 'company-synchronized-value') as avro.Schema,
+  );
+  const { topics, partitions, registryUrl } = deployment;
+  const records = await committedRecords(deployment, topics.synchronized);
+  const registered = await fetchSchemasOf(registryUrl, [{ topic: topics.synchronized, partitions, records }]);
+  const resolvers = new Map(
+    [...registered].map(([id, schema]) => [id, reader.createResolver(avro.Type.forSchema(schema as avro.Schema))]),
+  );
+  return records.map((record) => {
     if (record.value === null) throw new Error('an announcement has no value');
-    return { record, event: type.fromBuffer(record.value.subarray(5)) as SynchronizedEvent };
+    const resolver = resolvers.get(schemaIdOf(record.value) ?? -1);
+    return { record, event: reader.fromBuffer(record.value.subarray(5), resolver) as SynchronizedEvent };
   });
 }
 

@@ -86,8 +86,9 @@ function keyBytes(modules: StoredModules, key: rowKeys.RowKey): Buffer {
       return modules.holdKey(key.companyId, key.holdId);
     case 'position':
       return modules.POSITION_KEY;
+    case 'first-sync':
     case 'origin':
-      throw new Error('the previous release has no origin row');
+      throw new Error(`the previous release has no ${key.kind} row`);
   }
 }
 

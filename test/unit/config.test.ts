@@ -33,6 +33,7 @@ describe('defaults', () => {
         deadLetter: 'sync-events-dead-letter',
         clientSettings: 'client-settings',
         companySyncStalled: 'company-sync-stalled',
+        companySyncFailed: 'company-sync-failed',
       },
       stateDir: './state',
       allDatasetsFrom: Date.UTC(2023, 9, 10),
@@ -252,6 +253,7 @@ describe('a shadow', () => {
         companyState: 'eu-shadow-company-state',
         deadLetter: 'dead-shadow',
         companySyncStalled: 'company-sync-stalled-shadow',
+        companySyncFailed: 'company-sync-failed-shadow',
       },
     });
     expect(shadow.eventNamespace).toBe(eventNamespace);

@@ -18,6 +18,7 @@ test('are those that decide whether, when and under which id a company is announ
     TOPIC_DEAD_LETTER: 'sync-events-dead-letter',
     TOPIC_CLIENT_SETTINGS: 'client-settings',
     TOPIC_COMPANY_SYNC_STALLED: 'company-sync-stalled',
+    TOPIC_COMPANY_SYNC_FAILED: 'company-sync-failed',
     registry: 'id 7 of company-synchronized-value, version 1',
   });
 });
@@ -34,6 +35,7 @@ const DECIDES: Record<SettingKey, boolean> = {
   topicDeadLetter: true,
   topicClientSettings: true,
   topicCompanySyncStalled: true,
+  topicCompanySyncFailed: true,
   allDatasetsFrom: true,
   httpHost: false,
   httpPort: false,

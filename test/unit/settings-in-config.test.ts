@@ -17,6 +17,7 @@ const VALUES: Record<SettingKey, readonly [string, string]> = {
   topicDeadLetter: ['dead-letter-a', 'dead-letter-b'],
   topicClientSettings: ['settings-a', 'settings-b'],
   topicCompanySyncStalled: ['stalled-a', 'stalled-b'],
+  topicCompanySyncFailed: ['failed-a', 'failed-b'],
   allDatasetsFrom: ['2024-01-01T00:00:00Z', '2025-01-01T00:00:00Z'],
   httpHost: ['127.0.0.1', '127.0.0.2'],
   httpPort: ['1', '2'],

@@ -17,6 +17,7 @@ const partitions = {
   companySynchronized: 3,
   clientSettings: 1,
   companySyncStalled: 3,
+  companySyncFailed: 3,
 };
 
 function announcementOf(companyId: string, eventNamespace: string): LogRecord {

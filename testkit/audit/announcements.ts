@@ -33,7 +33,7 @@ export function readAnnouncements(synchronized: TopicContents, values: AvroValue
 }
 
 /** A `CompanySynchronized` as avsc returns it, with longs as bigint. */
-interface AvroAnnouncement {
+export interface AvroAnnouncement {
   readonly eventId: string;
   readonly companyId: string;
   readonly clientId: string;
@@ -52,10 +52,29 @@ interface AvroAnnouncement {
   readonly failed: number;
   readonly ended: number;
   readonly source: { readonly topic: string; readonly partition: number; readonly offset: bigint };
+  readonly linkedAt: bigint | null;
 }
 
 function contentOf(value: AvroAnnouncement): ReferenceAnnouncement {
   const { eventId, companyId, clientId, companyName, trigger, succeeded, failed, ended, source } = value;
+  return {
+    ...listsOf(value),
+    linkedAt: timeOf(value.linkedAt),
+    eventId,
+    companyId,
+    clientId,
+    companyName,
+    synchronizedAt: Number(value.synchronizedAt),
+    trigger,
+    succeeded,
+    failed,
+    ended,
+    source: placeIn(source),
+  };
+}
+
+/** The lists of an announcement or a failure, sorted by id as in the reference model. */
+export function listsOf(value: Pick<AvroAnnouncement, 'connections' | 'datasets'>) {
   const connections = value.connections.map(({ connectionId, sourceType }) => ({ connectionId, sourceType }));
   const datasets = value.datasets.map(({ datasetId, dataType, connectionId, status, decidedAtOffset }) => ({
     datasetId,
@@ -65,19 +84,17 @@ function contentOf(value: AvroAnnouncement): ReferenceAnnouncement {
     decidedAtOffset: Number(decidedAtOffset),
   }));
   return {
-    eventId,
-    companyId,
-    clientId,
-    companyName,
-    synchronizedAt: Number(value.synchronizedAt),
-    trigger,
     connections: connections.sort((a, b) => compare(a.connectionId, b.connectionId)),
     datasets: datasets.sort((a, b) => compare(a.datasetId, b.datasetId)),
-    succeeded,
-    failed,
-    ended,
-    source: { topic: source.topic, partition: source.partition, offset: Number(source.offset) },
   };
+}
+
+export function placeIn({ topic, partition, offset }: AvroAnnouncement['source']): ReferenceAnnouncement['source'] {
+  return { topic, partition, offset: Number(offset) };
+}
+
+export function timeOf(time: bigint | null): number | null {
+  return time === null ? null : Number(time);
 }
 
 function compare(a: string, b: string): number {

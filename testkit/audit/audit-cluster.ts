@@ -14,6 +14,7 @@ export interface AuditedDeployment {
   readonly topics: {
     readonly events: string;
     readonly synchronized: string;
+    readonly failed: string;
     readonly deadLetters: string;
     readonly settings: string;
   };
@@ -23,21 +24,25 @@ export interface AuditedDeployment {
   readonly allDatasetsFrom: number;
   /** Offset of `client-settings`: all records below it existed before the processor judged its first event. */
   readonly settingsInPlaceBefore: number;
+  /** As in `AuditInput`. */
+  readonly olderReleasesRan?: boolean;
 }
 
 /** Reads the topics of a deployment whose input was processed completely, and audits them. */
 export async function auditCluster(deployment: AuditedDeployment): Promise<AuditReport> {
   const { bootstrap, registryUrl, schemasFolder, topics, ...settings } = deployment;
   const kafka = new Kafka({ clientId: 'audit', brokers: bootstrap.split(','), logLevel: logLevel.ERROR });
-  const names = [topics.events, topics.synchronized, topics.deadLetters, topics.settings];
+  const names = [topics.events, topics.synchronized, topics.deadLetters, topics.settings, topics.failed];
   const contents = await readTopics(kafka, names);
-  const [events, synchronized, deadLetters, clientSettings] = contents;
-  if (!events || !synchronized || !deadLetters || !clientSettings) throw new Error('a topic was not read');
+  const [events, synchronized, deadLetters, clientSettings, failed] = contents;
+  if (!events || !synchronized || !deadLetters || !clientSettings || !failed) throw new Error('a topic was not read');
   const registered = await fetchSchemasOf(registryUrl, contents);
   const schemas = {
     syncEvent: newestSchema(schemasFolder, 'sync-events-value'),
     companySynchronized: newestSchema(schemasFolder, 'company-synchronized-value'),
+    companySyncFailed: newestSchema(schemasFolder, 'company-sync-failed-value'),
     clientSettings: newestSchema(schemasFolder, 'client-settings-value'),
   };
-  return auditTopics({ events, synchronized, deadLetters, settings: clientSettings, registered, schemas, ...settings });
+  const topicContents = { events, synchronized, failed, deadLetters, settings: clientSettings };
+  return auditTopics({ ...topicContents, registered, schemas, ...settings });
 }

@@ -7,16 +7,19 @@ import type { LimitCode, Verdict } from '../reference-model.js';
 import type { Anomaly } from './anomaly.js';
 import { readAnnouncements, type ReadAnnouncements } from './announcements.js';
 import { AvroValues, type RegisteredSchemas } from './avro-values.js';
-import { checkAnnouncements } from './check-announcements.js';
+import { checkAnnouncements, type Envelope } from './check-announcements.js';
 import { checkDeadLetters, type ExpectedDeadLetter } from './check-dead-letters.js';
-import { readInput, type ReadInput } from './company-records.js';
+import { readInput, type CompanyRecords, type ReadInput } from './company-records.js';
+import { checkFailures, readFailures } from './failures.js';
 import { SettingValues } from './setting-values.js';
-import { placeOf, type TopicContents } from './topic-record.js';
+import { placeOf, type TopicContents, type TopicRecord } from './topic-record.js';
 import { verdictOf, whyNot } from './verdicts.js';
 
 export interface AuditInput {
   readonly events: TopicContents;
   readonly synchronized: TopicContents;
+  /** Null if failures are not audited. */
+  readonly failed: TopicContents | null;
   readonly deadLetters: TopicContents;
   readonly settings: TopicContents;
   /** The schema of every schema id in these topics. */
@@ -25,6 +28,7 @@ export interface AuditInput {
   readonly schemas: {
     readonly syncEvent: object;
     readonly companySynchronized: object;
+    readonly companySyncFailed: object;
     readonly clientSettings: object;
   };
   readonly applicationId: string;
@@ -34,6 +38,8 @@ export interface AuditInput {
   readonly allDatasetsFrom: number;
   /** Offset of `client-settings`: all records below it existed before the processor judged its first event. */
   readonly settingsInPlaceBefore: number;
+  /** Whether releases have run that publish no failures and store no `linkedAt`. False by default. */
+  readonly olderReleasesRan?: boolean;
 }
 
 export interface CompanyFate {
@@ -57,10 +63,12 @@ export function auditTopics(input: AuditInput): AuditReport {
     input.synchronized,
     new AvroValues(input.schemas.companySynchronized, input.registered),
   );
-  const verdicts = judgeAll(input, events, arrived);
+  const settings = settingValuesOf(input);
+  const verdicts = judgeAll(input, events, arrived, settings);
   const expectedLetters = expectedDeadLetters(events, verdicts);
   const anomalies = [
     ...announcementAnomalies(input, events, arrived, verdicts),
+    ...failureAnomalies(input, events, verdicts, settings),
     ...checkDeadLetters(expectedLetters, events.byPlace, input.deadLetters, input.events),
   ];
   const companies = new Map<string, CompanyFate>();
@@ -78,9 +86,16 @@ export function auditTopics(input: AuditInput): AuditReport {
   };
 }
 
-function judgeAll(input: AuditInput, events: ReadInput, arrived: ReadAnnouncements): Map<string, Verdict> {
-  const values = new AvroValues(input.schemas.clientSettings, input.registered);
-  const settings = new SettingValues(input.settings, values, input.settingsInPlaceBefore);
+function settingValuesOf({ schemas, registered, settings, settingsInPlaceBefore }: AuditInput): SettingValues {
+  return new SettingValues(settings, new AvroValues(schemas.clientSettings, registered), settingsInPlaceBefore);
+}
+
+function judgeAll(
+  input: AuditInput,
+  events: ReadInput,
+  arrived: ReadAnnouncements,
+  settings: SettingValues,
+): Map<string, Verdict> {
   const { allDatasetsFrom, eventNamespace } = input;
   const context = { topic: input.events.topic, allDatasetsFrom, eventNamespace };
   const verdicts = new Map<string, Verdict>();
@@ -97,20 +112,9 @@ function announcementAnomalies(
   arrived: ReadAnnouncements,
   verdicts: ReadonlyMap<string, Verdict>,
 ): Anomaly[] {
-  const envelope = {
-    applicationId: input.applicationId,
-    inputPartitions: input.events.partitions,
-    outputPartitions: input.synchronized.partitions,
-  };
+  const envelope = envelopeOf(input, input.synchronized);
   const companyIds = new Set([...events.companies.keys(), ...arrived.byCompany.keys()]);
-  const unreadable = arrived.unreadable.map(({ record, why }): Anomaly => ({
-    kind: 'unreadable',
-    companyId: record.key?.toString() ?? null,
-    what: `the announcement at ${placeOf(record)} cannot be read: ${why}`,
-    came: record.value?.toString('hex') ?? null,
-    shouldHaveCome: null,
-    history: [],
-  }));
+  const unreadable = arrived.unreadable.map(unreadableAnomaly);
   const checked = [...companyIds].flatMap((companyId) =>
     checkAnnouncements(
       companyId,
@@ -121,6 +125,46 @@ function announcementAnomalies(
     ),
   );
   return [...unreadable, ...checked];
+}
+
+function unreadableAnomaly({ record, why }: { readonly record: TopicRecord; readonly why: string }): Anomaly {
+  return {
+    kind: 'unreadable',
+    companyId: record.key?.toString() ?? null,
+    what: `the event at ${placeOf(record)} cannot be read: ${why}`,
+    came: record.value?.toString('hex') ?? null,
+    shouldHaveCome: null,
+    history: [],
+  };
+}
+
+function envelopeOf({ applicationId, events, olderReleasesRan = false }: AuditInput, written: TopicContents): Envelope {
+  return { applicationId, inputPartitions: events.partitions, outputPartitions: written.partitions, olderReleasesRan };
+}
+
+function failureAnomalies(
+  input: AuditInput,
+  events: ReadInput,
+  verdicts: ReadonlyMap<string, Verdict>,
+  settings: SettingValues,
+): Anomaly[] {
+  if (input.failed === null) return [];
+  const { byCompany, unreadable } = readFailures(
+    input.failed,
+    new AvroValues(input.schemas.companySyncFailed, input.registered),
+  );
+  const envelope = envelopeOf(input, input.failed);
+  const { eventNamespace } = input;
+  const isCertain = ({ records }: CompanyRecords) =>
+    records.every((event) => event.kind !== 'event' || settings.isCertain(event.clientId));
+  const companyIds = new Set([...events.companies.keys(), ...byCompany.keys()]);
+  const checked = [...companyIds].flatMap((companyId) => {
+    const company = events.companies.get(companyId);
+    const allMustCome = !envelope.olderReleasesRan && (company === undefined || isCertain(company));
+    const rules = { ...envelope, eventNamespace, allMustCome };
+    return checkFailures(companyId, company, verdicts.get(companyId), byCompany.get(companyId) ?? [], rules);
+  });
+  return [...unreadable.map(unreadableAnomaly), ...checked];
 }
 
 function isLimit(code: string): code is LimitCode {

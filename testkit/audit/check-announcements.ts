@@ -10,11 +10,31 @@ import type { ArrivedAnnouncement } from './announcements.js';
 import { tellHistory, type CompanyRecords } from './company-records.js';
 import { headerTexts, placeOf, type RecordHeaders, type TopicRecord } from './topic-record.js';
 
+/** What the key, the partition and the headers of an event follow from. */
+export interface ExpectedEvent {
+  readonly eventId: string;
+  readonly type: string;
+  readonly companyId: string;
+  readonly time: number;
+  readonly source: ReferenceAnnouncement['source'];
+}
+
 export interface Envelope {
   readonly applicationId: string;
   /** Partition counts of the input and of the announcements. */
   readonly inputPartitions: number;
   readonly outputPartitions: number;
+  /** Whether releases have run that store no `linkedAt`. */
+  readonly olderReleasesRan: boolean;
+}
+
+/** Older releases leave `linkedAt` out of what they write, and of the state of the companies that they have linked. */
+export function linkedAtAsRead<T extends { readonly linkedAt: number | null }>(
+  expected: T,
+  { linkedAt }: { readonly linkedAt: number | null },
+  { olderReleasesRan }: Envelope,
+): T {
+  return olderReleasesRan && linkedAt === null ? { ...expected, linkedAt } : expected;
 }
 
 /** Checks one company. `company` is undefined if the input has no record of it. */
@@ -54,35 +74,51 @@ export function checkAnnouncements(
     anomalies.push(anomaly(kind, what, content));
     return anomalies;
   }
-  const wrong = differingFields(content, expected);
+  const wrong = differingFields(content, linkedAtAsRead(expected, content, envelope));
   if (wrong.length > 0)
     anomalies.push(anomaly('wrong-content', `wrong: ${wrong.join(', ')}`, pick(content, wrong), pick(expected, wrong)));
 
   const completing = company?.records.find(({ record }) => record.offset === expected.source.offset)?.record;
-  const fault = envelopeFault(first.record, expected, completing, envelope);
+  const fault = announcementEnvelopeFault(first.record, expected, completing, envelope);
   if (fault !== null) anomalies.push(anomaly('wrong-envelope', fault.what, fault.came, fault.shouldHaveCome));
   return anomalies;
 }
 
-function differingFields(came: ReferenceAnnouncement, expected: ReferenceAnnouncement): string[] {
-  const fields = new Set([...Object.keys(came), ...Object.keys(expected)]) as Set<keyof ReferenceAnnouncement>;
+export function differingFields<T extends object>(came: T, expected: T): string[] {
+  const fields = new Set([...Object.keys(came), ...Object.keys(expected)]) as Set<keyof T & string>;
   return [...fields].filter((field) => !isDeepStrictEqual(came[field], expected[field]));
 }
 
-function pick(announcement: ReferenceAnnouncement, fields: readonly string[]): object {
+export function pick(announcement: object, fields: readonly string[]): object {
   return Object.fromEntries(Object.entries(announcement).filter(([field]) => fields.includes(field)));
 }
 
-interface EnvelopeFault {
+export interface EnvelopeFault {
   readonly what: string;
   readonly came: unknown;
   readonly shouldHaveCome: unknown;
 }
 
-function envelopeFault(
+function announcementEnvelopeFault(
   record: TopicRecord,
   expected: ReferenceAnnouncement,
   completing: TopicRecord | undefined,
+  envelope: Envelope,
+): EnvelopeFault | null {
+  const late = record.headers.get(LATE_HEADER);
+  const isLate = late !== undefined && expected.datasets.some(({ status }) => LATER_WORDS.includes(status));
+  const event = { ...expected, type: 'company.synchronized.v1', time: expected.synchronizedAt };
+  if (!isLate) return envelopeFault(record, event, completing, envelope);
+  const headers = new Map(record.headers);
+  headers.delete(LATE_HEADER);
+  return envelopeFault({ ...record, headers }, event, undefined, envelope);
+}
+
+/** @param cause the input record that the event follows from; undefined if its trace is not carried on */
+export function envelopeFault(
+  record: TopicRecord,
+  expected: ExpectedEvent,
+  cause: TopicRecord | undefined,
   envelope: Envelope,
 ): EnvelopeFault | null {
   const { companyId, source } = expected;
@@ -94,9 +130,7 @@ function envelopeFault(
     return { what: 'it is in the wrong partition', came: record.partition, shouldHaveCome: partition };
 
   const came = textsOf(record.headers);
-  const isLate = LATE_HEADER in came && expected.datasets.some(({ status }) => LATER_WORDS.includes(status));
-  const shouldHaveCome = expectedHeaders(expected, isLate ? undefined : completing, envelope.applicationId);
-  if (isLate) shouldHaveCome[LATE_HEADER] = came[LATE_HEADER] as readonly string[];
+  const shouldHaveCome = expectedHeaders(expected, cause, envelope.applicationId);
   return isDeepStrictEqual(came, shouldHaveCome) ? null : { what: 'the headers are wrong', came, shouldHaveCome };
 }
 
@@ -125,21 +159,21 @@ const LATER_WORDS: readonly string[] = ['Routing', 'RoutingError'];
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 function expectedHeaders(
-  { eventId, companyId, synchronizedAt, source }: ReferenceAnnouncement,
-  completing: TopicRecord | undefined,
+  { eventId, type, companyId, time, source }: ExpectedEvent,
+  cause: TopicRecord | undefined,
   applicationId: string,
 ): Record<string, readonly string[]> {
   const headers: Record<string, readonly string[]> = {
     ce_specversion: ['1.0'],
     ce_id: [eventId],
-    ce_type: ['company.synchronized.v1'],
+    ce_type: [type],
     ce_source: [`/${applicationId}/${source.topic}/${source.partition}`],
     ce_subject: [companyId],
-    ce_time: [new Date(synchronizedAt).toISOString()],
+    ce_time: [new Date(time).toISOString()],
     ce_partitionkey: [companyId],
     'content-type': ['application/avro'],
   };
-  const traceparent = headerTexts(completing?.headers ?? new Map(), 'traceparent').at(-1);
+  const traceparent = headerTexts(cause?.headers ?? new Map(), 'traceparent').at(-1);
   if (traceparent != null && TRACEPARENT.test(traceparent)) headers['traceparent'] = [traceparent];
   return headers;
 }

@@ -32,6 +32,11 @@ export class SettingValues {
     return this.#of(clientId).has('ALL_DATASETS') ? 'ALL_DATASETS' : 'FIRST_DATASET';
   }
 
+  /** Whether only one value may have been in force. */
+  isCertain(clientId: string): boolean {
+    return this.#of(clientId).size === 1;
+  }
+
   /** `wanted` if it may have been in force for the client, otherwise the value that was in force. */
   nearest(clientId: string, wanted: TriggerPolicy): TriggerPolicy {
     return this.#of(clientId).has(wanted) ? wanted : this.leastEager(clientId);

@@ -23,6 +23,7 @@ export const TOPIC_ROLES = [
   'deadLetter',
   'clientSettings',
   'companySyncStalled',
+  'companySyncFailed',
 ] as const satisfies readonly TopicRole[];
 
 const KIB = 1_024;
@@ -64,6 +65,7 @@ export function planOf(role: TopicRole, values: PlanInput): TopicToCreate {
       return plan(values.partitions, deleted);
     case 'companySynchronized':
     case 'companySyncStalled':
+    case 'companySyncFailed':
       return plan(values.partitions, { ...deleted, ...written });
     case 'companyState':
       return plan(asInput, {
@@ -87,6 +89,7 @@ export function messageMaxBytesOf(role: TopicRole, input: PlanInput['input']): n
     case 'companySynchronized':
     case 'companyState':
     case 'companySyncStalled':
+    case 'companySyncFailed':
       return WRITTEN_MESSAGE_MAX_BYTES;
     case 'deadLetter':
       return Number(input?.settings.get(MAX_MESSAGE_BYTES) ?? 0) + DEAD_LETTER_EXTRA_BYTES;

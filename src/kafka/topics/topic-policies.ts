@@ -23,10 +23,14 @@ const HARM_OF_POLICY: Readonly<Record<TopicRole, string>> = {
   syncEvents: 'compaction would remove the older events of a company before they are read',
   companySynchronized: 'compaction would remove announcements before they are read',
   companySyncStalled: 'compaction would remove events before they are read',
+  companySyncFailed: 'compaction would remove events before they are read',
   deadLetter: 'compaction would remove records before they are repaired, and refuses those without a key',
 };
 const COMPACTED: readonly TopicRole[] = ['companyState', 'clientSettings'];
-const WRITTEN: readonly TopicRole[] = ['companySynchronized', 'companyState', 'deadLetter', 'companySyncStalled'];
+const WRITTEN: readonly TopicRole[] = [
+  ...(['companySynchronized', 'companyState', 'deadLetter'] as const),
+  ...(['companySyncStalled', 'companySyncFailed'] as const),
+];
 
 /** From this replication factor on, two copies of each record can be required although one broker has failed. */
 const REPLICAS_FOR_TWO_IN_SYNC = 3;

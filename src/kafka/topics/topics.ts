@@ -157,6 +157,7 @@ export async function checkTopics(
       deadLetter: found.deadLetter.partitions,
       clientSettings: found.clientSettings.partitions,
       companySyncStalled: found.companySyncStalled.partitions,
+      companySyncFailed: found.companySyncFailed.partitions,
     },
     changelogDeleteRetentionMs: numberIn(changelog, DELETE_RETENTION_MS),
     deadLetterRetentionMs: retentionOf(found.deadLetter),

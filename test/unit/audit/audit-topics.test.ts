@@ -203,3 +203,62 @@ describe('the last line', () => {
     );
   });
 });
+
+describe('failures', () => {
+  /** A company that has failed, was queued again, and has failed again. @returns the records by which it failed */
+  function twiceFailed(deployment: DeploymentInMemory): [first: TopicRecord, second: TopicRecord] {
+    deployment.manifest('company-1', ['d1']);
+    const first = deployment.status('company-1', 'd1', 'FetchError');
+    deployment.status('company-1', 'd1', 'Queued');
+    return [first, deployment.status('company-1', 'd1', 'FetchError')];
+  }
+
+  test('one for each time that the company has failed leaves nothing to report', () => {
+    const deployment = new DeploymentInMemory();
+    twiceFailed(deployment).forEach((cause, i) => deployment.fail('company-1', cause, i + 1));
+    expect(kindsIn(deployment)).toEqual([]);
+  });
+
+  test('one that did not come is missing', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.fail('company-1', twiceFailed(deployment)[0], 1);
+    expect(kindsIn(deployment)).toEqual(['missing']);
+  });
+
+  test('a second one of the same record is a duplicate', () => {
+    const deployment = new DeploymentInMemory();
+    const [first, second] = twiceFailed(deployment);
+    for (const [cause, attempt] of [
+      [first, 1],
+      [second, 2],
+      [second, 3],
+    ] as const)
+      // prettier-ignore
+      deployment.fail('company-1', cause, attempt);
+    expect(kindsIn(deployment)).toEqual(['duplicate']);
+  });
+
+  test('one of a record that leaves the company in that state is early', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.manifest('company-1', ['d1']);
+    deployment.fail('company-1', deployment.status('company-1', 'd1', 'FetchError'), 1);
+    deployment.fail('company-1', deployment.status('company-1', 'd1', 'FetchError'), 2);
+    expect(kindsIn(deployment)).toEqual(['early']);
+  });
+
+  test('one with the number of another attempt has a wrong content', () => {
+    const deployment = new DeploymentInMemory();
+    const [first, second] = twiceFailed(deployment);
+    deployment.fail('company-1', first, 1);
+    deployment.fail('company-1', second, 1);
+    const [anomaly] = auditTopics(deployment.input()).anomalies;
+    expect(anomaly).toMatchObject({ kind: 'wrong-content', what: 'wrong in a failure: eventId, attempt' });
+  });
+
+  test('after a release that does not publish them, only those that came are checked, and numbered as they came', () => {
+    const deployment = new DeploymentInMemory();
+    deployment.fail('company-1', twiceFailed(deployment)[1], 1, { linkedAt: null });
+    expect(auditTopics({ ...deployment.input(), olderReleasesRan: true }).anomalies).toEqual([]);
+    expect(kindsIn(deployment)).toEqual(['wrong-content', 'wrong-envelope', 'missing']);
+  });
+});

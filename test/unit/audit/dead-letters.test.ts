@@ -67,6 +67,7 @@ async function codeGivenTo({ key, value, offset, timestamp, headers: map }: Topi
   rows.loadCompany(null);
   visitRowsNeeded(decoded, {
     info: () => rows.loadInfo(null),
+    firstSync: () => rows.loadFirstSync(null),
     dataset: (id) => rows.loadDataset(id, null),
     hold: (id) => rows.loadHold(id, null),
   });

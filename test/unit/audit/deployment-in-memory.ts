@@ -1,6 +1,11 @@
 /** The topics of a small deployment, written by hand, so a test can make exactly one thing wrong. */
 import avro from 'avsc';
-import { eventIdOf, type ReferenceAnnouncement } from '../../../testkit/reference-model.js';
+import {
+  eventIdOf,
+  failureIdOf,
+  type ReferenceAnnouncement,
+  type ReferenceFailure,
+} from '../../../testkit/reference-model.js';
 import type { AuditInput } from '../../../testkit/audit/audit-topics.js';
 import { newestSchema } from '../../../testkit/schema-file.js';
 import type { TopicContents, TopicRecord } from '../../../testkit/audit/topic-record.js';
@@ -14,14 +19,16 @@ export const BEFORE = ALL_DATASETS_FROM - 1_000;
 const SCHEMAS = {
   syncEvent: newestSchema('schemas', 'sync-events-value'),
   companySynchronized: newestSchema('schemas', 'company-synchronized-value'),
+  companySyncFailed: newestSchema('schemas', 'company-sync-failed-value'),
   clientSettings: newestSchema('schemas', 'client-settings-value'),
 };
 const TYPES = {
   syncEvent: avro.Type.forSchema(SCHEMAS.syncEvent as avro.Schema),
   companySynchronized: avro.Type.forSchema(SCHEMAS.companySynchronized as avro.Schema),
+  companySyncFailed: avro.Type.forSchema(SCHEMAS.companySyncFailed as avro.Schema),
   clientSettings: avro.Type.forSchema(SCHEMAS.clientSettings as avro.Schema),
 };
-const SCHEMA_IDS = { syncEvent: 1, companySynchronized: 2, clientSettings: 3 };
+const SCHEMA_IDS = { syncEvent: 1, companySynchronized: 2, clientSettings: 3, companySyncFailed: 4 };
 
 export type Headers = Readonly<Record<string, string | null | readonly (string | null)[]>>;
 
@@ -50,6 +57,7 @@ export interface Extras {
 export class DeploymentInMemory {
   readonly events: TopicRecord[] = [];
   readonly synchronized: TopicRecord[] = [];
+  readonly failed: TopicRecord[] = [];
   readonly deadLetters: TopicRecord[] = [];
   readonly settings: TopicRecord[] = [];
   settingsInPlaceBefore = Number.MAX_SAFE_INTEGER;
@@ -105,6 +113,7 @@ export class DeploymentInMemory {
       failed: 0,
       ended: 0,
       source: { topic: 'sync-events', partition, offset },
+      linkedAt: this.#linkedAt(companyId),
       ...changes.content,
     };
     const headers = {
@@ -126,6 +135,53 @@ export class DeploymentInMemory {
       value: framed('companySynchronized', content),
       headers: headerMap(headers),
     });
+  }
+
+  /**
+   * Writes the correct `CompanySyncFailed` of a company with one link whose only dataset ended with FetchError, with
+   * `changes`.
+   */
+  fail(companyId: string, cause: TopicRecord, attempt: number, changes: FailureChanges = {}): void {
+    const { partition, offset, timestamp } = cause;
+    const eventId = failureIdOf(companyId, attempt, APPLICATION_ID);
+    const content = {
+      eventId,
+      companyId,
+      clientId: 'client-1',
+      companyName: 'Name',
+      failedAt: timestamp,
+      attempt,
+      connections: [{ connectionId: 'c', sourceType: 's' }],
+      datasets: [{ ...complete('d1', offset), status: 'FetchError' }],
+      failed: 1,
+      ended: 0,
+      source: { topic: 'sync-events', partition, offset },
+      linkedAt: this.#linkedAt(companyId),
+      ...changes,
+    };
+    const headers = {
+      ce_specversion: '1.0',
+      ce_id: eventId,
+      ce_type: 'company.sync.failed.v1',
+      ce_source: `/${APPLICATION_ID}/sync-events/${partition}`,
+      ce_subject: companyId,
+      ce_time: new Date(timestamp).toISOString(),
+      ce_partitionkey: companyId,
+      'content-type': 'application/avro',
+    };
+    this.failed.push({
+      partition,
+      offset: this.failed.length,
+      timestamp: AFTER,
+      key: Buffer.from(companyId),
+      value: framed('companySyncFailed', content),
+      headers: headerMap(headers),
+    });
+  }
+
+  /** The timestamp of the company's first record, which is its manifest. */
+  #linkedAt(companyId: string): number | null {
+    return this.events.find(({ key }) => key?.toString() === companyId)?.timestamp ?? null;
   }
 
   /** Writes the correct dead letter of a record, with `changes`. */
@@ -154,12 +210,14 @@ export class DeploymentInMemory {
     return {
       events: contents('sync-events', this.events),
       synchronized: contents('company-synchronized', this.synchronized),
+      failed: contents('company-sync-failed', this.failed),
       deadLetters: contents('sync-events-dead-letter', this.deadLetters),
       settings: { ...contents('client-settings', this.settings), partitions: 1 },
       registered: new Map([
         [SCHEMA_IDS.syncEvent, SCHEMAS.syncEvent],
         [SCHEMA_IDS.companySynchronized, SCHEMAS.companySynchronized],
         [SCHEMA_IDS.clientSettings, SCHEMAS.clientSettings],
+        [SCHEMA_IDS.companySyncFailed, SCHEMAS.companySyncFailed],
       ]),
       schemas: SCHEMAS,
       applicationId: APPLICATION_ID,
@@ -169,6 +227,8 @@ export class DeploymentInMemory {
     };
   }
 }
+
+type FailureChanges = Partial<Omit<ReferenceFailure, 'companyId'>>;
 
 export interface AnnouncementChanges {
   readonly content?: Partial<ReferenceAnnouncement>;

@@ -8,34 +8,40 @@ import {
   mostGrowthByManifest,
 } from '../../../src/domain/announcement-size.js';
 import { announce } from '../../../src/domain/announcement.js';
+import type { InputEvent } from '../../../src/domain/events.js';
 import type { CompanyRows } from '../../../src/domain/company-rows.js';
+import { NO_HEADERS, type RecordToWrite } from '../../../src/lib/record.js';
+import { reportFailure } from '../../../src/domain/sync-failure.js';
 import { frame } from '../../../src/avro/framing.js';
+import { CompanySyncFailedRecords } from '../../../src/publish/company-sync-failed.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { writeInfoRow } from '../../../src/store/row-codec.js';
 import { SCHEMAS_FOLDER } from '../../../testkit/command.js';
-import { newestSchema } from '../../../testkit/schema-file.js';
+import { newestSchema, type Subject } from '../../../testkit/schema-file.js';
 import { companyHistory, CONTEXT } from '../../support/company-history.js';
 import { CompanyInStore } from './company-in-store.js';
 
-const type = avro.Type.forSchema(newestSchema(SCHEMAS_FOLDER, 'company-synchronized-value') as avro.Schema);
-const records = new CompanySynchronizedRecords({
-  type,
-  schemaId: 1,
-  applicationId: 'a'.repeat(249),
-  eventNamespace: 'e',
-});
+const typeOf = (subject: Subject) => avro.Type.forSchema(newestSchema(SCHEMAS_FOLDER, subject) as avro.Schema);
+const common = { schemaId: 1, applicationId: 'a'.repeat(249), eventNamespace: 'e' };
+const records = new CompanySynchronizedRecords({ ...common, type: typeOf('company-synchronized-value') });
+const failures = new CompanySyncFailedRecords({ ...common, type: typeOf('company-sync-failed-value') });
 const topic = { topic: 't'.repeat(249), partition: 2 ** 31 - 1 };
 const completing = { offset: Number.MAX_SAFE_INTEGER - 1, timestamp: Date.UTC(2024, 0, 1), clientId: 'client' };
 
+const CAUSE = { ...completing, key: null, value: null, headers: NO_HEADERS };
+
+/** The larger of the two events that list all datasets of the company. */
 function announcedBytes(rows: CompanyRows): number {
-  const announcement = announce(rows, completing, 'FIRST_DATASET');
-  const { key, value, headers } = records.recordOf(announcement, topic, {
-    ...completing,
-    key: null,
-    value: null,
-    headers: [],
-  });
+  const { companyId } = rows;
+  const event: InputEvent = { ...completing, companyId, repairs: [], payload: { kind: 'deleted' } };
+  if (rows.company?.outcome === 'pending') rows.setCompany({ ...rows.company, failureReported: false });
+  const failure = failures.recordOf({ ...reportFailure(rows, event), attempt: 2 ** 31 - 1 }, topic, CAUSE);
+  const announcement = records.recordOf(announce(rows, completing, 'FIRST_DATASET'), topic, CAUSE);
+  return Math.max(bytesOf(failure), bytesOf(announcement));
+}
+
+function bytesOf({ key, value, headers }: RecordToWrite): number {
   const headerBytes = headers.reduce((sum, header) => sum + header.key.length + (header.value?.length ?? 0) + 4, 0);
   return frame(1, Buffer.alloc(0)).length + (key?.length ?? 0) + (value?.length ?? 0) + headerBytes;
 }

@@ -8,9 +8,16 @@ import { announce, type Announcement } from '../../../src/domain/announcement.js
 import { CompanyRows, type ChangeVisitor } from '../../../src/domain/company-rows.js';
 import type { DeadLetterCode, InputEvent } from '../../../src/domain/events.js';
 import { policyFor, type Policy } from '../../../src/domain/policy.js';
-import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
-import { completingOf, countAgain, stepBeforeRecord, markCountsUntrusted } from '../../../src/domain/recount.js';
+import type { CompanyRow, DatasetRow, FirstSyncRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
+import {
+  completingOf,
+  type Completing,
+  countAgain,
+  stepBeforeRecord,
+  markCountsUntrusted,
+} from '../../../src/domain/recount.js';
 import { visitRowsNeeded } from '../../../src/domain/rows-needed.js';
+import { reportFailure, type SyncFailure } from '../../../src/domain/sync-failure.js';
 import { hold, transition, type Outcome } from '../../../src/domain/transition.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { decodeCompanyRow, writeCompanyRow } from '../../../src/store/row-codec.js';
@@ -19,7 +26,9 @@ import {
   type EventRecord,
   type HistoryContext,
   type HistoryRecord,
+  failureIdOf,
   type ReferenceAnnouncement,
+  type ReferenceFailure,
   type TriggerPolicy,
 } from '../../../testkit/reference-model.js';
 import { domainPayload } from '../../support/payloads.js';
@@ -28,17 +37,28 @@ import { domainPayload } from '../../support/payloads.js';
 export interface StoredRows {
   readonly company: Map<'', CompanyRow>;
   readonly info: Map<'', InfoRow>;
+  readonly firstSync: Map<'', FirstSyncRow>;
   readonly datasets: Map<string, DatasetRow>;
   readonly holds: Map<string, HoldRow>;
 }
 
 export class CompanyInStore {
-  readonly stored: StoredRows = { company: new Map(), info: new Map(), datasets: new Map(), holds: new Map() };
+  readonly stored: StoredRows = {
+    company: new Map(),
+    info: new Map(),
+    firstSync: new Map(),
+    datasets: new Map(),
+    holds: new Map(),
+  };
+  readonly failures: ReferenceFailure[] = [];
   readonly announcements: ReferenceAnnouncement[] = [];
   readonly tooManyDatasets: number[] = [];
   readonly tooLarge: number[] = [];
   #rows: CompanyRows;
   #settledAnnouncements = 0;
+  #settledFailures = 0;
+  /** The release that applies the records. An old one knows neither later words nor failures. */
+  #release: 'old' | 'new' = 'new';
   /** The client's setting of each record, by its offset. */
   readonly #clientSettings = new Map<number, TriggerPolicy | null>();
   /** True if the stored row may have been counted by a release that knew fewer words. */
@@ -60,6 +80,7 @@ export class CompanyInStore {
     const rows = new CompanyRows(this.context.companyId);
     rows.loadCompany(this.stored.company.get('') ?? null);
     rows.loadInfo(this.stored.info.get('') ?? null);
+    rows.loadFirstSync(this.stored.firstSync.get('') ?? null);
     for (const [id, row] of this.stored.datasets) rows.loadDataset(id, row);
     for (const [id, row] of this.stored.holds) rows.loadHold(id, row);
     rows.allLoaded = true;
@@ -80,6 +101,7 @@ export class CompanyInStore {
     if (company?.outcome === 'pending')
       put(this.stored.company, '', { ...company, laterFinished: 0, announcementBytes: 0 });
     this.#mustCount = to === 'new';
+    this.#release = to;
   }
 
   /** Counts the company as the pass after an upgrade does. */
@@ -106,14 +128,15 @@ export class CompanyInStore {
   /** Ends the batch: writes its changes, after proving that their priors would lead back. */
   settle(): void {
     const before = copyOf(this.stored);
-    this.#rows.visitChanges(writerTo(this.stored, (_prior, now) => now));
+    this.#rows.visitChanges(this.#writerTo(this.stored, (_prior, now) => now));
     const undone = copyOf(this.stored);
-    this.#rows.visitChanges(writerTo(undone, (prior) => prior));
-    if (!isDeepStrictEqual(undone, before))
+    this.#rows.visitChanges(this.#writerTo(undone, (prior) => prior));
+    if (this.#release === 'new' && !isDeepStrictEqual(undone, before))
       throw new Error('the priors of a batch do not lead back to the rows before');
     this.#rows.settle();
     if (this.#rows.changed) throw new Error('changes are left after they were settled');
     this.#settledAnnouncements = this.announcements.length;
+    this.#settledFailures = this.failures.length;
     this.#settledTooMany = this.tooManyDatasets.length;
     this.#settledTooLarge = this.tooLarge.length;
   }
@@ -127,6 +150,7 @@ export class CompanyInStore {
   crash(): void {
     this.evict();
     this.announcements.length = this.#settledAnnouncements;
+    this.failures.length = this.#settledFailures;
     this.tooManyDatasets.length = this.#settledTooMany;
     this.tooLarge.length = this.#settledTooLarge;
   }
@@ -139,17 +163,19 @@ export class CompanyInStore {
 
   #loadRowsNeeded(event: InputEvent): void {
     const rows = this.#rows;
-    const { info, datasets, holds } = this.stored;
+    const { info, firstSync, datasets, holds } = this.stored;
     visitRowsNeeded(event, {
       info: () => rows.hasInfo() || rows.loadInfo(info.get('') ?? null),
+      firstSync: () => rows.hasFirstSync() || rows.loadFirstSync(firstSync.get('') ?? null),
       dataset: (id) => rows.hasDataset(id) || rows.loadDataset(id, datasets.get(id) ?? null),
       hold: (id) => rows.hasHold(id) || rows.loadHold(id, holds.get(id) ?? null),
     });
   }
 
   #loadAllRows(): void {
-    const { info, datasets, holds } = this.stored;
+    const { info, firstSync, datasets, holds } = this.stored;
     this.#rows.loadInfo(info.get('') ?? null);
+    this.#rows.loadFirstSync(firstSync.get('') ?? null);
     for (const [id, row] of datasets) this.#rows.loadDataset(id, row);
     for (const [id, row] of holds) this.#rows.loadHold(id, row);
     this.#rows.allLoaded = true;
@@ -161,7 +187,14 @@ export class CompanyInStore {
     const { allDatasetsFrom } = this.context;
     const setting = this.#clientSettings.get(completing.offset) ?? undefined;
     const policy = policyFor(completing.timestamp, allDatasetsFrom, setting);
-    this.announcements.push(published(announce(this.#rows, completing, policy), this.context));
+    this.#announce(completing, policy);
+  }
+
+  /** An old release writes no first-sync row, so what it has put in memory never gets into an announcement. */
+  #announce(completing: Completing, policy: Policy): void {
+    const announcement = published(announce(this.#rows, completing, policy), this.context);
+    const linkedAt = this.stored.firstSync.get('')?.linkedAt ?? null;
+    this.announcements.push(this.#release === 'old' ? { ...announcement, linkedAt } : announcement);
   }
 
   #applyOne(record: HistoryRecord): void {
@@ -192,7 +225,12 @@ export class CompanyInStore {
         return;
       case 'completed':
         this.#loadAllRows();
-        this.announcements.push(published(announce(this.#rows, event, outcome.policy), this.context));
+        this.#announce(event, outcome.policy);
+        return;
+      case 'failed':
+        if (this.#release === 'old') return;
+        this.#loadAllRows();
+        this.failures.push(reported(reportFailure(this.#rows, event), this.context));
         return;
       case 'applied':
       case 'ignored':
@@ -204,10 +242,22 @@ export class CompanyInStore {
   #transition(event: InputEvent, policy: Policy): Outcome {
     const before = changesOf(this.#rows);
     const outcome = transition(this.#rows, event, policy);
-    const mayChange = outcome.kind === 'applied' || outcome.kind === 'completed';
+    const mayChange = outcome.kind === 'applied' || outcome.kind === 'completed' || outcome.kind === 'failed';
     if (!mayChange && !isDeepStrictEqual(changesOf(this.#rows), before))
       throw new Error(`rows changed although the outcome was ${outcome.kind}`);
     return outcome;
+  }
+
+  /** An old release writes company rows without the mark of a failure, and leaves first-sync rows as they are. */
+  #writerTo(rows: StoredRows, pick: <T>(prior: T, now: T) => T): ChangeVisitor {
+    const isOld = this.#release === 'old';
+    return {
+      company: (_companyId, prior, now) => put(rows.company, '', asStored(pick(prior, now), isOld)),
+      info: (_companyId, prior, now) => put(rows.info, '', pick(prior, now)),
+      firstSync: (_companyId, prior, now) => isOld || put(rows.firstSync, '', pick(prior, now)),
+      dataset: (_companyId, id, prior, now) => put(rows.datasets, id, pick(prior, now)),
+      hold: (_companyId, id, prior, now) => put(rows.holds, id, pick(prior, now)),
+    };
   }
 
   #hold(record: HistoryRecord, code: DeadLetterCode): void {
@@ -224,17 +274,8 @@ export class CompanyInStore {
 function changesOf(rows: CompanyRows): unknown[] {
   const changes: unknown[] = [];
   const note = (...change: unknown[]) => changes.push(change);
-  rows.visitChanges({ company: note, info: note, dataset: note, hold: note });
+  rows.visitChanges({ company: note, info: note, firstSync: note, dataset: note, hold: note });
   return changes;
-}
-
-function writerTo(rows: StoredRows, pick: <T>(prior: T, now: T) => T): ChangeVisitor {
-  return {
-    company: (_companyId, prior, now) => put(rows.company, '', asStored(pick(prior, now))),
-    info: (_companyId, prior, now) => put(rows.info, '', pick(prior, now)),
-    dataset: (_companyId, id, prior, now) => put(rows.datasets, id, pick(prior, now)),
-    hold: (_companyId, id, prior, now) => put(rows.holds, id, pick(prior, now)),
-  };
 }
 
 function put<K, V extends object>(rows: Map<K, V>, key: K, row: V | null): void {
@@ -243,11 +284,11 @@ function put<K, V extends object>(rows: Map<K, V>, key: K, row: V | null): void 
 }
 
 /** A company row as a store returns it: with a mark in place of the count of later words. */
-function asStored(row: CompanyRow | null): CompanyRow | null {
+function asStored(row: CompanyRow | null, isOld: boolean): CompanyRow | null {
   if (row === null) return null;
   const to = new ByteWriter();
   to.begin();
-  writeCompanyRow(to, row);
+  writeCompanyRow(to, isOld && row.outcome === 'pending' ? { ...row, failureReported: false } : row);
   return decodeCompanyRow(to.end());
 }
 
@@ -272,6 +313,7 @@ function copyOf(rows: StoredRows): StoredRows {
   return {
     company: new Map(rows.company),
     info: new Map(rows.info),
+    firstSync: new Map(rows.firstSync),
     datasets: new Map(rows.datasets),
     holds: new Map(rows.holds),
   };
@@ -298,6 +340,19 @@ function published(announcement: Announcement, context: HistoryContext): Referen
     succeeded,
     failed,
     ended,
+    source: { topic: context.topic, partition: context.partition, offset },
+    linkedAt: announcement.linkedAt,
+  };
+}
+
+/** The same for a failure. */
+function reported({ offset, ...failure }: SyncFailure, context: HistoryContext): ReferenceFailure {
+  const { companyId, attempt } = failure;
+  return {
+    ...failure,
+    eventId: failureIdOf(companyId, attempt, context.eventNamespace),
+    connections: failure.connections.toSorted((a, b) => (a.connectionId < b.connectionId ? -1 : 1)),
+    datasets: failure.datasets.toSorted((a, b) => (a.datasetId < b.datasetId ? -1 : 1)),
     source: { topic: context.topic, partition: context.partition, offset },
   };
 }

@@ -17,7 +17,7 @@ function loadedRows(): CompanyRows {
 function changesOf(rows: CompanyRows): unknown[] {
   const changes: unknown[] = [];
   const note = (...change: unknown[]) => changes.push(change);
-  const visitor: ChangeVisitor = { company: note, info: note, dataset: note, hold: note };
+  const visitor: ChangeVisitor = { company: note, info: note, firstSync: note, dataset: note, hold: note };
   rows.visitChanges(visitor);
   return changes;
 }
@@ -27,6 +27,7 @@ describe('a row that was not loaded', () => {
     const rows = new CompanyRows('company');
     expect(() => rows.company).toThrow('not loaded');
     expect(() => rows.info).toThrow('not loaded');
+    expect(() => rows.firstSync).toThrow('not loaded');
     expect(() => rows.dataset('a')).toThrow('not loaded');
     expect(() => rows.hold('0/1')).toThrow('not loaded');
     expect(() => rows.datasets()).toThrow('not loaded');

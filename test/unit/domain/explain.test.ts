@@ -149,7 +149,7 @@ describe('the verdict on a company that', () => {
   test('has no dataset that is Complete', () => {
     expect(verdict(manifest('l', 'c', ['a', 'b']), status('a', 'AuthError'), unlinked('c'))).toEqual([
       'none-complete',
-      'all 2 datasets have finished, none is Complete (1 failed, 1 ended without data): ' +
+      'first sync is over, nothing succeeded: all 2 datasets have finished, none is Complete (1 failed, 1 ended without data); ' +
         'a re-queue or another link may still complete it',
     ]);
   });

@@ -95,8 +95,9 @@ export function companyAfter(...drafts: readonly Draft[]): CompanyInStore {
     company.apply(record);
     company.settle();
   }
-  const { announcement, tooManyDatasets, tooLarge, openHolds } = judgeCompany(records, CONTEXT);
+  const { announcement, failures, tooManyDatasets, tooLarge, openHolds } = judgeCompany(records, CONTEXT);
   expect(company.announcements).toEqual(announcement === null ? [] : [announcement]);
+  expect(company.failures).toEqual(failures);
   expect(company.tooManyDatasets).toEqual(tooManyDatasets);
   expect(company.tooLarge).toEqual(tooLarge);
   expect([...company.stored.holds.keys()].sort()).toEqual(openHolds);

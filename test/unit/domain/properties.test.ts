@@ -90,7 +90,8 @@ describe('random histories of a company', () => {
         const { outcome, announcement } = judgeCompany(history, CONTEXT);
         fc.pre(outcome !== 'pending');
         const { stored } = applyInBatches(history, afterRecord);
-        expect([stored.info.size, stored.datasets.size, stored.holds.size]).toEqual([0, 0, 0]);
+        const others = [stored.info, stored.firstSync, stored.datasets, stored.holds];
+        expect(others.map(({ size }) => size)).toEqual([0, 0, 0, 0]);
         expect(stored.company.get('')).toMatchObject(
           announcement === null
             ? { outcome }
@@ -134,7 +135,7 @@ describe('a company whose partition moves between a release that knows later wor
       fc.property(companyHistory, eras, fc.boolean(), (history, eras, evicting) => {
         const releases = new Map(history.map(({ offset }, i) => [offset, eraOf(eras, i).release]));
         const knewLaterWordsAt = (offset: number) => releases.get(offset) === 'new';
-        const verdict = judgeCompany(history, { ...CONTEXT, knewLaterWordsAt });
+        const verdict = judgeCompany(history, { ...CONTEXT, knewLaterWordsAt, reportedFailuresAt: knewLaterWordsAt });
         const company = new CompanyInStore(CONTEXT);
         let before: Era | null = null;
         history.forEach((record, i) => {
@@ -208,12 +209,14 @@ function expectVerdict(company: CompanyInStore, verdict: Verdict): void {
   const judged = {
     outcome: company.company?.outcome ?? 'pending',
     announcements: company.announcements,
+    failures: company.failures,
     tooManyDatasets: company.tooManyDatasets,
     openHolds: [...company.stored.holds.keys()].sort(),
   };
   const expected = {
     outcome: verdict.outcome,
     announcements: verdict.announcement === null ? [] : [verdict.announcement],
+    failures: verdict.failures,
     tooManyDatasets: verdict.tooManyDatasets,
     openHolds: verdict.openHolds,
   };

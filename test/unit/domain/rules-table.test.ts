@@ -58,6 +58,7 @@ describe('a company is announced', () => {
       failed: 1,
       ended: 1,
       source: { topic: 'sync-events', partition: 3, offset: 4 },
+      linkedAt: AFTER_THE_DATE,
     });
   });
 

@@ -7,7 +7,8 @@ import { DeliveredIds } from '../../../examples/webhook-dispatcher/delivered-ids
 import { printable } from '../../../examples/webhook-dispatcher/printable.js';
 import { pauseAfter, retryAfterOf, tryToDeliver } from '../../../examples/webhook-dispatcher/try.js';
 import {
-  announcementOf,
+  companyEventOf,
+  EVENT_TYPES,
   keyOf,
   signedHeaders,
   traceHeaders,
@@ -47,20 +48,28 @@ const WANTED = { payload: 'current', keys: [randomBytes(24)] } as const;
 
 test("a webhook has the announcement's id, and continues its trace", () => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-  const { headers } = webhookOf(announcementOf(EVENT), { ceTime: '', traceparent }, WANTED, NOW);
+  const { headers } = webhookOf(
+    companyEventOf(EVENT),
+    EVENT_TYPES.synchronized,
+    { ceTime: '', traceparent },
+    WANTED,
+    NOW,
+  );
   expect(headers).toMatchObject({ 'webhook-id': EVENT.eventId, traceparent });
-  expect(webhookOf(EVENT, { ceTime: '', traceparent: '' }, WANTED, NOW).headers).not.toHaveProperty('traceparent');
+  expect(
+    webhookOf(EVENT, EVENT_TYPES.synchronized, { ceTime: '', traceparent: '' }, WANTED, NOW).headers,
+  ).not.toHaveProperty('traceparent');
 });
 
 test.each([undefined, null, 7, '', 'acme', `${EVENT.eventId}\r\nx: y`, `${EVENT.eventId} `, 'x'.repeat(1e6)])(
   'a record whose event id is not a UUID is not sent (case %#)',
   (eventId) => {
-    expect(() => announcementOf({ ...EVENT, eventId })).toThrow(/^the event id .{1,110} is not a UUID$/);
+    expect(() => companyEventOf({ ...EVENT, eventId })).toThrow(/^the event id .{1,110} is not a UUID$/);
   },
 );
 
 test.each([null, 'text', 7, { eventId: EVENT.eventId }])('%j is not an announcement', (value) => {
-  expect(() => announcementOf(value)).toThrow('not a CompanySynchronized');
+  expect(() => companyEventOf(value)).toThrow('not an event of a company');
 });
 
 test('a webhook is delivered without a traceparent that HTTP cannot carry', async () => {
@@ -100,4 +109,11 @@ test('the last 10,000 delivered ids are remembered; a longer id than an event id
   for (let i = 0; i <= 10_000; i++) delivered.add(String(i));
   delivered.add(long);
   expect(['0', '1', '10000', long].map((id) => delivered.has(id))).toEqual([false, true, true, false]);
+});
+
+test('the type of the body is that of the topic which the event was read from', () => {
+  for (const type of Object.values(EVENT_TYPES)) {
+    const { body } = webhookOf(EVENT, type, { ceTime: '2024-01-01T00:00:00Z', traceparent: '' }, WANTED, NOW);
+    expect(JSON.parse(body)).toEqual({ type, timestamp: '2024-01-01T00:00:00Z', data: EVENT });
+  }
 });

@@ -32,6 +32,7 @@ function eventOf(n: number, late = false, connections: Announcement['connections
     failed: 0,
     ended: 0,
     offset: 10 * n,
+    linkedAt: null,
     late,
   };
   const completing = { offset: 10 * n, timestamp: n, key: null, value: null, headers: [] };

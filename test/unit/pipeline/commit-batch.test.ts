@@ -44,7 +44,7 @@ class Steps {
 }
 
 const noLogs: Logs = UNUSED_LOGS;
-const NO_DECISIONS = { touched: [], announcements: [], badRecords: [], stalls: [], end: 0 };
+const NO_DECISIONS = { touched: [], announcements: [], badRecords: [], stalls: [], failures: [], end: 0 };
 const CHANGELOG_END = 7;
 
 /**

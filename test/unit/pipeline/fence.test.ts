@@ -19,7 +19,7 @@ const PARTITION = 1;
 const WHOLE: LogBounds = { start: 0, end: 7, highWatermark: 7, ...SEEN_BY_MOST };
 const OPEN: LogBounds = { start: 0, end: 5, highWatermark: 7, ...SEEN_BY_MOST };
 /** Each topic has as many partitions as the input. */
-const EVERYWHERE = 'changelog/1 synchronized/1 dead-letter/1 stalled/1';
+const EVERYWHERE = 'changelog/1 synchronized/1 dead-letter/1 stalled/1 failed/1';
 
 interface Situation {
   /** The last outcome at each fencing, in turn. */
@@ -206,7 +206,7 @@ describe('an acknowledged commit that is open while the transaction after it fai
   ])('does not count as the open one if %s: then the last outcome decides', async (_, situation) => {
     const { did } = await fenced({ outcomes: ['abort', 'abort'], lastCommit, ...situation });
     // No later transaction was begun in `synchronized`.
-    expect(did).toEqual([FENCE, 'abort changelog/1 dead-letter/1 stalled/1', 'discard', FENCE]);
+    expect(did).toEqual([FENCE, 'abort changelog/1 dead-letter/1 stalled/1 failed/1', 'discard', FENCE]);
   });
 
   test('is committed although other producers have written after it in an outbound topic', async () => {
@@ -273,7 +273,7 @@ describe('an acknowledged commit that is open while the transaction after it fai
   test('is left out of an abort if its leader does not say whether it is open', async () => {
     const situation = { open: [TOPICS.changelog], openUpTo: 9, isOthers: null };
     const { did } = await fenced({ outcomes: ['abort', 'abort'], ...situation, lastCommit });
-    expect(did).toEqual([FENCE, 'abort changelog/1 dead-letter/1 stalled/1', 'discard', FENCE]);
+    expect(did).toEqual([FENCE, 'abort changelog/1 dead-letter/1 stalled/1 failed/1', 'discard', FENCE]);
   });
 
   test('leaves an offset that may be of a later transaction to the check of the positions', async () => {
@@ -309,7 +309,7 @@ test('an open offset alone with an unknown outcome is left to the check of the p
 describe('in a topic that other partitions write to', () => {
   const sharedTopic = TOPICS.synchronized;
   const all = [0, 1, 2].map((to) => `${sharedTopic}/${to}`).join(' ');
-  const everywhere = `changelog/1 ${all} dead-letter/1 stalled/1`;
+  const everywhere = `changelog/1 ${all} dead-letter/1 stalled/1 failed/1`;
 
   test("others' open transactions are left alone", async () => {
     const { did, asked } = await fenced({ outcomes: ['commit'], open: [sharedTopic], sharedTopic, isOthers: true });

@@ -19,8 +19,21 @@ import type { KeyChange } from '../../../src/store/key-value-store.js';
 import { CHANGELOG_POSITION_KEY, encodeChangelogPosition, UndoWriter } from '../../../src/store/partition-meta.js';
 import type { PartitionStore } from '../../../src/store/partition-store.js';
 import { RocksDbStore } from '../../../src/store/rocks-db-store.js';
-import { writeCompanyRow, writeHoldRow, writeOriginRow, writePositionRow } from '../../../src/store/row-codec.js';
-import { companyKey, DATASET_PREFIX, holdKey, ORIGIN_KEY, POSITION_KEY } from '../../../src/store/row-keys.js';
+import {
+  writeCompanyRow,
+  writeFirstSyncRow,
+  writeHoldRow,
+  writeOriginRow,
+  writePositionRow,
+} from '../../../src/store/row-codec.js';
+import {
+  companyKey,
+  DATASET_PREFIX,
+  firstSyncKey,
+  holdKey,
+  ORIGIN_KEY,
+  POSITION_KEY,
+} from '../../../src/store/row-keys.js';
 import type { EncodedChanges } from '../../../src/store/state-changes.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
@@ -481,10 +494,12 @@ test('a folder whose last position row was removed by compaction is set aside: n
   expect(simulated.setAside).toEqual([expect.stringContaining('or compaction has removed the row')]);
 });
 
-describe('a batch that announced a company and held another one', () => {
+describe('a batch that announced a company, reported one as failed and held another one', () => {
   const ROWS: readonly KeyChange[] = [
     { key: companyKey('announced'), value: announcedRow() },
     { key: companyKey('held'), value: encoded((to) => writeCompanyRow(to, { ...NEW_COMPANY, holds: 1 })) },
+    { key: firstSyncKey('linked'), value: encoded((to) => writeFirstSyncRow(to, { linkedAt: 1, failures: 0 })) },
+    { key: firstSyncKey('failed'), value: encoded((to) => writeFirstSyncRow(to, { linkedAt: 1, failures: 2 })) },
     {
       key: holdKey('held', `${PARTITION}/4`),
       value: encoded((to) => writeHoldRow(to, { code: 'undecodable', timestamp: 1 })),
@@ -494,6 +509,11 @@ describe('a batch that announced a company and held another one', () => {
   function announcement(companyId: string, partition = PARTITION): RecordToWrite {
     const source = Buffer.from(`/app/${TOPICS.input}/${partition}`);
     return { key: Buffer.from(companyId), value: Buffer.of(1), headers: [{ key: 'ce_source', value: source }] };
+  }
+
+  function failure(companyId: string, attempt: number, partition = PARTITION): RecordToWrite {
+    const { key, value, headers } = announcement(companyId, partition);
+    return { key, value, headers: [...headers, { key: 'ce_id', value: Buffer.from(`${companyId}/${attempt}`) }] };
   }
 
   function deadLetter(offset: number, topic = TOPICS.input): RecordToWrite {
@@ -509,8 +529,10 @@ describe('a batch that announced a company and held another one', () => {
   async function withOutbound(
     announcements: readonly RecordToWrite[],
     deadLetters: readonly RecordToWrite[],
+    failures: readonly RecordToWrite[] = [failure('failed', 2)],
   ): Promise<SimulatedPartition> {
     const simulated = await withLostBatch(confirmed, ROWS);
+    for (const record of failures) write(simulated.outbound.failed, record);
     for (const record of announcements) write(simulated.outbound.synchronized, record);
     for (const record of deadLetters) write(simulated.outbound.deadLetter, record);
     return simulated;
@@ -523,23 +545,35 @@ describe('a batch that announced a company and held another one', () => {
     expect(simulated.setAside).toEqual([]);
   });
 
-  test.each<[string, readonly RecordToWrite[], readonly RecordToWrite[], string]>([
-    ['the announcement', [], [deadLetter(4)], 'synchronized lacks the records of announced.'],
+  const FAILURES = [failure('failed', 2)];
+  type Records = readonly RecordToWrite[];
+  test.each<[string, Records, Records, Records, string]>([
+    ['the announcement', [], [deadLetter(4)], FAILURES, 'synchronized lacks the records of announced.'],
     [
       'the announcement, and another partition has one of that company',
       [announcement('announced', PARTITION + 1)],
       [deadLetter(4)],
+      FAILURES,
       'synchronized lacks the records of announced.',
     ],
-    ['the dead letter', [announcement('announced')], [], `dead-letter lacks the records of ${PARTITION}/4.`],
+    ['the dead letter', [announcement('announced')], [], FAILURES, `dead-letter lacks the records of ${PARTITION}/4.`],
     [
       'the dead letter, and another record has one',
       [announcement('announced')],
       [deadLetter(3), deadLetter(4, 'other')],
+      FAILURES,
       `dead-letter lacks the records of ${PARTITION}/4.`,
     ],
-  ])('blocks the partition if brokers have also lost %s', async (_, announcements, deadLetters, missing) => {
-    const simulated = await withOutbound(announcements, deadLetters);
+    ['the failure', [announcement('announced')], [deadLetter(4)], [], 'failed lacks the records of failed.'],
+    [
+      'the failure, and there are others',
+      [announcement('announced')],
+      [deadLetter(4)],
+      [failure('failed', 1), failure('failed', 2, PARTITION + 1)],
+      'failed lacks the records of failed.',
+    ],
+  ])('blocks the partition if brokers have also lost %s', async (_, announcements, deadLetters, failures, missing) => {
+    const simulated = await withOutbound(announcements, deadLetters, failures);
     const task = await settled(simulated);
     expect(task.status.state).toBe('blocked');
     expect(task.status.reason).toContain(missing);

@@ -141,7 +141,7 @@ async function startOf({ changelog, committed }: SimulatedPartition): Promise<st
   };
   const isEmpty = (await changelogUse(logs, 'changelog', [await changelog.bounds()], systemClock)) !== 'used';
   const one = { syncEvents: 1, companyState: 1, companySynchronized: 1 };
-  const partitions = { ...one, deadLetter: 1, clientSettings: 1, companySyncStalled: 1 };
+  const partitions = { ...one, deadLetter: 1, clientSettings: 1, companySyncStalled: 1, companySyncFailed: 1 };
   const config = loadConfig({ APPLICATION_ID: 'app' }, {}, () => '');
   const found = await checkFirstStart(config, { partitions, changelogIsEmpty: isEmpty }, logs, systemClock);
   return found?.message ?? null;

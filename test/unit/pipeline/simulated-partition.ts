@@ -107,7 +107,7 @@ export class SimulatedPartition {
   readonly input = new SilentLog();
   readonly changelog = new SilentLog();
   /** The topics of announcements and of dead letters. What the partition writes there is not kept. */
-  readonly outbound = { synchronized: new SilentLog(), deadLetter: new SilentLog() };
+  readonly outbound = { synchronized: new SilentLog(), failed: new SilentLog(), deadLetter: new SilentLog() };
   /** The number of changes in each write to the disk. */
   writes = 0;
   takeOvers = 0;
@@ -178,6 +178,7 @@ export class SimulatedPartition {
       known: new KnownState(changelogId),
       state: this.#countingWrites(),
       settings: { ready: () => Promise.resolve(), policyOf: never },
+      failureId: ({ companyId, attempt }) => `${companyId}/${attempt}`,
       observer: observer as PipelineObserver,
     };
     this.context = context as PipelineContext;
@@ -246,8 +247,9 @@ export class SimulatedPartition {
   }
 
   #written(topic: string): SilentLog {
-    const { synchronized, deadLetter } = this.outbound;
+    const { synchronized, failed, deadLetter } = this.outbound;
     if (topic === TOPICS.synchronized) return synchronized;
+    if (topic === TOPICS.failed) return failed;
     return topic === TOPICS.deadLetter ? deadLetter : this.changelog;
   }
 

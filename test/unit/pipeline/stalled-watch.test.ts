@@ -163,7 +163,7 @@ test('every stall is reported once, with its flag in the store, over many slices
   await watched.look(9);
   expect([...watched.reported].sort()).toEqual(names.slice(0, 400).sort());
   expect(await Promise.all([watched.flagOf('company 0'), watched.flagOf('company 400')])).toEqual([true, false]);
-  expect(watched.counts).toEqual(Array(3).fill({ pending: 450, held: 0, stalled: 400 }));
+  expect(watched.counts).toEqual(Array(3).fill({ pending: 450, held: 0, stalled: 400, failed: 0 }));
 });
 
 test('if a broker does not return the end of the input, the partition runs on, and the broker is asked again', async () => {
@@ -220,7 +220,7 @@ test('a company whose records have no date waits from the first pass that finds 
   watched.now = EPOCH_HOUR * HOUR_MS;
   await watched.look(1);
   expect(watched.reported).toEqual([]);
-  expect(watched.counts).toEqual([{ pending: 4, held: 0, stalled: 0 }]);
+  expect(watched.counts).toEqual([{ pending: 4, held: 0, stalled: 0, failed: 0 }]);
   expect((await watched.rowOf('seconds')).progressHour).toBe(EPOCH_HOUR);
   watched.now = EPOCH_HOUR * HOUR_MS + STALLED_AFTER_MS + HOUR_MS;
   await watched.look(1);
@@ -236,6 +236,15 @@ test('an end of the input from too few brokers is not used: it may be old', asyn
   watched.byMost = true;
   await watched.look(1);
   expect(watched.reported).toEqual(['quiet']);
+});
+
+test('a company that was reported as failed is counted, and never reported as stalled', async () => {
+  const row = { progressHour: EPOCH_HOUR };
+  watched = await Watched.of({ failed: { ...row, failureReported: true }, other: row });
+  watched.now = (EPOCH_HOUR + 20) * HOUR_MS;
+  await watched.look(2);
+  expect(watched.reported).toEqual(['other']);
+  expect(watched.counts.at(-1)).toEqual({ pending: 2, held: 0, stalled: 1, failed: 1 });
 });
 
 describe('finished companies', () => {
@@ -258,9 +267,9 @@ describe('finished companies', () => {
   test('are read once in a folder of an older release, which lacks marks, and never again', async () => {
     await withFinished(1_000, 3);
     await watched.look(6); // 1,003 rows, 200 at a time.
-    expect(watched.counts).toEqual([{ pending: 3, held: 0, stalled: 3 }]);
+    expect(watched.counts).toEqual([{ pending: 3, held: 0, stalled: 3, failed: 0 }]);
     await watched.look(2); // One slice for each pass.
-    expect(watched.counts).toEqual(Array(3).fill({ pending: 3, held: 0, stalled: 3 }));
+    expect(watched.counts).toEqual(Array(3).fill({ pending: 3, held: 0, stalled: 3, failed: 0 }));
     expect(watched.reported.sort()).toEqual(['pending 0', 'pending 1', 'pending 2']);
   });
 
@@ -268,7 +277,7 @@ describe('finished companies', () => {
     await withFinished(0, 450);
     await watched.look(3); // The pass that makes the marks.
     await watched.look(3);
-    expect(watched.counts).toEqual(Array(2).fill({ pending: 450, held: 0, stalled: 450 }));
+    expect(watched.counts).toEqual(Array(2).fill({ pending: 450, held: 0, stalled: 450, failed: 0 }));
     expect(watched.reported).toHaveLength(450);
   });
 });

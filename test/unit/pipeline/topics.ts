@@ -7,4 +7,5 @@ export const TOPICS: PipelineContext['topics'] = {
   synchronized: 'synchronized',
   deadLetter: 'dead-letter',
   stalled: 'stalled',
+  failed: 'failed',
 };

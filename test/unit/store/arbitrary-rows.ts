@@ -1,7 +1,7 @@
 /** Any row that the rules could ever make, for property tests. */
 import fc from 'fast-check';
 import { DEAD_LETTER_CODES } from '../../../src/domain/events.js';
-import type { CompanyRow, DatasetRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
+import type { CompanyRow, DatasetRow, FirstSyncRow, HoldRow, InfoRow } from '../../../src/domain/rows.js';
 import { KNOWN_STATUSES } from '../../../src/domain/statuses.js';
 import type { PositionRow } from '../../../src/store/row-codec.js';
 
@@ -43,6 +43,8 @@ export const infoRow: fc.Arbitrary<InfoRow> = fc.record({
   }),
 });
 
+export const firstSyncRow: fc.Arbitrary<FirstSyncRow> = fc.record({ linkedAt: fc.option(timestamp), failures: count });
+
 export const companyRow: fc.Arbitrary<CompanyRow> = fc.oneof(
   fc.record({
     outcome: fc.constant('pending' as const),
@@ -58,6 +60,7 @@ export const companyRow: fc.Arbitrary<CompanyRow> = fc.oneof(
     announcementBytes: fc.nat({ max: 10_000_000 }),
     endedLinks: fc.bigInt({ min: 0n, max: 2n ** 400n }),
     stalled: fc.boolean(),
+    failureReported: fc.boolean(),
     progressHour: fc.integer({ min: -1, max: 1_000_000 }),
   }),
   fc.record({

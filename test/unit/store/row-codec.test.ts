@@ -2,18 +2,27 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { DEAD_LETTER_CODES } from '../../../src/domain/events.js';
-import type { CompanyRow, DatasetRow, HoldRow, InfoRow, PendingCompany } from '../../../src/domain/rows.js';
+import type {
+  CompanyRow,
+  DatasetRow,
+  FirstSyncRow,
+  HoldRow,
+  InfoRow,
+  PendingCompany,
+} from '../../../src/domain/rows.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import { CorruptStoreError } from '../../../src/store/key-value-store.js';
 import {
   decodeCompanyRow,
   decodeDatasetRow,
+  decodeFirstSyncRow,
   decodeHoldRow,
   decodeInfoRow,
   decodeOriginRow,
   decodePositionRow,
   writeCompanyRow,
   writeDatasetRow,
+  writeFirstSyncRow,
   writeHoldRow,
   writeInfoRow,
   writeOriginRow,
@@ -23,7 +32,7 @@ import {
 } from '../../../src/store/row-codec.js';
 import * as rowCodec from '../../../src/store/row-codec.js';
 import { UnknownRowVersionError } from '../../../src/store/row-version.js';
-import { companyRow, datasetRow, holdRow, infoRow, positionRow } from './arbitrary-rows.js';
+import { companyRow, datasetRow, firstSyncRow, holdRow, infoRow, positionRow } from './arbitrary-rows.js';
 
 function encoded<T>(write: (to: ByteWriter, row: T) => void, row: T): Buffer {
   const to = new ByteWriter();
@@ -37,6 +46,10 @@ describe('every row is read as it was written', () => {
     fc.assert(fc.property(companyRow, (row) => expect(decodeCompanyRow(encoded(writeCompanyRow, row))).toEqual(row))));
   test('info', () =>
     fc.assert(fc.property(infoRow, (row) => expect(decodeInfoRow(encoded(writeInfoRow, row))).toEqual(row))));
+  test('first-sync', () =>
+    fc.assert(
+      fc.property(firstSyncRow, (row) => expect(decodeFirstSyncRow(encoded(writeFirstSyncRow, row))).toEqual(row)),
+    ));
   test('dataset', () =>
     fc.assert(fc.property(datasetRow, (row) => expect(decodeDatasetRow(encoded(writeDatasetRow, row))).toEqual(row))));
   test('hold', () =>
@@ -85,6 +98,7 @@ describe('every later release reads the rows of earlier ones', () => {
     endedLinks: 0b101n,
     announcementBytes: 0,
     stalled: true,
+    failureReported: false,
     progressHour: 472_222,
   } satisfies CompanyRow as PendingCompany;
   const announced: CompanyRow = {
@@ -120,6 +134,9 @@ describe('every later release reads the rows of earlier ones', () => {
   const tooLarge: HoldRow = { ...hold, code: 'too-large' };
   const marked: CompanyRow = { ...pending, laterFinished: null };
   const measured: CompanyRow = { ...marked, announcementBytes: 6 * 1024 * 1024 };
+  const failed: CompanyRow = { ...measured, stalled: false, failureReported: true };
+  const firstSync: FirstSyncRow = { linkedAt: 1_700_000_000_123, failures: 2 };
+  const firstSyncOfOlder: FirstSyncRow = { linkedAt: null, failures: 1 };
   const counted: PositionRow = { ...position, countedUnder: 2 };
   const origin: OriginRow = new Map([['EVENT_NAMESPACE', 'company-sync']]);
 
@@ -127,6 +144,9 @@ describe('every later release reads the rows of earlier ones', () => {
     ['company-pending', encoded(writeCompanyRow, pending), decodeCompanyRow, pending],
     ['company-pending-later', encoded(writeCompanyRow, marked), decodeCompanyRow, marked],
     ['company-pending-measured', encoded(writeCompanyRow, measured), decodeCompanyRow, measured],
+    ['company-pending-failed', encoded(writeCompanyRow, failed), decodeCompanyRow, failed],
+    ['firstsync', encoded(writeFirstSyncRow, firstSync), decodeFirstSyncRow, firstSync],
+    ['firstsync-of-older', encoded(writeFirstSyncRow, firstSyncOfOlder), decodeFirstSyncRow, firstSyncOfOlder],
     ['company-announced', encoded(writeCompanyRow, announced), decodeCompanyRow, announced],
     ['company-announced-elsewhere', encoded(writeCompanyRow, announcedElsewhere), decodeCompanyRow, announcedElsewhere],
     ['company-deleted', encoded(writeCompanyRow, deleted), decodeCompanyRow, deleted],
@@ -169,7 +189,7 @@ describe('a release that knows no later words reads', () => {
     }
   }
 
-  test('the counts by its own words, and ended links, of a company with datasets finished by a later word', () => {
+  test('the counts by its own words, and ended links, of a company with datasets finished by a later word or failed', () => {
     fc.assert(
       fc.property(companyRow, fc.nat(100), (row, laterFinished) => {
         fc.pre(row.outcome === 'pending');
@@ -179,6 +199,7 @@ describe('a release that knows no later words reads', () => {
           ...row,
           unfinished: row.unfinished + laterFinished,
           laterFinished: 0,
+          failureReported: false,
         });
         const bitsOf = (all: Buffer) => {
           let at = 2;
@@ -220,9 +241,14 @@ test('a position row with more padding than any release writes is corrupt', () =
   expect(() => decodePositionRow(encoded(writePositionRow, row))).toThrow(CorruptStoreError);
 });
 
+test('flags of a first-sync row that no release writes are corrupt', () => {
+  expect(() => decodeFirstSyncRow(Buffer.of(1, 2, 0))).toThrow(CorruptStoreError);
+});
+
 test.each([
   ['company row', decodeCompanyRow],
   ['info row', decodeInfoRow],
+  ['first-sync row', decodeFirstSyncRow],
   ['dataset row', decodeDatasetRow],
   ['hold row', decodeHoldRow],
   ['position row', decodePositionRow],

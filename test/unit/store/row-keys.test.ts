@@ -3,6 +3,7 @@ import {
   companyKey,
   datasetKey,
   datasetPrefix,
+  firstSyncKey,
   holdKey,
   holdPrefix,
   infoKey,
@@ -18,6 +19,7 @@ test('every key is decoded to exactly its ids', () => {
     fc.property(id, id, text, (companyId, datasetId, holdId) => {
       expect(parseRowKey(companyKey(companyId))).toEqual({ kind: 'company', companyId });
       expect(parseRowKey(infoKey(companyId))).toEqual({ kind: 'info', companyId });
+      expect(parseRowKey(firstSyncKey(companyId))).toEqual({ kind: 'first-sync', companyId });
       expect(parseRowKey(datasetKey(companyId, datasetId))).toEqual({ kind: 'dataset', companyId, datasetId });
       expect(parseRowKey(holdKey(companyId, holdId))).toEqual({ kind: 'hold', companyId, holdId });
     }),

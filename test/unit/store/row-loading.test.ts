@@ -86,8 +86,17 @@ test('a batch requests each row once, however often events repeat it, and no row
   await load.run(store);
   expect(store.reads).toEqual([
     ['company a', 'company b', 'company c'],
-    ['dataset a 1', 'hold a 0/7', 'info a', 'dataset a 2'],
+    ['dataset a 1', 'hold a 0/7', 'info a', 'first-sync a', 'dataset a 2'],
   ]);
+});
+
+test('a manifest after the first one reads no first-sync row', async () => {
+  const store = new FakeStore();
+  store.put('a', (rows) => rows.setCompany({ ...NEW_COMPANY, links: 1 }));
+  const load = new RowLoad(new CompanyCache(() => 1_000), new CountedCompanies(null));
+  load.want(event('a', manifest('1')));
+  await load.run(store);
+  expect(store.reads).toEqual([['company a'], ['info a', 'dataset a 1']]);
 });
 
 test('the rules find the rows that were read', async () => {

@@ -27,6 +27,7 @@ const CODECS: readonly Codec[] = [
   ['changelog position', meta.decodeChangelogPosition, null],
   ['former offset', meta.decodeFormerOffset, null],
   ['own batch', (bytes: Buffer) => meta.isPosition(bytes, 0), null],
+  ['first-sync', codec.decodeFirstSyncRow, codec.writeFirstSyncRow],
 ];
 
 /** A byte for the kind of row, then a value or key of the store or of the changelog. */
@@ -79,6 +80,7 @@ function samples(): ReadonlyMap<string, Buffer> {
       announcementBytes: 6_000_000,
       endedLinks: 5n,
       stalled: true,
+      failureReported: true,
       progressHour: 472_222,
     }),
     announced: row('company', codec.writeCompanyRow, {
@@ -92,6 +94,7 @@ function samples(): ReadonlyMap<string, Buffer> {
       ended: 1,
     }),
     deleted: row('company', codec.writeCompanyRow, { outcome: 'deleted', offset: 300, timestamp: -1 }),
+    firstSync: row('first-sync', codec.writeFirstSyncRow, { linkedAt: 1_700_000_000_123, failures: 2 }),
     info: row('info', codec.writeInfoRow, {
       clientId: 'client-1',
       companyName: 'Example Trading Ltd',

@@ -4,7 +4,13 @@ import { auditTopics, type AuditInput } from '../../audit/audit-topics.js';
 import { auditedTopics, type Preference } from './audited-input.js';
 import type { World } from './world.js';
 
-type Rest = Omit<AuditInput, 'events' | 'synchronized' | 'deadLetters'>;
+type Rest = Omit<AuditInput, 'events' | 'synchronized' | 'failed' | 'deadLetters'>;
+
+/**
+ * A lost transaction takes its failures with it, and a company that is judged again from the records counts its attempts
+ * from where its state is. So the failures are not audited.
+ */
+const NO_FAILURES = { failed: null };
 
 /**
  * An offset in an announcement does not say of which log it is. So an anomaly counts if it is there whichever log is
@@ -21,8 +27,10 @@ function auditWith(world: World, rest: Rest, preference: Preference): Anomaly[] 
   const sameHolds = new Set<string>();
   const { before, ...topics } = auditedTopics(world, world.losses, preference, sameHolds);
   const anomalies = [
-    ...auditTopics({ ...rest, ...topics }).anomalies,
-    ...auditTopics({ ...rest, events: topics.events, ...before }).anomalies.filter(isWrongAlsoIfIncomplete),
+    ...auditTopics({ ...rest, ...NO_FAILURES, ...topics }).anomalies,
+    ...auditTopics({ ...rest, ...NO_FAILURES, events: topics.events, ...before }).anomalies.filter(
+      isWrongAlsoIfIncomplete,
+    ),
   ];
   // One repair lifts two holds of one name: docs/architecture.md, "A log is known by its id".
   return anomalies.filter(({ companyId }) => companyId === null || !sameHolds.has(companyId));

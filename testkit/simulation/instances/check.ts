@@ -68,6 +68,7 @@ function auditAnomalies(world: World, choices: ReadonlyMap<string, string>): str
         ...rest,
         events: contents(world, TOPICS.syncEvents),
         synchronized: contents(world, TOPICS.companySynchronized),
+        failed: contents(world, TOPICS.companySyncFailed),
         deadLetters: contents(world, TOPICS.deadLetter),
       }).anomalies;
   return anomalies.map(({ kind, companyId, what, history }) =>

@@ -17,6 +17,7 @@ const BY_SUBJECT = new Map<string, Kind>([
   [`${TOPICS.companySynchronized}-value`, 'companySynchronized'],
   [`${TOPICS.clientSettings}-value`, 'clientSettings'],
   [`${TOPICS.companySyncStalled}-value`, 'companySyncStalled'],
+  [`${TOPICS.companySyncFailed}-value`, 'companySyncFailed'],
 ]);
 
 export class SimulatedRegistry {

@@ -21,6 +21,7 @@ export function topicsOf(world: World, choices: ReadonlyMap<string, string>): Au
   return {
     events: contents(TOPICS.input, world.input.committed()),
     synchronized: contents(TOPICS.synchronized, world.log(TOPICS.synchronized).committed()),
+    failed: contents(TOPICS.failed, world.log(TOPICS.failed).committed()),
     deadLetters: contents(TOPICS.deadLetter, world.log(TOPICS.deadLetter).committed()),
     settings: contents('client-settings', settings),
     registered: REGISTERED,
@@ -43,6 +44,7 @@ export const REGISTERED = new Map([
   [SCHEMA_IDS.syncEvent, SCHEMAS.syncEvent],
   [SCHEMA_IDS.companySynchronized, SCHEMAS.companySynchronized],
   [SCHEMA_IDS.clientSettings, SCHEMAS.clientSettings],
+  [SCHEMA_IDS.companySyncFailed, SCHEMAS.companySyncFailed],
 ]);
 
 function contents(topic: string, entries: readonly Omit<LogEntry, 'state'>[]): TopicContents {
@@ -56,7 +58,7 @@ function asRecord({ offset, timestamp, key, value, headers }: Omit<LogEntry, 'st
 }
 
 /** The first letters of keys that the changelog has too. */
-const SHARED_KEYS = 'CIDHPO';
+const SHARED_KEYS = 'CIFDHPO';
 
 /** Whether the disk has the rows that the changelog gives. @returns one line for each row that differs */
 export function differencesOf(

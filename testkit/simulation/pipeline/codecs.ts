@@ -5,6 +5,7 @@ import { SyncEventSchema } from '../../../src/decode/sync-event-reader.js';
 import { RegistryBrake } from '../../../src/decode/registry-brake.js';
 import { SchemaResolution } from '../../../src/decode/schema-resolution.js';
 import { RegistryUnavailableError } from '../../../src/decode/schema-source.js';
+import { CompanySyncFailedRecords } from '../../../src/publish/company-sync-failed.js';
 import { CompanySynchronizedRecords } from '../../../src/publish/company-synchronized.js';
 import { SCHEMAS_FOLDER } from '../../command.js';
 import { newestSchema } from '../../schema-file.js';
@@ -17,14 +18,22 @@ export const SCHEMAS = {
   companySynchronized: newestSchema(SCHEMAS_FOLDER, 'company-synchronized-value'),
   clientSettings: newestSchema(SCHEMAS_FOLDER, 'client-settings-value'),
   companySyncStalled: newestSchema(SCHEMAS_FOLDER, 'company-sync-stalled-value'),
+  companySyncFailed: newestSchema(SCHEMAS_FOLDER, 'company-sync-failed-value'),
 };
-export const SCHEMA_IDS = { syncEvent: 1, companySynchronized: 2, clientSettings: 3, companySyncStalled: 4 };
+export const SCHEMA_IDS = {
+  syncEvent: 1,
+  companySynchronized: 2,
+  clientSettings: 3,
+  companySyncStalled: 4,
+  companySyncFailed: 5,
+};
 
 const TYPES = {
   syncEvent: avro.Type.forSchema(SCHEMAS.syncEvent as avro.Schema),
   companySynchronized: avro.Type.forSchema(SCHEMAS.companySynchronized as avro.Schema),
   clientSettings: avro.Type.forSchema(SCHEMAS.clientSettings as avro.Schema),
   companySyncStalled: avro.Type.forSchema(SCHEMAS.companySyncStalled as avro.Schema),
+  companySyncFailed: avro.Type.forSchema(SCHEMAS.companySyncFailed as avro.Schema),
 };
 
 /** A value in Confluent framing, under its schema's id. */
@@ -42,12 +51,21 @@ export const EVENT_TYPES = {
   companySyncStalled: TYPES.companySyncStalled,
   companySynchronizedSchema: SCHEMAS.companySynchronized,
   companySyncStalledSchema: SCHEMAS.companySyncStalled,
+  companySyncFailed: TYPES.companySyncFailed,
+  companySyncFailedSchema: SCHEMAS.companySyncFailed,
 };
 
 export const STALLED = { type: TYPES.companySyncStalled, schemaId: SCHEMA_IDS.companySyncStalled };
 export const ANNOUNCEMENTS = new CompanySynchronizedRecords({
   type: TYPES.companySynchronized,
   schemaId: SCHEMA_IDS.companySynchronized,
+  applicationId: APPLICATION_ID,
+  eventNamespace: APPLICATION_ID,
+});
+
+export const FAILURES = new CompanySyncFailedRecords({
+  type: TYPES.companySyncFailed,
+  schemaId: SCHEMA_IDS.companySyncFailed,
   applicationId: APPLICATION_ID,
   eventNamespace: APPLICATION_ID,
 });

@@ -11,7 +11,7 @@ import { deadLetterOf } from '../../../src/publish/dead-letter.js';
 import { stalledRecordOf } from '../../../src/publish/company-sync-stalled.js';
 import { ExclusiveStateDirectory } from '../../../src/store/exclusive-state-directory.js';
 import type { Policy } from '../../../src/domain/policy.js';
-import { ANNOUNCEMENTS, decoderOf, STALLED } from './codecs.js';
+import { ANNOUNCEMENTS, decoderOf, FAILURES, STALLED } from './codecs.js';
 import { MemoryDisk, MemoryStateDirectory } from './memory-disk.js';
 import { modelLogs } from './model-logs.js';
 import { modelTransactions } from './model-producer.js';
@@ -123,6 +123,8 @@ export class Instance {
       encodeAnnouncement: (...announced) => ANNOUNCEMENTS.recordOf(...announced),
       encodeDeadLetter: (badRecord, input) => deadLetterOf(badRecord.record, badRecord, input),
       encodeStall: (stall) => stalledRecordOf(stall, STALLED),
+      failureId: (failure) => FAILURES.idOf(failure),
+      encodeFailure: (...reported) => FAILURES.recordOf(...reported),
     };
   }
 
@@ -136,6 +138,8 @@ export class Instance {
         world.trace(name, `state ${status.state} ${status.reason ?? ''}`),
       setAside: (_: number, why: string) => world.trace(name, `set aside: ${why}`),
       announced: (_: number, { companyId }: { companyId: string }) => world.trace(name, `announced ${companyId}`),
+      syncFailed: (_: number, { companyId, attempt }: { companyId: string; attempt: number }) =>
+        world.trace(name, `failed ${companyId}, attempt ${attempt}`),
       leftOpen: (_: number, outcome: string) => world.trace(name, `ends an open transaction again: ${outcome}`),
     };
     const silent = () => undefined;

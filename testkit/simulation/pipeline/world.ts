@@ -16,6 +16,7 @@ export const TOPICS = {
   synchronized: 'company-synchronized',
   deadLetter: 'sync-events-dead-letter',
   stalled: 'company-sync-stalled',
+  failed: 'company-sync-failed',
 } as const;
 export const ALL_DATASETS_FROM = Date.UTC(2023, 9, 10);
 

@@ -16,6 +16,7 @@ const names = {
   deadLetter: 'dead',
   clientSettings: 'settings',
   companySyncStalled: 'stalled',
+  companySyncFailed: 'failed',
 };
 
 /** The topics as `topics create` makes them on three brokers, with the changes of `change`. */
@@ -53,7 +54,7 @@ test('the changelog is planned so that deleted companies go within 7 days', () =
 
 const policy = (value: string) => ({ settings: { 'cleanup.policy': value } });
 
-test.each(['syncEvents', 'companySynchronized', 'deadLetter', 'companySyncStalled'] as const)(
+test.each(['syncEvents', 'companySynchronized', 'deadLetter', 'companySyncStalled', 'companySyncFailed'] as const)(
   'a compacted %s is refused, with the command',
   (role) => {
     for (const value of ['compact', 'compact,delete'])
@@ -88,7 +89,7 @@ test('partition counts that mix companies or choices are refused', () => {
   expect(policyFaults(found({ companySynchronized: { partitions: 7 } }))).toEqual([]);
 });
 
-test.each(['companySynchronized', 'companyState', 'deadLetter', 'companySyncStalled'] as const)(
+test.each(['companySynchronized', 'companyState', 'deadLetter', 'companySyncStalled', 'companySyncFailed'] as const)(
   'a %s that one broker could acknowledge alone, or lead while behind, leads to a warning',
   (role) => {
     const settings = { 'unclean.leader.election.enable': 'true', 'min.insync.replicas': '1' };
