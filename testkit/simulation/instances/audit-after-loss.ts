@@ -28,9 +28,7 @@ function auditWith(world: World, rest: Rest, preference: Preference): Anomaly[] 
   const { before, ...topics } = auditedTopics(world, world.losses, preference, sameHolds);
   const anomalies = [
     ...auditTopics({ ...rest, ...NO_FAILURES, ...topics }).anomalies,
-    ...auditTopics({ ...rest, ...NO_FAILURES, events: topics.events, ...before }).anomalies.filter(
-      isWrongAlsoIfIncomplete,
-    ),
+    ...auditTopics({ ...rest, ...NO_FAILURES, ...before }).anomalies.filter(isWrongAlsoIfIncomplete),
   ];
   // One repair lifts two holds of one name: docs/architecture.md, "A log is known by its id".
   return anomalies.filter(({ companyId }) => companyId === null || !sameHolds.has(companyId));

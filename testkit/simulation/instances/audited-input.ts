@@ -28,7 +28,7 @@ export function auditedTopics(
   losses: Losses,
   preference: Preference,
   sameHolds: Set<string>,
-): Topics & { readonly before: Pick<Topics, 'synchronized' | 'deadLetters'> } {
+): Topics & { readonly before: Topics } {
   const partitions = Array.from({ length: world.partitions }, (_, partition) => partition);
   const each = partitions.map((partition) => new AuditedPartition(losses, partition, preference, sameHolds));
   const topic = (name: string, records: readonly TopicRecord[]) => ({
@@ -51,6 +51,10 @@ export function auditedTopics(
       each.flatMap(({ deadLetters }) => deadLetters.audited),
     ),
     before: {
+      events: topic(
+        syncEvents,
+        each.flatMap(({ eventsBefore }) => eventsBefore),
+      ),
       synchronized: topic(
         companySynchronized,
         each.flatMap(({ announcements }) => announcements.before),
@@ -97,6 +101,12 @@ class AuditedPartition {
         headers: this.#repairs(record, part),
       })),
     );
+  }
+
+  /** What was read before the first part. Some of it may be deleted now. */
+  get eventsBefore(): TopicRecord[] {
+    const known = this.#history.records.get(this.#parts[0]?.topicId ?? '') ?? new Map<number, never>();
+    return [...known.values()].sort((a, b) => a.offset - b.offset).map((record) => asRecord(record, this.partition));
   }
 
   get announcements() {
