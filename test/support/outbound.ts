@@ -104,7 +104,9 @@ async function committedOffsets(
  * by an older version of the schema.
  */
 export async function announcements(deployment: Deployment): Promise<Announced[]> {
-  const reader = avro.Type.forSchema(newestSchema(deployment.schemasFolder, 'company-synchronized-value') as avro.Schema);
+  const reader = avro.Type.forSchema(
+    newestSchema(deployment.schemasFolder, 'company-synchronized-value') as avro.Schema,
+  );
   const { topics, partitions, registryUrl } = deployment;
   const records = await committedRecords(deployment, topics.synchronized);
   const registered = await fetchSchemasOf(registryUrl, [{ topic: topics.synchronized, partitions, records }]);
