@@ -31,6 +31,8 @@ const BEGIN_BYTES = 8 * 1024;
 const STEP_WORK_BYTES = 16 * 1024 * 1024;
 /** With Node itself, beginning a frame takes no longer than moving this many bytes. */
 const BEGIN_NATIVE_FRAME_BYTES = 64 * 1024;
+/** With Node itself, making the tables of a compressed block takes no longer than moving this many bytes. */
+const NATIVE_TABLE_BYTES = 16 * 1024;
 
 export interface Frame {
   readonly start: number;
@@ -106,7 +108,7 @@ function frameAt(bytes: Buffer, start: number, maxBytes: number): Frame {
     windowBytes,
     // The window is filled once, and moved for each block.
     workBytes: (1 + blocks) * (windowBytes + BEGIN_BYTES) + tables * TABLE_BYTES,
-    nativeWorkBytes: BEGIN_NATIVE_FRAME_BYTES + blocks * BLOCK_WORK_BYTES,
+    nativeWorkBytes: BEGIN_NATIVE_FRAME_BYTES + blocks * BLOCK_WORK_BYTES + tables * NATIVE_TABLE_BYTES,
   };
 }
 

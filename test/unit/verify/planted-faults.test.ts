@@ -471,3 +471,27 @@ test('announcements and dead letters of another deployment are left out', async 
   expect(findings).toEqual([]);
   expect(leftOut).toEqual({ ofOthers: 2, afterEnd: 0 });
 });
+
+test('an announcement with wrong content that says it was sent again is found', async () => {
+  const deployment = new DeploymentInMemory();
+  const completing = oneCompleteCompany(deployment);
+  const eventId = eventIdOf('company-1', 'another namespace');
+  deployment.announce('company-1', completing);
+  deployment.announce('company-1', completing, {
+    content: { eventId, clientId: 'mallory', datasets: [] },
+    headers: { ce_id: eventId, resent_from: 'company-synchronized/1/0' },
+  });
+  expect(await kindsIn(deployment)).toContain('wrong-content');
+});
+
+test('copies that say they were sent again do not hide the right announcement', async () => {
+  const deployment = new DeploymentInMemory();
+  const completing = oneCompleteCompany(deployment);
+  const wrong = {
+    content: { source: { topic: 'sync-events', partition: 1, offset: 0 } },
+    headers: { resent_from: 'company-synchronized/1/0' },
+  };
+  for (let i = 0; i < 6; i++) deployment.announce('company-1', completing, wrong);
+  deployment.announce('company-1', completing);
+  expect(await kindsIn(deployment)).not.toContain('early');
+});

@@ -1,11 +1,14 @@
-/** LZ4 and snappy batches of very many blocks: opening them costs little for each block, and one read opens few. */
+/** Batches of very many blocks: opening them costs little for each block, and one read opens few. */
+import { gzipSync } from 'node:zlib';
 import { decompress, decompressAside, workOf } from '../../../../src/kafka/protocol/compression.js';
 import { FetchedRecords, LARGE_WORK_BYTES } from '../../../../src/kafka/protocol/record-batch-decoder.js';
 import type { LogRecord } from '../../../../src/lib/record.js';
 import { buildBatch } from './build-batch.js';
 import { readsOf } from './reads-of.js';
 
-const [SNAPPY, LZ4] = [2, 3] as const;
+const [GZIP, SNAPPY, LZ4] = [1, 2, 3] as const;
+const GZIP_HEADER_BYTES = 10;
+const EMPTY_STORED_BLOCK = Buffer.from([0, 0, 0, 0xff, 0xff]);
 const MIB = 1024 * 1024;
 const HEADER_BYTES = 61;
 const MAX_BATCH_BYTES = 16 * MIB;
@@ -130,3 +133,38 @@ test('a block of snappy cannot repeat bytes of an earlier block', () => {
   const bytes = Buffer.concat([SNAPPY_JAVA_HEADER, Buffer.from([...literal, ...match])]);
   expect(() => decompress(SNAPPY, bytes, MIB)).toThrow('a match reaches before the start');
 });
+
+describe('blocks of gzip that hold nothing', () => {
+  /** The hostile ones have Huffman tables of their own. Any compressed byte counts the same. */
+  const slow = (blocks: number, offset = 0): Buffer => {
+    const records = [{ offset, key: Buffer.from('k'), value: Buffer.from('v') }];
+    const of = { baseOffset: offset, lastOffset: offset, records };
+    const plain = buildBatch(of).subarray(HEADER_BYTES);
+    return buildBatch({ ...of, codec: GZIP, body: gzipAfterEmptyBlocks(plain, blocks) });
+  };
+
+  test('that are very many are opened aside, as a large batch', async () => {
+    const fetched = new FetchedRecords(slow(60_000), [], 0, MAX_BATCH_BYTES);
+    const records: LogRecord[] = [];
+    fetched.read(records, 10, MAX_BYTES);
+    expect([records.length, fetched.needsLarge]).toEqual([0, true]);
+    await fetched.openLarge();
+    fetched.read(records, 10, MAX_BYTES);
+    expect(records.map(({ value }) => value?.toString())).toEqual(['v']);
+  });
+
+  test('of many batches end a read at a limit of their work together', () => {
+    const batches = Array.from({ length: 12 }, (_, i) => slow(40_000, i));
+    const reads = readsOf(batches, MAX_BATCH_BYTES, MAX_BYTES);
+    expect(reads.reduce((sum, count) => sum + count)).toBe(12);
+    expect(Math.max(...reads)).toBeLessThanOrEqual(4);
+  });
+});
+
+/** A gzip member with `blocks` empty blocks before the content. */
+function gzipAfterEmptyBlocks(content: Buffer, blocks: number): Buffer {
+  const member = gzipSync(content);
+  const header = member.subarray(0, GZIP_HEADER_BYTES);
+  const empty = Buffer.alloc(blocks * EMPTY_STORED_BLOCK.length, EMPTY_STORED_BLOCK);
+  return Buffer.concat([header, empty, member.subarray(GZIP_HEADER_BYTES)]);
+}
