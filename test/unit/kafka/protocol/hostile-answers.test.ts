@@ -103,6 +103,14 @@ test.each([
   expect(() => read(claim.finish())).toThrow(RangeError);
 });
 
+test('arrays of kafkajs may have 1,000,000 items together, also one within another', () => {
+  const eights = (items: number) => Buffer.concat([new WireWriter(4).int32(items).finish(), Buffer.alloc(items)]);
+  const decoder = new Decoder(Buffer.concat([eights(600_000), eights(400_000), eights(1)]));
+  const readOne = () => decoder.readArray((at) => at.readInt8()).length;
+  expect([readOne(), readOne()]).toEqual([600_000, 400_000]);
+  expect(readOne).toThrow(RangeError);
+});
+
 test('an array of kafkajs whose items are read one after the other is refused before any is', async () => {
   const claim = new WireWriter(4).int32(2 ** 31 - 1).finish();
   await expect(new Decoder(claim).readArrayAsync(() => Promise.resolve(0))).rejects.toThrow(RangeError);
