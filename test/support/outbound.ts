@@ -122,9 +122,11 @@ export async function announcements(deployment: Deployment): Promise<Announced[]
 
 /**
  * The companies announced, sorted, one entry for each announcement. A company that was announced twice has two entries.
+ * Needs no schema, so the registry may be down.
  */
 export async function announcedCompanies(deployment: Deployment): Promise<string[]> {
-  return (await announcements(deployment)).map(({ event }) => event.companyId).sort();
+  const records = await committedRecords(deployment, deployment.topics.synchronized);
+  return records.map(({ key }) => String(key)).sort();
 }
 
 /** Every dead letter as `<partition>/<offset> <code>` of the record that it keeps, sorted. */
