@@ -15,7 +15,7 @@ export interface CompanyEvent {
  * The decoded value as an event of a company. Anyone who may write to the topic chooses the schema and the values, and the
  * event id becomes a header that receivers know webhooks by.
  *
- * @throws Error if the value is no such event
+ * @throws Error if the value is not an event of that type
  */
 export function companyEventOf(value: unknown): CompanyEvent {
   const { eventId, companyId } = (value ?? {}) as Partial<Record<keyof CompanyEvent, unknown>>;

@@ -31,9 +31,9 @@ export interface Stall {
 }
 
 /**
- * Whether the company has something to wait for, and has made no progress for `stalledAfterMs`, up to `now`. Progress is stored to the hour, and
- * counts as made at the end of that hour. So a company is never reported early, and at most an hour late. If a
- * company's last record has no date, the company is not stalled until `dateProgress` has set one.
+ * Whether the company has something to wait for, and has made no progress for `stalledAfterMs`, up to `now`. Progress is
+ * stored to the hour, and counts as made at the end of that hour. So a company is never reported early, and at most an
+ * hour late. If a company's last record has no date, the company is not stalled until `dateProgress` has set one.
  *
  * A company that was reported as failed waits for nothing. If a release that does not report failures has brought it
  * into that state, the stall is the only report that it gets.

@@ -11,7 +11,7 @@ import type { PartitionStore } from '../store/partition-store.js';
 import type { PipelineContext } from './context.js';
 import { UnreadableBatchError } from './errors.js';
 import type { LostTail } from './lost-tail.js';
-import { isAnnouncementOf } from './missing-outbound.js';
+import { isEventOf } from './missing-outbound.js';
 import { isOtherInput } from './origin.js';
 import type { PartitionView } from './partition-view.js';
 
@@ -53,7 +53,7 @@ async function announcedBy(
   const { start, end } = await changelogLogs.bounds(log);
   const from = Math.max(start, end - LOOKED_AT);
   if (from >= end) return null;
-  const isOurs = isAnnouncementOf(context, partition);
+  const isOurs = isEventOf(context, partition);
   const look = async (reader: ReturnType<PipelineContext['changelogLogs']['reader']>): Promise<number | null> => {
     for (let position = from; position < end;) {
       const { records, nextOffset } = await reader.next(LOOKED_AT);

@@ -46,8 +46,8 @@ interface LookOptions {
  * and the offset are part of each transaction, and no other producer writes to them. Other input partitions and other
  * deployments may write to the outbound topics. There, only transactions known to be this producer's own count.
  *
- * @throws StaleViewError if nothing seems to be open in a place, but too few brokers have said who leads there, or its leader
- *   has changed meanwhile
+ * @throws StaleViewError if nothing seems to be open in a place, but too few brokers have said who leads there, or its
+ *   leader has changed meanwhile
  */
 export async function leftOpen(
   context: PipelineContext,

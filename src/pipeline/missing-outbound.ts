@@ -1,7 +1,7 @@
 /**
- * Finds the announcements, failures and dead letters that belong to rows of the state. One transaction wrote them and the rows. But
- * what loses the rows of the changelog (a transaction that brokers left open, an unclean leader election) may also lose
- * records of the outbound topics.
+ * Finds the announcements, failures and dead letters that belong to rows of the state. One transaction wrote them and the
+ * rows. But what loses the rows of the changelog (a transaction that brokers left open, an unclean leader election) may
+ * also lose records of the outbound topics.
  */
 import { announcementSource } from '../domain/announcement.js';
 import type { LogRecord, TopicPartition } from '../lib/record.js';
@@ -17,8 +17,10 @@ import { boundsByMost } from './partition-view.js';
 import type { LogReader } from './ports.js';
 import { windowsBackwards } from './windows-backwards.js';
 
-/** The records are the last ones of this input partition, so they are near the end of a log. */
-/** How far to look back in each log. Other input partitions and applications may have written since. */
+/**
+ * How far to look back in each log. The records are the last ones of this input partition, but other input partitions and
+ * applications may have written since.
+ */
 const MAX_LOOKED_AT = 1_000_000;
 const RECORDS_A_READ = 10_000;
 
@@ -54,7 +56,7 @@ export async function missingOutbound(
 ): Promise<MissingOutbound[]> {
   const { announced, failed, held } = idsIn(context, rows);
   const { input, synchronized, failed: failures, deadLetter } = context.topics;
-  const isOurs = isAnnouncementOf(context, partition);
+  const isOurs = isEventOf(context, partition);
   const wanted: Wanted[] = [
     {
       topic: synchronized,
@@ -68,8 +70,8 @@ export async function missingOutbound(
   return wanted.flatMap(({ topic, ids }) => (ids.size === 0 ? [] : [{ topic, ids: [...ids.values()] }]));
 }
 
-/** Whether a record of the outbound topic is an announcement that this input partition has made. */
-export function isAnnouncementOf(
+/** Whether a record of an outbound topic is an announcement or a failure that this input partition has published. */
+export function isEventOf(
   { applicationId, topics }: Pick<PipelineContext, 'applicationId' | 'topics'>,
   partition: number,
 ): (record: LogRecord) => boolean {

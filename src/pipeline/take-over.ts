@@ -208,9 +208,8 @@ async function restoreAndCheck(
     return { producer, store, tail, counted, origin, from, inputLog, notes, mustWriteOriginFirst };
   } catch (error) {
     await opening.discard();
-    // A blocked partition writes a proof to the changelog at each retry. The flush notes that the folder has followed the
-    // changelog so far. Without it, the folder would be set aside after days.
-    if (isContradiction(error)) await store?.flush().catch(() => undefined);
+    // A blocked partition writes a proof to the changelog at each retry. Closing notes that the folder has followed the
+    // changelog so far. Without that, the folder would be set aside after days.
     await store?.close();
     throw error;
   }

@@ -268,7 +268,7 @@ export class PartitionStore extends GuardedStore {
   }
 
   /**
-   * Flushes a confirmed batch, if the disk accepts it, and closes the store. An unconfirmed batch is undone at the next
+   * Flushes, if the disk accepts it, and closes the store. An unconfirmed batch is undone at the next
    * opening. If the store turned out to be corrupt, sets it aside, because opening it would not detect that. Idempotent.
    */
   close(): Promise<void> {

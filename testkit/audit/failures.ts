@@ -98,7 +98,14 @@ export function checkFailures(
     if (earlier !== undefined)
       anomalies.push(anomaly('duplicate', 'failed twice by one record', [earlier, place], earlier));
     else if (of === undefined)
-      anomalies.push(anomaly('early', `failed by offset ${offset}, where it has not`, content, null));
+      anomalies.push(
+        anomaly(
+          'early',
+          `CompanySyncFailed by offset ${offset}, but the company did not come into that state there`,
+          content,
+          null,
+        ),
+      );
     else anomalies.push(...contentAnomalies({ record, content }, numbered(of, i + 1, rules), company, rules, anomaly));
   });
   if (rules.allMustCome)

@@ -40,8 +40,8 @@ const LZ4 = 3;
 const ZSTD = 4;
 
 /**
- * Reading a compressed byte takes no longer than moving this many bytes: a block of 12 bytes may have tables of its own, and
- * hold nothing.
+ * Reading a compressed byte takes no longer than moving this many bytes. A block of 12 bytes may have tables of its own,
+ * and hold nothing.
  */
 const GZIP_WORK_BYTES = 256;
 
@@ -151,8 +151,8 @@ export function memoryOf(codec: number, bytes: Buffer, limits: OpeningLimits): n
 }
 
 /**
- * The bytes that `decompress` moves or fills, besides those that go in and come out. Each block of LZ4, snappy and zstd
- * counts as some bytes. 0 for gzip.
+ * The bytes that `decompress` moves or fills, in addition to those that go in and come out. Each block of LZ4, snappy and
+ * zstd counts as some bytes, and each compressed byte of gzip.
  * @param enough it may stop counting there
  * @throws as `decompress`
  */

@@ -32,7 +32,7 @@ export interface ZstdDecoder {
   /** The same outside the event loop; null if that is not possible. */
   readonly aside: (bytes: Buffer, maxBytes: number) => AsyncIterable<Buffer> | null;
   /**
-   * The bytes that decompressing moves or fills, besides those that come out.
+   * The bytes that decompressing moves or fills, in addition to those that come out.
    * @param enough it may stop counting there
    */
   readonly work: (bytes: Buffer, maxBytes: number, enough?: number) => number;

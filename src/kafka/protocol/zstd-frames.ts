@@ -44,7 +44,7 @@ export interface Frame {
   readonly maxBlockBytes: number;
   /** The most bytes that the frame can decompress to. */
   readonly mostBytes: number;
-  /** The bytes that fzstd moves or fills, besides those that come out. */
+  /** The bytes that fzstd moves or fills, in addition to those that come out. */
   readonly workBytes: number;
   /** The same of Node itself, whose work depends on the frames and blocks, and not on their windows. */
   readonly nativeWorkBytes: number;

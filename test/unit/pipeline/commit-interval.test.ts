@@ -113,13 +113,19 @@ test('a partition that is behind does not wait', async () => {
   expect(partition.waiting).toBe(0);
 });
 
-test('a partition that is stopped while it gathers ends at once, and its next owner commits the records', async () => {
+/** A partition that has just committed a record, and keeps the next one back. */
+async function gathering(): Promise<Partition> {
   const partition = new Partition(INTERVAL_MS);
   await partition.rest();
   partition.write(1);
   await partition.consumed(INTERVAL_MS);
   partition.write(1);
   await partition.pass(SOON_MS);
+  return partition;
+}
+
+test('a partition that is stopped while it gathers ends at once, and its next owner commits the records', async () => {
+  const partition = await gathering();
   expect(partition.waiting).toBe(1);
   const stoppedAt = partition.world.time.now();
   let isStopped = false;
@@ -132,12 +138,7 @@ test('a partition that is stopped while it gathers ends at once, and its next ow
 });
 
 test('a partition that is taken away while it gathers is released at once', async () => {
-  const partition = new Partition(INTERVAL_MS);
-  await partition.rest();
-  partition.write(1);
-  await partition.consumed(INTERVAL_MS);
-  partition.write(1);
-  await partition.pass(SOON_MS);
+  const partition = await gathering();
   partition.world.group.giveTo(partition.instances[1] as Instance, partition.instances, 0);
   expect(await partition.consumed(INTERVAL_MS)).toBeLessThan(2 * SOON_MS);
   expect(partition.owner.status).toBe('not running');

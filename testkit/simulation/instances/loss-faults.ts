@@ -82,7 +82,7 @@ function retention({ world, random }: Fault, which: 'consumed' | 'any'): void {
   const partition = random.pick(partitionsOf(world));
   const ends = world.cluster.ends(TOPICS.syncEvents, partition);
   const committed = world.cluster.committedOffset(APPLICATION_ID, TOPICS.syncEvents, partition);
-  // A partition that has consumed nothing begins at the start of the log, wherever that is: nothing tells of the rest. Its
+  // A partition that has consumed nothing begins at the start of the log. Then nothing shows that records were deleted. Its
   // offset may be 0 already, and its changelog may be created again.
   if (ends === null || committed === null || committed === 0) return;
   const before = random.integer(0, which === 'any' ? ends.highWatermark : Math.min(committed, ends.highWatermark));

@@ -1,12 +1,13 @@
 /** patches/kafkajs+2.2.4.patch, src/network/connection.js: how many bytes of an answer a connection keeps. */
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import Connection from 'kafkajs/src/network/connection.js';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type Connection from 'kafkajs/src/network/connection.js';
 import { fetchFrom } from '../../../../src/kafka/protocol/fetch-by-id.js';
 import { MAX_ANSWER_ITEMS } from '../../../../src/kafka/protocol/fetch-shared.js';
 import { decodeResponse } from '../../../../src/kafka/protocol/fetch-by-name.js';
 import { isAnswerTooLarge, type ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
+import { askRaw, bareConnection, connectBare } from './bare-connection.js';
 
 const MIB = 2 ** 20;
 const UNKNOWN_CORRELATION_ID = 77;
@@ -31,28 +32,9 @@ async function connectionTo(...answers: Answering[]): Promise<Connection> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  connection = new Connection({
-    host: '127.0.0.1',
-    port,
-    logger: { namespace: () => ({ debug: () => undefined, error: () => undefined, warn: () => undefined }) },
-    socketFactory: ({ onConnect }) => connect(port, '127.0.0.1').once('connect', onConnect),
-    requestTimeout: 60_000,
-    connectionTimeout: 10_000,
-  });
-  await connectAgain(connection);
+  connection = bareConnection(port);
+  await connectBare(connection);
   return connection;
-}
-
-async function connectAgain(to: Connection): Promise<void> {
-  await to.connect();
-  to.authenticatedAt = process.hrtime();
-}
-
-/** Asks for the raw answer. */
-function ask(from: Connection): Promise<Buffer> {
-  const request = { apiKey: 3, apiName: 'Metadata', apiVersion: 0, encode: () => ({ buffer: Buffer.alloc(0) }) };
-  const response = { decode: (answer: Buffer) => Promise.resolve(answer), parse: (answer: Buffer) => answer };
-  return from.send({ request, response });
 }
 
 const header = (size: number, correlationId: number): Buffer =>
@@ -85,14 +67,14 @@ test('the answer to a Fetch may have what was asked for, one larger batch and it
 
 test('an answer that nobody waits for has no more bytes than an answer that somebody may have waited for', async () => {
   const asked = await connectionTo((socket) => socket.write(header(4 * MIB + 1, UNKNOWN_CORRELATION_ID)));
-  await expect(ask(asked)).rejects.toThrow(`an answer of ${4 * MIB + 1} bytes, more than the limit of ${4 * MIB}`);
+  await expect(askRaw(asked)).rejects.toThrow(`an answer of ${4 * MIB + 1} bytes, more than the limit of ${4 * MIB}`);
 });
 
 test.each([-1, 0, 3])(
   'an answer that claims to have %s bytes ends the connection, and not the process',
   async (size) => {
     const asked = await connectionTo((socket) => socket.write(header(size, 0)));
-    const error: unknown = await ask(asked).catch((reason: unknown) => reason);
+    const error: unknown = await askRaw(asked).catch((reason: unknown) => reason);
     expect(String(error)).toMatch(`the server claims an answer of ${size} bytes, fewer than 4`);
     expect(isAnswerTooLarge(error)).toBe(false);
   },
@@ -103,9 +85,9 @@ test('the bytes of an answer that was cut off are no part of an answer on the ne
     (socket, id) => socket.end(Buffer.concat([header(100, id), Buffer.alloc(50)])),
     (socket, id) => socket.write(Buffer.concat([header(9, id), Buffer.from('whole')])),
   );
-  await expect(ask(asked)).rejects.toThrow('Closed connection');
-  await connectAgain(asked);
-  expect((await ask(asked)).toString()).toBe('whole');
+  await expect(askRaw(asked)).rejects.toThrow('Closed connection');
+  await connectBare(asked);
+  expect((await askRaw(asked)).toString()).toBe('whole');
 });
 
 test('an answer that comes in parts is put together, and the next one after it', async () => {
@@ -124,7 +106,7 @@ test('an answer that comes in parts is put together, and the next one after it',
     socket.setNoDelay(true);
     sendPart(0);
   });
-  const [one, other] = await Promise.all([ask(asked), ask(asked)]);
+  const [one, other] = await Promise.all([askRaw(asked), askRaw(asked)]);
   expect([one.equals(whole), other.toString()]).toEqual([true, 'other']);
 });
 

@@ -1,8 +1,7 @@
 /** Brokers and members may send any claims. Memory is allocated only for bytes that exist. */
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { AssignerProtocol, logLevel } from 'kafkajs';
-import Connection from 'kafkajs/src/network/connection.js';
 import Decoder from 'kafkajs/src/protocol/decoder.js';
 import { BrokerConnections } from '../../../../src/kafka/connection/broker-connections.js';
 import { decodeResponse } from '../../../../src/kafka/protocol/fetch-by-name.js';
@@ -16,6 +15,7 @@ import {
 import { WireReader, WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 import { ByteWriter } from '../../../../src/lib/byte-writer.js';
 import { systemClock } from '../../../../src/lib/system-clock.js';
+import { askRaw, bareConnection, connectBare } from './bare-connection.js';
 
 const MIB = 2 ** 20;
 /** As a varint of 7 bytes. */
@@ -204,22 +204,10 @@ test.each([
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const connection = new Connection({
-      host: '127.0.0.1',
-      port,
-      logger: { namespace: () => ({ debug: () => undefined, error: () => undefined, warn: () => undefined }) },
-      socketFactory: ({ onConnect }) => connect(port, '127.0.0.1').once('connect', onConnect),
-      requestTimeout: 60_000,
-      connectionTimeout: 10_000,
-    });
-    const ask = (): Promise<Buffer> => {
-      const request = { apiKey, apiName, apiVersion: 0, encode: () => ({ buffer: Buffer.alloc(0) }) };
-      const response = { decode: (answer: Buffer) => Promise.resolve(answer), parse: (answer: Buffer) => answer };
-      return connection.send({ request, response });
-    };
+    const connection = bareConnection(port);
+    const ask = () => askRaw(connection, { apiKey, apiName });
     try {
-      await connection.connect();
-      connection.authenticatedAt = process.hrtime();
+      await connectBare(connection);
       expect((await ask()).length).toBe(accepted - 4);
       size = limit + 1;
       const refusal = `the server claims an answer of ${limit + 1} bytes, more than the limit of ${limit}: is it a Kafka broker?`;
