@@ -211,11 +211,15 @@ async function readAll(reader: PartitionReader, end: number): Promise<LogBatch['
 }
 
 test('the result of one call is limited by decompressed bytes, however well they are compressed', async () => {
-  for (const count of [1_000, LARGE_RECORDS]) {
+  // Opening a batch that is not large counts too: 8 bytes for each byte of gzip.
+  for (const [count, least] of [
+    [1_000, 60],
+    [LARGE_RECORDS, 140],
+  ] as const) {
     const reader = readerWith({ maxPartitionBytes: 100 * KIB });
     reader.receive(compressed(0, count, KIB), true, EPOCH);
     const first = await reader.next(10_000);
-    expect(first.records.length).toBeGreaterThan(140);
+    expect(first.records.length).toBeGreaterThan(least);
     expect(first.records.length).toBeLessThanOrEqual(150);
     const rest = await readAll(reader, count);
     expect(offsetsOf({ ...first, records: [...first.records, ...rest] })).toEqual([...Array(count).keys()]);
