@@ -89,7 +89,8 @@ export const instantMs = z.iso.datetime({ offset: true }).transform((iso) => Dat
 
 export const listenHost = text.refine((host) => HOST_NAME.test(host) || /^[0-9A-Fa-f:.]+$/.test(host));
 export const listenPort = wholeNumber(0, 65_535);
-export const batchBytes = wholeNumber(65_536, 999_999_999);
+export const MOST_MAX_BATCH_BYTES = 999_999_999;
+export const batchBytes = wholeNumber(65_536, MOST_MAX_BATCH_BYTES);
 export const standbyCount = wholeNumber(0, 100);
 
 export const yesOrNo = z.enum(['true', 'false']).transform((word) => word === 'true');

@@ -12,7 +12,9 @@
  *     partition  number, error code, high watermark, last stable offset, log start, [aborted transaction], records
  */
 import {
+  API_KEY,
   fetchCallOf,
+  HEAD_BYTES,
   MAX_ANSWER_ITEMS,
   NO_LOG_START,
   requestWriter,
@@ -22,7 +24,7 @@ import {
   type FetchResponse,
   type PartitionToFetch,
 } from './fetch-shared.js';
-import type { ProtocolCall } from './protocol-call.js';
+import { protocolCall, type ProtocolCall } from './protocol-call.js';
 import { WireReader } from './wire-format.js';
 
 const API_VERSION = 10;
@@ -53,7 +55,26 @@ function encodeRequest(partitions: readonly PartitionToFetch[], limits: FetchLim
   return writer.int32(forgottenTopics).finish();
 }
 
+/**
+ * Fetches the header of the first batch at or after an offset: the bytes of the batch are not read, however many it has.
+ * The records of the answer are cut off behind that header, or later. Use the connection for nothing else.
+ */
+export function fetchHeadCall(partition: PartitionToFetch): ProtocolCall<FetchResponse> {
+  const request = encodeRequest([partition], { maxWaitMs: 0, maxPartitionBytes: 1, maxBytes: 1, maxBatchBytes: 0 });
+  const call = protocolCall(API_KEY, 'Fetch', API_VERSION, request, (body) => decode(body, cutRecords));
+  return { ...call, headSize: HEAD_BYTES };
+}
+
+type ReadRecords = (reader: WireReader) => Buffer;
+
+const wholeRecords: ReadRecords = (reader) => reader.byteArray();
+const cutRecords: ReadRecords = (reader) => reader.cutByteArray();
+
 export function decodeResponse(body: Buffer): FetchResponse {
+  return decode(body, wholeRecords);
+}
+
+function decode(body: Buffer, readRecords: ReadRecords): FetchResponse {
   const reader = new WireReader(body, MAX_ANSWER_ITEMS);
   const clientSideThrottleTime = reader.int32();
   const errorCode = reader.int16();
@@ -61,17 +82,17 @@ export function decodeResponse(body: Buffer): FetchResponse {
   const partitions: FetchedPartition[] = [];
   reader.array(() => {
     const topic = reader.string();
-    reader.array(() => partitions.push(readPartition(reader, topic)));
+    reader.array(() => partitions.push(readPartition(reader, topic, readRecords)));
   });
   return { clientSideThrottleTime, errorCode, partitions };
 }
 
-function readPartition(reader: WireReader, topic: string): FetchedPartition {
+function readPartition(reader: WireReader, topic: string, readRecords: ReadRecords): FetchedPartition {
   const partition = reader.int32();
   const errorCode = reader.int16();
   reader.safeInt64(); // high watermark
   const lastStableOffset = reader.safeInt64();
   reader.safeInt64(); // log start offset
   const abortedTransactions = reader.array(() => ({ producerId: reader.int64(), firstOffset: reader.safeInt64() }));
-  return { topic, partition, errorCode, lastStableOffset, abortedTransactions, records: reader.byteArray() };
+  return { topic, partition, errorCode, lastStableOffset, abortedTransactions, records: readRecords(reader) };
 }

@@ -75,6 +75,8 @@ const MAX_FIELDS_BYTES = 4 * 1_024 * 1_024;
  */
 export const MAX_ANSWER_ITEMS = MAX_FIELDS_BYTES / 16;
 const PARTITION_REQUEST_BYTES = 64;
+/** The most bytes of an answer before the records of its first partition, and the header of their first batch. */
+export const HEAD_BYTES = MAX_FIELDS_BYTES + 4 * 1_024;
 
 /** A Fetch of any version, whose answer has no more bytes than it asks for. */
 export function fetchCallOf<T extends FetchResponse>(

@@ -16,7 +16,7 @@ export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
  * MAX_BATCH_BYTES is divided by this number. The result may be in memory at once: a fetched batch, a record of a large batch, a
  * zstd window, a snappy block. A record that keeps the limits of a company is far below it.
  */
-const AT_ONCE_DIVISOR = 8;
+export const AT_ONCE_DIVISOR = 8;
 /** Twice the 8 MiB of the largest batches of our topics, which a low MAX_BATCH_BYTES does not limit. */
 const LEAST_MAX_FETCHED_BATCH_BYTES = 16 * 1024 * 1024;
 

@@ -32,6 +32,11 @@ export interface ProtocolCall<T extends object> {
    * answer is not read: it ends the connection, see `isAnswerTooLarge`.
    */
   readonly maxResponseSize?: number;
+  /**
+   * If the answer has more bytes, it is decoded from this many first bytes, and its connection ends
+   * (patches/kafkajs+2.2.4.patch). Such a call has no `maxResponseSize`.
+   */
+  readonly headSize?: number;
 }
 
 /** The fields of every answer. kafkajs delays later requests by `clientSideThrottleTime` (ms) (KIP-219). */

@@ -240,6 +240,22 @@ function faultOf(
   return null;
 }
 
+/** What the header of a batch says of it, without a proof by its checksum. */
+export interface ClaimedBatch {
+  readonly baseOffset: number;
+  readonly nextOffset: number;
+  readonly bytes: number;
+}
+
+/** Reads only the header of the first batch. Null if the bytes do not begin with a header that can be right. */
+export function claimOf(bytes: Buffer): ClaimedBatch | null {
+  if (bytes.length < RECORDS_AT || bytes[MAGIC_AT] !== MAGIC) return null;
+  const baseOffset = readOffset(bytes, 0);
+  const delta = bytes.readInt32BE(LAST_OFFSET_DELTA_AT);
+  if (baseOffset === null || delta < 0) return null;
+  return { baseOffset, nextOffset: baseOffset + delta + 1, bytes: LENGTH_COUNTS_FROM + bytes.readInt32BE(LENGTH_AT) };
+}
+
 function readOffset(bytes: Buffer, at: number): number | null {
   const high = bytes.readInt32BE(at);
   return high < 0 || high >= 2 ** 21 ? null : readSafeInt64(bytes, at);

@@ -68,6 +68,12 @@ export class WireReader {
     return this.#take(Math.max(0, this.int32()));
   }
 
+  /** As `byteArray`, of an answer that may be cut off within these bytes. */
+  cutByteArray(): Buffer {
+    const length = Math.max(0, this.int32());
+    return this.#take(Math.min(length, this.bytes.length - this.#position));
+  }
+
   /** Empty for null. */
   array<T>(item: () => T): T[] {
     const items: T[] = [];

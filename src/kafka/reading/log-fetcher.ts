@@ -35,15 +35,19 @@ import {
   type Leader,
   type LeaderDirectory,
 } from '../connection/leader-directory.js';
+import { fetchHeadFrom } from './large-batch-end.js';
 import type { PartitionReader, ReaderEvents } from './log-reader.js';
 import { ERROR_CODES, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import {
   emptyFirst,
+  isToReport,
   join,
   newlyServed,
   noteFailure,
   noteSuccess,
   RecordsLostError,
+  toFetch,
+  type FetchHead,
   type Group,
   type LaneName,
   type Served,
@@ -76,8 +80,6 @@ const UNKNOWN_TOPIC_TIMEOUT_MS = 10_000;
  * Only another broker can show that. (`metadata.max.age.ms` of the Java client, there 5 minutes.)
  */
 const LEADER_MAX_AGE_MS = 60_000;
-/** During an outage, each reader fails once a second: not every failure is reported. */
-const TROUBLE_INTERVAL_MS = 30_000;
 
 /** The questions about a log that the fetcher asks, apart from fetches. */
 export interface LogQuestions {
@@ -158,12 +160,7 @@ export class LogFetcher implements ReaderEvents {
     const members = [...group.values()];
     for (const served of members) served.busy = true;
     try {
-      const wanted = members.map(({ reader, topicId, leaderEpoch }) => ({
-        ...reader.partition,
-        topicId,
-        leaderEpoch,
-        fromOffset: reader.fetchOffset,
-      }));
+      const wanted = members.map((served) => toFetch(served));
       const response = await connections.ask(leader, (broker) => fetchFrom(broker, wanted, { ...limits, maxWaitMs }));
       for (const served of members) served.busy = false;
       // A reader that catches up will soon join the tail fetch, which must not wait for long.
@@ -171,11 +168,20 @@ export class LogFetcher implements ReaderEvents {
       this.#hand(group, response);
     } catch (error) {
       connections.drop(leader);
-      for (const served of members) noteFailure(served, error);
-      for (const served of members) void this.#retryLater(served, error as Error);
+      const fetchHead: FetchHead = (partition) => fetchHeadFrom(connections, leader, partition);
+      await Promise.all(members.map((served) => this.#failed(served, error as Error, fetchHead)));
     }
     this.#inFlight[lane].delete(leader);
     this.drained();
+  }
+
+  /** Resolves when the connection is free again. Never rejects. */
+  async #failed(served: Served, error: Error, fetchHead: FetchHead): Promise<void> {
+    const failure = await noteFailure(served, error, fetchHead).then(
+      () => error,
+      (reason: unknown) => reason as Error,
+    );
+    void this.#retryLater(served, failure);
   }
 
   #hand(group: Group, response: FetchResponse): void {
@@ -283,16 +289,9 @@ export class LogFetcher implements ReaderEvents {
     served.busy = true;
     this.leaders.forget(served.reader.partition);
     if (this.signal.aborted || !this.#served.has(served.reader)) return;
-    this.#reportTrouble(served, error);
+    if (isToReport(served, steadyMs(this.clock))) this.onTrouble(served.reader.partition, error);
     await this.clock.delay(served.backoff.next(), this.signal);
     served.busy = false;
     this.drained();
-  }
-
-  #reportTrouble(served: Served, error: Error): void {
-    const now = steadyMs(this.clock);
-    if (served.troubleReportedAt !== null && now - served.troubleReportedAt < TROUBLE_INTERVAL_MS) return;
-    served.troubleReportedAt = now;
-    this.onTrouble(served.reader.partition, error);
   }
 }

@@ -1,10 +1,12 @@
 /** The buffer between the fetches of one partition and its user. */
 import { End } from '../../lib/clock.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
+import { MOST_MAX_BATCH_BYTES } from '../../setting-values.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../../pipeline/ports.js';
 import type { FetchedPartition } from '../protocol/fetch-shared.js';
-import { maxFetchedBatchBytes } from '../protocol/large-records.js';
+import { AT_ONCE_DIVISOR, maxFetchedBatchBytes } from '../protocol/large-records.js';
+import type { UnfetchedBatch } from './large-batch-end.js';
 import type { LargeBatchHolder } from './large-batches.js';
 import { FetchedRecords } from '../protocol/record-batch-decoder.js';
 import { nameOf } from '../connection/leader-directory.js';
@@ -91,11 +93,20 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     });
   }
 
-  /** Ends the reader, because its leader wants to send more than a batch may have, so the batch is not read. */
-  tooLarge(cause: Error): void {
-    const batch = { firstOffset: this.#fetchOffset, nextOffset: null, why: cause.message };
-    const most = maxFetchedBatchBytes(this.terms.maxBatchBytes);
-    this.fail(new UnreadableBatchError(this.partition, batch, tooLargeRemedy(most), { cause }));
+  /**
+   * Ends the reader, because its leader wants to send more than a batch may have, so the batch is not read.
+   * @param batch null if its end is unknown
+   */
+  tooLarge(cause: Error, batch: UnfetchedBatch | null): void {
+    const [firstOffset, most] = [this.#fetchOffset, maxFetchedBatchBytes(this.terms.maxBatchBytes)];
+    if (batch === null) {
+      const unknown = { firstOffset, nextOffset: null, why: cause.message };
+      return this.fail(new UnreadableBatchError(this.partition, unknown, tooLargeRemedy(most), { cause }));
+    }
+    const { nextOffset, bytes } = batch;
+    const why = `it has ${bytes} bytes, and a fetched batch may have ${most}`;
+    const remedy = `${raiseLimit(bytes)}. ${this.terms.remedy(this.partition, nextOffset)}`;
+    this.fail(new UnreadableBatchError(this.partition, { firstOffset, nextOffset, why }, remedy, { cause }));
   }
 
   close(): void {
@@ -267,6 +278,12 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
 const UNKNOWN_END =
   'The end of this batch is unknown, because its leader gives no intact batch after it. Make another replica the leader ' +
   'of the partition: its copy may be intact. Or wait until more records were written, and look again';
+
+function raiseLimit(batchBytes: number): string {
+  const needed = batchBytes * AT_ONCE_DIVISOR;
+  if (needed > MOST_MAX_BATCH_BYTES) return `No MAX_BATCH_BYTES allows that: it is at most ${MOST_MAX_BATCH_BYTES}`;
+  return `If this batch is right, restart the instances with MAX_BATCH_BYTES=${needed}`;
+}
 
 function tooLargeRemedy(mostBytes: number): string {
   return (

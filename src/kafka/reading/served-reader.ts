@@ -4,12 +4,15 @@ import type { TopicPartition } from '../../lib/record.js';
 import { BrokerError } from '../../pipeline/errors.js';
 import type { LogIdentity } from '../../pipeline/ports.js';
 import { nameOf } from '../connection/leader-directory.js';
-import type { FetchedPartition } from '../protocol/fetch-shared.js';
+import type { FetchedPartition, PartitionToFetch } from '../protocol/fetch-shared.js';
 import { isAnswerTooLarge } from '../protocol/protocol-call.js';
+import { unfetchedBatchAt } from './large-batch-end.js';
 import type { PartitionReader } from './log-reader.js';
 
 const FIRST_RETRY_MS = 20;
 const MAX_RETRY_MS = 1_000;
+/** During an outage, each reader fails once a second: not every failure is reported. */
+const TROUBLE_INTERVAL_MS = 30_000;
 
 export type LaneName = 'tail' | 'catchUp';
 
@@ -69,11 +72,29 @@ export function noteSuccess(served: Served): void {
  * Notes a failed fetch. If the answer was too large, one batch made it so large. But the answer is not read, so it does not
  * show in which partition the batch is. So each partition of the fetch is fetched alone next, and its reader ends if that
  * answer is too large too.
+ * @throws what `fetchHead` throws: then the end of the batch must be looked for again
  */
-export function noteFailure(served: Served, error: unknown): void {
+export async function noteFailure(served: Served, error: unknown, fetchHead: FetchHead): Promise<void> {
   if (!isAnswerTooLarge(error)) return;
-  if (served.isAlone) served.reader.tooLarge(error);
+  if (served.isAlone) {
+    const fetch = (offset: number) => fetchHead(toFetch(served, offset));
+    served.reader.tooLarge(error, await unfetchedBatchAt(served.reader.fetchOffset, fetch));
+  }
   served.isAlone = true;
+}
+
+/** Fetches the header of the first batch at or after an offset. */
+export type FetchHead = (partition: PartitionToFetch) => Promise<FetchedPartition>;
+
+export function toFetch({ reader, topicId, leaderEpoch }: Served, fromOffset = reader.fetchOffset): PartitionToFetch {
+  return { ...reader.partition, topicId, leaderEpoch, fromOffset };
+}
+
+/** Whether the trouble of a reader is to be reported: the first time, and then at most once in TROUBLE_INTERVAL_MS. */
+export function isToReport(served: Served, now: number): boolean {
+  if (served.troubleReportedAt !== null && now - served.troubleReportedAt < TROUBLE_INTERVAL_MS) return false;
+  served.troubleReportedAt = now;
+  return true;
 }
 
 /** The order in which the partitions of an answer move to the end of the line: those without records come first. */
