@@ -103,7 +103,7 @@ export class Startup {
     const faults = await versionFaults(cluster.kafka, clock);
     if (faults.length > 0) throw new StartupError(faults.join('\n'));
     const [topics, finding] = await Promise.all([
-      checkTopics(cluster.kafka, clock, logs, config.topics),
+      checkTopics(cluster.kafka, clock, logs, config),
       checkTransactionalIds(cluster, config),
     ]);
     this.#mustNotRefuse(finding);

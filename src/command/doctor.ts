@@ -35,7 +35,7 @@ const OPEN_TRANSACTION_WAIT_MS = 3_000;
 
 const READS = [
   ...(['applicationId', 'shadowOf', 'kafka', 'schemaRegistry', 'stateDir', 'http.host', 'http.tokens'] as const),
-  ...(['allDatasetsFrom', 'eventNamespace', 'consents'] as const),
+  ...(['allDatasetsFrom', 'eventNamespace', 'maxBatchBytes', 'consents'] as const),
   ...ALL_TOPICS,
 ] as const;
 type ReadConfig = PartsOf<(typeof READS)[number]>;
@@ -128,7 +128,7 @@ async function* examineTopics(config: ReadConfig, kafka: KafkaConfig): Found {
     onTrouble: () => undefined, // an answer or an error follows
   });
   try {
-    const topics = await checkTopics(kafka, systemClock, logs, config.topics);
+    const topics = await checkTopics(kafka, systemClock, logs, config);
     const { partitions, warnings } = topics;
     for (const [role, count] of Object.entries(partitions))
       yield ok('topics', `${config.topics[role as keyof TopicNames]}: ${count} partition${count === 1 ? '' : 's'}`);

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { logLevel, type ITopicConfig } from 'kafkajs';
 import { KafkaLogs } from '../../src/kafka/reading/kafka-logs.js';
 import type { TopicNames } from '../../src/config.js';
+import { USUAL_MAX_BATCH_BYTES } from '../../src/kafka/protocol/record-batch-decoder.js';
 import {
   UnfitTopicsError,
   checkTopics,
@@ -53,7 +54,7 @@ async function create(options: Omit<CreateTopicsOptions, 'names'> = {}): Promise
 }
 
 function check(): Promise<CheckedTopics> {
-  return checkTopics(config, systemClock, logs, names);
+  return checkTopics(config, systemClock, logs, { topics: names, maxBatchBytes: USUAL_MAX_BATCH_BYTES });
 }
 
 async function faults(): Promise<readonly string[]> {
@@ -204,7 +205,9 @@ test('a changelog is not judged while too few brokers answer', async () => {
     bounds: async (partition: TopicPartition) => ({ ...(await logs.bounds(partition)), start: 5, byMost: false }),
     reader: logs.reader.bind(logs),
   };
-  await expect(checkTopics(config, systemClock, few, names)).rejects.toThrow(StaleViewError);
+  await expect(
+    checkTopics(config, systemClock, few, { topics: names, maxBatchBytes: USUAL_MAX_BATCH_BYTES }),
+  ).rejects.toThrow(StaleViewError);
 });
 
 test('topics that would lose events or choices are refused, each with a remedy', async () => {

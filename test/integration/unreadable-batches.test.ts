@@ -77,6 +77,42 @@ test('a batch that is too large stops only its partition, after the records befo
   expect(await announcedCompanies(deployment)).toEqual(['after', 'before', 'elsewhere']);
 });
 
+/** With this MAX_BATCH_BYTES, 8, 16 and 4 MiB of an answer are read at most. */
+const UNFETCHED_BYTES = 29 * 1024 * 1024;
+
+test('a batch that is too large to be fetched can be skipped', async () => {
+  const deployment = describeDeployment(currentCluster(), { partitions: 1 });
+  const admin = plainClient(deployment.bootstrap).admin();
+  await admin.connect();
+  endings.push(() => admin.disconnect());
+  const configEntries = [{ name: 'max.message.bytes', value: String(2 * UNFETCHED_BYTES) }];
+  await admin.createTopics({
+    topics: [{ topic: deployment.topics.events, numPartitions: 1, configEntries }],
+    waitForLeaders: true,
+  });
+  await Promise.all([createTopics(deployment), registerSchemas(deployment)]);
+  const platform = await platformOf(deployment);
+  await platform.send(platform.completeCompany('before'));
+  const half = { key: 'spoilt', value: Buffer.alloc(UNFETCHED_BYTES / 2), partition: 0 };
+  await platform.send([half, half]);
+  const after = await platform.send(platform.completeCompany('after'));
+  const settings = { MAX_BATCH_BYTES: String(MAX_BATCH_BYTES) };
+  const processor = processors.start(deployment, { settings });
+  const { reason } = await processor.partitionIs(0, 'blocked');
+  expect(reason).toMatch(
+    /at offsets 2 to 3 cannot be read: it has 304\d{5} bytes, and a fetched batch may have 16777216/,
+  );
+  expect(reason).toMatch(/restart the instances with MAX_BATCH_BYTES=243\d{6}.*--to after-batch.* group's offset to 4/);
+  expect(await processor.stop()).toBe(0);
+
+  const environment = { ...deployment.environment, ...settings };
+  const set = await runCommand(['positions', 'set', '--partition', '0', '--to', 'after-batch', '--yes'], environment);
+  expect(set).toMatchObject({ exitCode: 0 });
+  await processors.startReady(deployment, { settings, stateDir: processor.stateDir });
+  await consumed(deployment, after);
+  expect(await announcedCompanies(deployment)).toEqual(['after', 'before']);
+});
+
 test('a batch that was too large is read after the limit is raised', async () => {
   const { deployment, after, processor } = await setStage();
   expect(await processor.stop()).toBe(0);

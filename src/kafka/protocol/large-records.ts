@@ -2,6 +2,7 @@
  * The records of a large batch, while the batch is being decompressed. It gives some whole records at a time, in a
  * Buffer of their own, and keeps nothing of the rest of the batch but the piece that was decompressed last.
  */
+import { MOST_MAX_BATCH_BYTES } from '../../setting-values.js';
 import { decompressAside, memoryOf } from './compression.js';
 import { atOnce } from './decompressed-bytes.js';
 import { endOfRecord, MAX_VARINT_BYTES } from './record-bytes.js';
@@ -16,13 +17,20 @@ export const LARGE_BATCH_BYTES = 2 * 1024 * 1024;
  * MAX_BATCH_BYTES is divided by this number. The result may be in memory at once: a fetched batch, a record of a large batch, a
  * zstd window, a snappy block. A record that keeps the limits of a company is far below it.
  */
-export const AT_ONCE_DIVISOR = 8;
+const AT_ONCE_DIVISOR = 8;
 /** Twice the 8 MiB of the largest batches of our topics, which a low MAX_BATCH_BYTES does not limit. */
 const LEAST_MAX_FETCHED_BATCH_BYTES = 16 * 1024 * 1024;
 
 /** The most bytes of a batch as brokers send it, because a fetched batch is in memory as a whole. */
 export function maxFetchedBatchBytes(maxBatchBytes: number): number {
   return Math.max(LEAST_MAX_FETCHED_BATCH_BYTES, Math.floor(maxBatchBytes / AT_ONCE_DIVISOR));
+}
+
+/** What an operator must do so that batches of this many bytes can be fetched. */
+export function howToFetch(batchBytes: number): string {
+  const needed = batchBytes * AT_ONCE_DIVISOR;
+  if (needed > MOST_MAX_BATCH_BYTES) return `no MAX_BATCH_BYTES allows it: its limit is ${MOST_MAX_BATCH_BYTES}`;
+  return `restart the instances with MAX_BATCH_BYTES=${needed}`;
 }
 
 const NOTHING = Buffer.alloc(0);

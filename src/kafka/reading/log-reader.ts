@@ -1,11 +1,10 @@
 /** The buffer between the fetches of one partition and its user. */
 import { End } from '../../lib/clock.js';
 import type { LogRecord, TopicPartition } from '../../lib/record.js';
-import { MOST_MAX_BATCH_BYTES } from '../../setting-values.js';
 import { ReaderClosedError, UnreadableBatchError } from '../../pipeline/errors.js';
 import type { LogBatch, LogReader } from '../../pipeline/ports.js';
 import type { FetchedPartition } from '../protocol/fetch-shared.js';
-import { AT_ONCE_DIVISOR, maxFetchedBatchBytes } from '../protocol/large-records.js';
+import { howToFetch, maxFetchedBatchBytes } from '../protocol/large-records.js';
 import type { UnfetchedBatch } from './large-batch-end.js';
 import type { LargeBatchHolder } from './large-batches.js';
 import { FetchedRecords } from '../protocol/record-batch-decoder.js';
@@ -105,7 +104,7 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
     }
     const { nextOffset, bytes } = batch;
     const why = `it has ${bytes} bytes, and a fetched batch may have ${most}`;
-    const remedy = `${raiseLimit(bytes)}. ${this.terms.remedy(this.partition, nextOffset)}`;
+    const remedy = `If this batch is right, ${howToFetch(bytes)}. ${this.terms.remedy(this.partition, nextOffset)}`;
     this.fail(new UnreadableBatchError(this.partition, { firstOffset, nextOffset, why }, remedy, { cause }));
   }
 
@@ -278,12 +277,6 @@ export class PartitionReader implements LogReader, LargeBatchHolder {
 const UNKNOWN_END =
   'The end of this batch is unknown, because its leader gives no intact batch after it. Make another replica the leader ' +
   'of the partition: its copy may be intact. Or wait until more records were written, and look again';
-
-function raiseLimit(batchBytes: number): string {
-  const needed = batchBytes * AT_ONCE_DIVISOR;
-  if (needed > MOST_MAX_BATCH_BYTES) return `No MAX_BATCH_BYTES allows that: it is at most ${MOST_MAX_BATCH_BYTES}`;
-  return `If this batch is right, restart the instances with MAX_BATCH_BYTES=${needed}`;
-}
 
 function tooLargeRemedy(mostBytes: number): string {
   return (

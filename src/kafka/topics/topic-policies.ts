@@ -2,6 +2,7 @@
 import type { KafkaCommand } from '../../lib/shell-command.js';
 import { WHAT_TO_DO_ABOUT_GROWTH } from './input-growth.js';
 import type { TopicDescription } from './topic-admin.js';
+import { howToFetch, maxFetchedBatchBytes } from '../protocol/large-records.js';
 import { TOPIC_ROLES, messageMaxBytesOf, type TopicRole } from './topic-plan.js';
 import {
   CLEANUP_POLICY,
@@ -32,6 +33,9 @@ const WRITTEN: readonly TopicRole[] = [
   ...(['companySyncStalled', 'companySyncFailed'] as const),
 ];
 
+/** Others write these, so their batches may be as large as the topic allows. */
+const READ: readonly TopicRole[] = ['syncEvents', 'clientSettings'];
+
 /** From this replication factor on, two copies of each record can be required although one broker has failed. */
 const REPLICAS_FOR_TWO_IN_SYNC = 3;
 const LEAST_IN_SYNC = 2;
@@ -45,9 +49,13 @@ export function policyFaults(found: FoundTopics, commands: KafkaCommand): string
   ];
 }
 
-/** Warnings about settings that work until a large record comes, a broker fails or an instance is suspended. */
-export function policyWarnings(found: FoundTopics, commands: KafkaCommand): string[] {
+/**
+ * Warnings about settings that work until a large record comes, a broker fails or an instance is suspended.
+ * @param maxBatchBytes MAX_BATCH_BYTES
+ */
+export function policyWarnings(found: FoundTopics, commands: KafkaCommand, maxBatchBytes: number): string[] {
   return TOPIC_ROLES.flatMap((role) => messageLimitWarnings(role, found[role], found.syncEvents)).concat(
+    READ.flatMap((role) => fetchLimitWarnings(found[role], commands, maxFetchedBatchBytes(maxBatchBytes))),
     WRITTEN.flatMap((role) => durabilityWarnings(found[role], commands)),
     retentionWarnings(found.companyState, commands),
   );
@@ -96,6 +104,17 @@ function messageLimitWarnings(role: TopicRole, topic: TopicDescription, input: T
   return [
     `topic ${topic.topic} has ${MAX_MESSAGE_BYTES}=${limit}, less than ${wanted}: ` +
       'a record that does not fit will stop its partition until the limit is raised',
+  ];
+}
+
+/** A batch that is too large to be fetched stops every reader of its partition. */
+function fetchLimitWarnings(topic: TopicDescription, commands: KafkaCommand, most: number): string[] {
+  const limit = numberIn(topic, MAX_MESSAGE_BYTES);
+  if (limit <= most) return [];
+  return [
+    `topic ${topic.topic} has ${MAX_MESSAGE_BYTES}=${limit}, and a fetched batch may have ${most} bytes: a larger batch will ` +
+      `stop the partition that it is in. ${alterCommand(commands, topic.topic, `${MAX_MESSAGE_BYTES}=${most}`)}. If the ` +
+      `producers need such batches, ${howToFetch(limit)}`,
   ];
 }
 

@@ -1,5 +1,5 @@
 /** Creates topics (`topics create`), and checks them before `run` starts. */
-import type { TopicNames } from '../../config.js';
+import type { Config, TopicNames } from '../../config.js';
 import type { Clock } from '../../lib/clock.js';
 import { boundsByMost } from '../../pipeline/partition-view.js';
 import type { LogBounds, Logs } from '../../pipeline/ports.js';
@@ -137,7 +137,7 @@ export async function checkTopics(
   config: KafkaConfig,
   clock: Clock,
   logs: Pick<Logs, 'bounds' | 'reader'>,
-  names: TopicNames,
+  { topics: names, maxBatchBytes }: Pick<Config, 'topics' | 'maxBatchBytes'>,
 ): Promise<CheckedTopics> {
   const [found, timeoutFaults] = await Promise.all([
     describeAll(config, clock, names),
@@ -163,7 +163,7 @@ export async function checkTopics(
     deadLetterRetentionMs: retentionOf(found.deadLetter),
     changelogTopicId: bounds[0]?.topicId ?? null,
     changelogIsEmpty: (await changelogUse(logs, changelog.topic, bounds, clock)) !== 'used',
-    warnings: policyWarnings(found, commands),
+    warnings: policyWarnings(found, commands, maxBatchBytes),
   };
 }
 

@@ -6,7 +6,7 @@ import { describeLogDirs } from '../../../src/kafka/protocol/describe-log-dirs.j
 import { describeProducers } from '../../../src/kafka/protocol/describe-producers.js';
 import { describeTransaction } from '../../../src/kafka/protocol/describe-transaction.js';
 import { decodeResponse as fetchedById } from '../../../src/kafka/protocol/fetch-by-id.js';
-import { decodeResponse as fetchedByName } from '../../../src/kafka/protocol/fetch-by-name.js';
+import { decodeResponse as fetchedByName, fetchHeadCall } from '../../../src/kafka/protocol/fetch-by-name.js';
 import { EARLIEST, listOffset, READ_COMMITTED } from '../../../src/kafka/protocol/list-offsets.js';
 import { brokersKnownTo, metadataOf } from '../../../src/kafka/protocol/metadata-protocol.js';
 import { deleteOffsets } from '../../../src/kafka/protocol/offset-delete.js';
@@ -23,6 +23,7 @@ const TOPIC = { topic: 't', partition: 0 };
 const SESSION = { transactionalId: 'x', producerId: 1n, producerEpoch: 0 };
 const RECORDS = [{ key: Buffer.from('k'), value: null, headers: [] }];
 const ORIGIN = { ...SESSION, firstSequence: 0, timestamp: 1 };
+const HEAD = { ...TOPIC, topicId: null, fromOffset: 0, leaderEpoch: 0 };
 const TOPIC_ID = '0123456789abcdef0123456789abcdef';
 
 type Ask = (broker: ConnectedBroker) => unknown;
@@ -62,6 +63,7 @@ const DECODERS: readonly (readonly [name: string, ask: Ask | ((body: Buffer) => 
   ['Metadata 8 of a topic', of(() => operations.operationsOnTopic('t'))],
   ['Metadata 8 of the cluster', of(() => operations.operationsOnCluster())],
   ['DescribeGroups', of(() => operations.operationsOnGroup('g'))],
+  ['Fetch of a header', of(() => fetchHeadCall(HEAD))],
 ];
 
 /** A byte for the request, then the body of the answer. */

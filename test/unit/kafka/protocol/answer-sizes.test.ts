@@ -3,10 +3,16 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type Connection from 'kafkajs/src/network/connection.js';
 import { fetchFrom } from '../../../../src/kafka/protocol/fetch-by-id.js';
-import { MAX_ANSWER_ITEMS } from '../../../../src/kafka/protocol/fetch-shared.js';
-import { decodeResponse } from '../../../../src/kafka/protocol/fetch-by-name.js';
-import { isAnswerTooLarge, type ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
+import { MAX_ANSWER_ITEMS, type FetchResponse } from '../../../../src/kafka/protocol/fetch-shared.js';
+import { decodeResponse, fetchHeadCall } from '../../../../src/kafka/protocol/fetch-by-name.js';
+import {
+  isAnswerTooLarge,
+  type ConnectedBroker,
+  type ProtocolCall,
+} from '../../../../src/kafka/protocol/protocol-call.js';
+import { claimOf } from '../../../../src/kafka/protocol/record-batch-header.js';
 import { WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
+import { buildBatch } from './build-batch.js';
 import { askRaw, bareConnection, connectBare } from './bare-connection.js';
 
 const MIB = 2 ** 20;
@@ -46,6 +52,11 @@ const answerOf =
   (socket, correlationId) =>
     void socket.write(Buffer.concat([header(size, correlationId), Buffer.alloc(size - 4)]));
 
+function sendFetch(asked: Connection, call: ProtocolCall<FetchResponse>): Promise<FetchResponse> {
+  const send = (sent: object): Promise<unknown> => asked.send(sent);
+  return send(call) as Promise<FetchResponse>;
+}
+
 const LIMITS = { maxWaitMs: 0, maxPartitionBytes: MIB, maxBytes: 2 * MIB, maxBatchBytes: 3 * MIB };
 /** What it asks for, one larger batch, and 4 MiB for the other fields. */
 const MAX_ANSWER_BYTES = 9 * MIB;
@@ -63,6 +74,37 @@ test('the answer to a Fetch may have what was asked for, one larger batch and it
     `an answer of ${MAX_ANSWER_BYTES + 1} bytes, more than the limit of ${MAX_ANSWER_BYTES}`,
   );
   expect(isAnswerTooLarge(error)).toBe(true);
+});
+
+test('of an answer to a fetch of a header, only the first bytes are read, and the connection ends', async () => {
+  const batch = buildBatch({ baseOffset: 7, lastOffset: 9, records: [{ offset: 7, key: null, value: null }] });
+  const claimed = 2 ** 31 - 1;
+  const fields = Buffer.concat([
+    new WireWriter(64).int32(0).int16(0).int32(0).int32(1).string('t').int32(1).finish(),
+    new WireWriter(64).int32(0).int16(0).int64(10).int64(10).int64(0).int32(0).int32(claimed).finish(),
+  ]);
+  let isClosed: Promise<unknown> | undefined;
+  const asked = await connectionTo((socket, id) => {
+    isClosed = new Promise((resolve) => socket.once('close', resolve));
+    const sent = Buffer.concat([header(claimed, id), fields, batch, Buffer.alloc(5 * MIB)]);
+    socket.write(sent.subarray(0, 5));
+    setTimeout(() => socket.write(sent.subarray(5)), 5);
+  });
+  const call = fetchHeadCall({ topic: 't', topicId: null, partition: 0, fromOffset: 7, leaderEpoch: -1 });
+  const { partitions } = await sendFetch(asked, call);
+  expect(partitions[0]?.records.length).toBeLessThan(5 * MIB);
+  expect(claimOf(partitions[0]!.records)).toEqual({ baseOffset: 7, nextOffset: 10, bytes: batch.length });
+  await isClosed;
+  await expect(askRaw(asked)).rejects.toThrow('Not connected');
+});
+
+test('an answer to a fetch of a header that is small is read as a whole, and the connection stays', async () => {
+  const asked = await connectionTo(answerOf(100), (socket, id) =>
+    socket.write(Buffer.concat([header(9, id), Buffer.from('whole')])),
+  );
+  const call = fetchHeadCall({ topic: 't', topicId: null, partition: 0, fromOffset: 7, leaderEpoch: -1 });
+  expect((await sendFetch(asked, call)).partitions).toEqual([]);
+  expect((await askRaw(asked)).toString()).toBe('whole');
 });
 
 test('an answer that nobody waits for has no more bytes than an answer that somebody may have waited for', async () => {

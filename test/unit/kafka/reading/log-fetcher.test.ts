@@ -429,8 +429,10 @@ test('an answer that is too large makes each partition be fetched alone, and end
   for (let i = 0; i < 4; i++) {
     const fetch = await world.fetch('catchUp');
     seen.push(fetch.partitions);
-    if (fetch.partitions.includes(1)) await fetch.fail(answerTooLarge());
-    else await fetch.answer(...fetch.partitions.map((partition) => records(partition, 10 * i, 10 * i + 10, 99)));
+    if (fetch.partitions.includes(1)) {
+      await fetch.fail(answerTooLarge());
+      await (await world.fetch('catchUp')).answer(nothing(1, 9));
+    } else await fetch.answer(...fetch.partitions.map((partition) => records(partition, 10 * i, 10 * i + 10, 99)));
     await world.pass(20);
   }
   expect(seen.slice(0, 3).sort()).toEqual([[0], [1], [2]]);
@@ -440,6 +442,67 @@ test('an answer that is too large makes each partition be fetched alone, and end
     /t\/1 from offset 0 on cannot be read: .*more than the limit of 500.*may have 33554432 bytes.*MAX_BATCH_BYTES/,
   );
   expect([(await good.next(1)).records.length, (await other.next(1)).records.length]).toEqual([1, 1]);
+});
+
+/** The header of a batch of these offsets, with one byte of its records. */
+function head(partition: number, from: number, to: number, bytes: number): FetchedPartition {
+  const batch = Buffer.from(records(partition, from, to).records.subarray(0, 62));
+  batch.writeInt32BE(bytes - 12, 8);
+  return { ...nothing(partition, 99), records: batch };
+}
+
+/** A reader of partition 0 from offset 5 on, whose leader wants to send too much there. */
+async function readerOfLargeBatch() {
+  const world = worldOf(0);
+  const reader = world.reader(0, 5);
+  await (await world.fetch('catchUp')).fail(answerTooLarge());
+  await world.pass(20);
+  await (await world.fetch('catchUp')).fail(answerTooLarge());
+  return { world, reader };
+}
+
+test.each([
+  ['the next batch follows', head(0, 20, 30, 62), 50_000_000, 'MAX_BATCH_BYTES=400000000'],
+  ['it is the last one', nothing(0, 20), 50_000_000, 'MAX_BATCH_BYTES=400000000'],
+  [
+    'no MAX_BATCH_BYTES allows so much',
+    nothing(0, 20),
+    125_000_000,
+    'no MAX_BATCH_BYTES allows it: its limit is 999999999',
+  ],
+])('the end of a batch that is too large comes from its header: %s', async (_, next, bytes, wayOut) => {
+  const { world, reader } = await readerOfLargeBatch();
+  await (await world.fetch('catchUp')).answer(head(0, 3, 20, bytes));
+  await (await world.fetch('catchUp')).answer(next);
+  await expect(reader.next(1)).rejects.toThrow(
+    new RegExp(
+      `t/0 at offsets 5 to 19 cannot be read: it has ${bytes} bytes, and a fetched batch may have 33554432. ` +
+        `.*${wayOut}.*read on at 20`,
+    ),
+  );
+});
+
+test.each([
+  ['the next batch begins before it', [head(0, 3, 20, 50_000_000), head(0, 19, 30, 62)]],
+  ['the log goes on without a batch', [head(0, 3, 20, 50_000_000), nothing(0, 21)]],
+  ['it claims to end beyond the log', [head(0, 3, 20, 50_000_000), refusal(0, OUT_OF_RANGE)]],
+  ['it claims to end where it was asked for', [head(0, 3, 5, 50_000_000)]],
+  ['it has no header', [{ ...nothing(0, 99), records: Buffer.alloc(61) }]],
+])('the end of a batch that is too large is unknown if %s', async (_, answers) => {
+  const { world, reader } = await readerOfLargeBatch();
+  for (const answer of answers) await (await world.fetch('catchUp')).answer(answer);
+  await expect(reader.next(1)).rejects.toThrow(/t\/0 from offset 5 on cannot be read: .*the server claims/);
+});
+
+test('the end of a batch that is too large is looked for again if its leader has moved', async () => {
+  const { world, reader } = await readerOfLargeBatch();
+  await (await world.fetch('catchUp')).answer(refusal(0, NOT_LEADER));
+  expect(world.inFlight).toEqual([]);
+  await world.pass(1_000);
+  await (await world.fetch('catchUp')).fail(answerTooLarge());
+  await (await world.fetch('catchUp')).answer(head(0, 3, 20, 50_000_000));
+  await (await world.fetch('catchUp')).answer(nothing(0, 20));
+  await expect(reader.next(1)).rejects.toThrow('at offsets 5 to 19');
 });
 
 test('leaders are looked up once a minute, because a broker that is cut off does not report it', async () => {

@@ -7,7 +7,8 @@ import { DAY_MS, HOUR_MS } from '../../../../src/lib/time-units.js';
 
 const COMMANDS = kafkaCommandsFor({ brokers: ['a:1', 'b:2'], isSecured: true });
 const policyFaults = (topics: FoundTopics) => policies.policyFaults(topics, COMMANDS);
-const policyWarnings = (topics: FoundTopics) => policies.policyWarnings(topics, COMMANDS);
+const MIB = 1024 * 1024;
+const policyWarnings = (topics: FoundTopics) => policies.policyWarnings(topics, COMMANDS, 256 * MIB);
 
 const names = {
   syncEvents: 'events',
@@ -110,6 +111,21 @@ test('the durability of topics that are only read is not judged', () => {
 test('a limit below the plan leads to a warning', () => {
   expect(policyWarnings(found({ deadLetter: { settings: { 'max.message.bytes': '1000000' } } }))).toEqual([
     expect.stringContaining('topic dead has max.message.bytes=1000000, less than 1065536'),
+  ]);
+});
+
+test.each([
+  ['syncEvents', 32 * MIB + 1, `restart the instances with MAX_BATCH_BYTES=${256 * MIB + 8}`],
+  ['clientSettings', 125_000_000, 'no MAX_BATCH_BYTES allows it: its limit is 999999999'],
+] as const)('a %s whose batches may be too large to be fetched leads to a warning', (role, limit, wayOut) => {
+  const limited = (bytes: number) => found({ [role]: { settings: { 'max.message.bytes': String(bytes) } } });
+  const about = (topics: FoundTopics) => policyWarnings(topics).filter((text) => text.includes(`topic ${names[role]}`));
+  expect(about(limited(32 * MIB))).toEqual([]);
+  expect(about(limited(limit))).toEqual([
+    expect.stringMatching(
+      `max.message.bytes=${limit}, and a fetched batch may have 33554432 bytes: .*` +
+        `--add-config max.message.bytes=33554432. If the producers need such batches, ${wayOut}$`,
+    ),
   ]);
 });
 
