@@ -14,6 +14,7 @@ import { firstConsumerIn } from '../protocol/describe-consumer-group.js';
 import { describeAssignedGroup, type DescribedGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
 import { isWorthRetrying } from '../protocol/protocol-errors.js';
+import { describedRead } from './members-read.js';
 import { ASSIGNMENT_PROTOCOL, hasPartitions, readSubscription, type MemberSubscription } from './member-messages.js';
 
 /** The settings on which the instances of a group must agree. */
@@ -66,7 +67,9 @@ export function conflictIn(group: DescribedGroup, terms: GroupTerms, ignored: st
   const [first] = members;
   if (first === undefined) return null;
   if (group.protocol !== ASSIGNMENT_PROTOCOL) return foreignMember(first, readSubscription(first.memberMetadata));
-  for (const member of members.filter(({ memberAssignment }) => hasPartitions(memberAssignment))) {
+  // A member that is not read gets no partitions from the group's leader, which reads no more.
+  for (const member of describedRead(members)) {
+    if (!hasPartitions(member.memberAssignment)) continue;
     const read = readSubscription(member.memberMetadata);
     const conflict =
       read.beyondLimit === null

@@ -5,7 +5,7 @@
 import type { PartitionOwner, StateHolder } from '../../pipeline/ports.js';
 import type { DescribedGroup } from '../protocol/describe-group.js';
 import { partitionsIn, readSubscription, standbysIn } from './member-messages.js';
-import { membersRead } from './members-read.js';
+import { describedRead } from './members-read.js';
 
 type DescribedMember = DescribedGroup['members'][number];
 
@@ -29,7 +29,7 @@ export const NO_GROUP: ReadGroup = { members: new Map(), owners: [], holders: []
  * too much together, the group has only those with the smallest messages.
  */
 export function readGroup(described: readonly DescribedMember[], topic: string, latest: ReadGroup): ReadGroup {
-  const known = membersRead(described, bytesOf);
+  const known = describedRead(described);
   let changed = known.size !== latest.members.size;
   const members = new Map<string, ReadMember>();
   for (const member of known) {
@@ -45,10 +45,6 @@ export function readGroup(described: readonly DescribedMember[], topic: string, 
     partitions.map((partition) => ({ partition, memberId, httpAddress })),
   );
   return { members, holders, owners: owners.sort((a, b) => a.partition - b.partition) };
-}
-
-function bytesOf({ memberMetadata, memberAssignment }: DescribedMember): number {
-  return memberMetadata.length + memberAssignment.length;
 }
 
 function isSame(a: ReadMember['described'], b: ReadMember['described']): boolean {

@@ -12,6 +12,7 @@ import { BrokerConnections } from '../connection/broker-connections.js';
 import type { AskedCluster } from '../connection/cluster-view.js';
 import { describeGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
+import { describedRead } from './members-read.js';
 import { readSubscription } from './member-messages.js';
 import { isWorthRetrying } from '../protocol/protocol-errors.js';
 import { TopicAdmin } from '../topics/topic-admin.js';
@@ -77,7 +78,9 @@ async function readsInput(
   const pause = new Backoff(FIRST_RETRY_MS, MAX_RETRY_MS);
   return retryUntil({ clock, patienceMs: LOOK_UP_TIMEOUT_MS, pause, mayHelp: isWorthRetrying }, async () => {
     const { members } = await describeGroup(coordinator, groupId);
-    if (members.some(({ memberMetadata }) => readSubscription(memberMetadata).topics.includes(input))) return true;
+    const reads = ({ memberMetadata }: (typeof members)[number]) =>
+      readSubscription(memberMetadata).topics.includes(input);
+    if ([...describedRead(members)].some(reads)) return true;
     return hasOffsets(coordinator, groupId, input, partitions);
   }).catch(noAnswerIfOutage);
 }

@@ -9,7 +9,8 @@ import type { KafkaConfig } from '../connection/cluster.js';
 import { ClusterView } from '../connection/cluster-view.js';
 import { describeGroup, type DescribedGroup } from '../protocol/describe-group.js';
 import { Coordinator } from '../connection/coordinator.js';
-import { readSubscription } from './member-messages.js';
+import { readSubscription, type MemberInfo } from './member-messages.js';
+import { describedRead } from './members-read.js';
 import { deleteOffsets } from '../protocol/offset-delete.js';
 import { ERROR_CODES, isProtocolError, NO_ERROR, refusal } from '../protocol/protocol-errors.js';
 import { untilReady } from '../connection/until-ready.js';
@@ -35,9 +36,15 @@ const NO_MEMBER = '';
 export function stopFirst(groupId: string, members: readonly string[]): string {
   return (
     `group ${groupId} has ${members.length === 1 ? '1 member' : `${members.length} members`}: stop all instances first ` +
-    `(one that was killed leaves the group after 10 s): ${members.join(', ')}`
+    `(one that was killed leaves the group after 10 s): ${members.slice(0, MAX_NAMED_MEMBERS).join(', ')}${others(members)}`
   );
 }
+
+function others({ length }: readonly string[]): string {
+  return length > MAX_NAMED_MEMBERS ? ` and ${length - MAX_NAMED_MEMBERS} others` : '';
+}
+
+const MAX_NAMED_MEMBERS = 100;
 
 export class StoppedGroup {
   readonly #connections: BrokerConnections;
@@ -57,7 +64,7 @@ export class StoppedGroup {
   /** Each member, described so that an operator can find it; empty while no instance runs. @throws BrokerError */
   async members(): Promise<string[]> {
     const describe = () => describeGroup(this.#coordinator, this.groupId);
-    return (await this.#untilReady('DescribeGroups', describe)).members.map(nameOf);
+    return membersNamed((await this.#untilReady('DescribeGroups', describe)).members);
   }
 
   /**
@@ -110,8 +117,18 @@ export class StoppedGroup {
   }
 }
 
-/** Names a member for an operator. Its HTTP address is unknown during a rebalance. */
-function nameOf({ memberId, clientHost, memberMetadata }: DescribedGroup['members'][number]): string {
-  const address = readSubscription(memberMetadata).info?.httpAddress ?? null;
+/**
+ * Names each member for an operator. Its HTTP address is unknown during a rebalance, and if the members send too much
+ * together.
+ */
+export function membersNamed(members: DescribedGroup['members']): string[] {
+  const read = describedRead(members);
+  return members.map((member) =>
+    nameOf(member, read.has(member) ? readSubscription(member.memberMetadata).info : null),
+  );
+}
+
+function nameOf({ memberId, clientHost }: DescribedGroup['members'][number], info: MemberInfo | null): string {
+  const address = info?.httpAddress ?? null;
   return `${foreignText(memberId)} on host ${foreignText(clientHost.replace(/^\//, ''))}${address === null ? '' : ` (${foreignText(address)})`}`;
 }

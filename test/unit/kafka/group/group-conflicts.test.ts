@@ -1,5 +1,6 @@
 import { AssignerProtocol } from 'kafkajs';
 import type { DescribedGroup } from '../../../../src/kafka/protocol/describe-group.js';
+import { membersNamed, stopFirst } from '../../../../src/kafka/group/stopped-group.js';
 import { conflictIn } from '../../../../src/kafka/group/group-conflicts.js';
 import { encodeAssignment, encodeMemberInfo } from '../../../../src/kafka/group/member-messages.js';
 
@@ -43,6 +44,23 @@ const other = { settings: new Map([['EVENT_NAMESPACE', 'theirs']]) };
 test('a group without members, or whose members decide alike, has no conflict', () => {
   expect(conflictIn({ state: 'Empty', protocol: '', members: [] }, terms, null)).toBeNull();
   expect(conflictIn(group(member('a'), member('b', { settings: new Map() })), terms, null)).toBeNull();
+});
+
+test('of very many members, only the smallest messages are read', () => {
+  const small = Array.from({ length: 20_000 }, (_, i) => ({ ...member('small'), memberId: `small-${i}` }));
+  const large = member('large', { settings: new Map([['EVENT_NAMESPACE', 'x'.repeat(500)]]) });
+  expect(conflictIn(group(large, small[0]!), terms, null)).toContain('on member large');
+  expect(conflictIn(group(large, ...small), terms, null)).toBeNull();
+});
+
+test('very many members are all counted, 100 are named, and the addresses of the smallest messages are read', () => {
+  const some = Array.from({ length: 20_000 }, (_, i) => ({ ...member('small'), memberId: `m${i}` }));
+  const named = membersNamed(some);
+  expect(named.length).toBe(20_000);
+  const withAddress = named.filter((name) => name.includes('http://10.0.0.7:8080')).length;
+  expect([withAddress > 1_000, withAddress < 20_000]).toEqual([true, true]);
+  expect(membersNamed(some.slice(0, 2))[1]).toBe('m1 on host 10.0.0.7 (http://10.0.0.7:8080)');
+  expect(stopFirst('g', named)).toMatch(/^group g has 20000 members: .* m99 on host .* and 19900 others$/);
 });
 
 test('a running member with another value is reported with both values', () => {

@@ -3,7 +3,7 @@
  */
 import type { ConnectedBroker } from '../../../../src/kafka/protocol/protocol-call.js';
 import { decodeResponse, fetchFrom } from '../../../../src/kafka/protocol/fetch-by-id.js';
-import type { PartitionToFetch } from '../../../../src/kafka/protocol/fetch-shared.js';
+import { MAX_ANSWER_ITEMS, type PartitionToFetch } from '../../../../src/kafka/protocol/fetch-shared.js';
 import { WireWriter } from '../../../../src/kafka/protocol/wire-format.js';
 
 const ID = '0123456789abcdef0123456789abcdef';
@@ -64,6 +64,26 @@ function answer(errorCode: number, preferredReplica: number): Buffer {
     .noTags()
     .finish();
 }
+
+test('an answer that claims more partitions and aborted transactions than one can have is refused', () => {
+  const claiming = (transactions: number): Buffer =>
+    Buffer.concat([
+      new WireWriter(64).noTags().int32(0).int16(0).int32(0).uvarint(2).uuid(ID).uvarint(2).finish(),
+      new WireWriter(64)
+        .int32(3)
+        .int16(0)
+        .int64(20)
+        .int64(19)
+        .int64(0)
+        .uvarint(transactions + 1)
+        .finish(),
+      Buffer.alloc(17 * transactions),
+      Buffer.alloc(8),
+    ]);
+  const [partition] = decodeResponse(claiming(MAX_ANSWER_ITEMS - 2), new Map([[ID, 't']])).partitions;
+  expect(partition?.abortedTransactions.length).toBe(MAX_ANSWER_ITEMS - 2);
+  expect(() => decodeResponse(claiming(MAX_ANSWER_ITEMS - 1), new Map())).toThrow('more than 262144 items');
+});
 
 test('an answer has the topic name of the id', () => {
   expect(decodeResponse(answer(0, -1), new Map([[ID, 't']]))).toEqual({

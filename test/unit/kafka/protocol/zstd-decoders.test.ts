@@ -1,6 +1,6 @@
 /** The two zstd decoders behave the same. Node has one of its own from 22.15 on; fzstd is for releases before. */
 import { FZSTD, NODE_ZSTD, zstdMemory, type ZstdDecoder } from '../../../../src/kafka/protocol/zstd-decoders.js';
-import { MAX_FRAMES } from '../../../../src/kafka/protocol/zstd-frames.js';
+import { framesOf, MAX_FRAMES } from '../../../../src/kafka/protocol/zstd-frames.js';
 import fixtures from './compressed-batches.json' with { type: 'json' };
 
 const MIB = 1_024 * 1_024;
@@ -13,7 +13,7 @@ const [RAW, RLE] = [0, 1] as const;
 const decoders: (readonly [string, ZstdDecoder])[] = [['fzstd', FZSTD]];
 if (NODE_ZSTD !== null) decoders.push(['Node', NODE_ZSTD]);
 
-function block(kind: typeof RAW | typeof RLE, size: number, bytes: Buffer, isLast = false): Buffer {
+function block(kind: number, size: number, bytes: Buffer, isLast = false): Buffer {
   const header = Buffer.alloc(3);
   header.writeUIntLE(size * 8 + kind * 2 + (isLast ? 1 : 0), 0, 3);
   return Buffer.concat([header, bytes]);
@@ -36,6 +36,18 @@ async function aside(decoder: ZstdDecoder, bytes: Buffer): Promise<Buffer> {
   for await (const piece of decoder.aside(bytes, MAX_BYTES) ?? []) pieces.push(piece);
   return Buffer.concat(pieces);
 }
+
+test('for Node, a compressed block counts as 17 KiB of work, another block as 1 KiB, and a frame as 64 KiB', () => {
+  const COMPRESSED = 2;
+  const oneLiteral = block(COMPRESSED, 3, Buffer.from([1 << 3, 0x61, 0]));
+  const workOf = (bytes: Buffer) =>
+    [...framesOf(bytes, MAX_BYTES)].map(({ nativeWorkBytes }) => nativeWorkBytes / 1_024);
+  expect(workOf(frame('a'))).toEqual([64 + 1]);
+  expect(workOf(Buffer.concat([frame('a'), frame('a', Buffer.concat([oneLiteral, oneLiteral]))]))).toEqual([
+    65,
+    65 + 34,
+  ]);
+});
 
 describe.each(decoders)('zstd by %s', (_name, decoder) => {
   test('reads all frames, and skips those to skip', async () => {
