@@ -1,18 +1,23 @@
 /** Finds the position row and the origin row of a partition at the end of its changelog, without reading all of it. */
 import { withReader } from '../lib/with-reader.js';
 import type { TopicPartition } from '../lib/record.js';
+import { FIRST_VOCABULARY } from '../domain/statuses.js';
 import { latestOriginRow, latestPositionRow } from '../store/changelog-rows.js';
 import type { OriginRow, PositionRow } from '../store/row-codec.js';
+import { isPositionKey } from '../store/row-keys.js';
 import type { LogBounds, LogReader, Logs } from './ports.js';
 import { windowsBackwards } from './windows-backwards.js';
 
 const RECORDS_A_READ = 10_000;
 
-/** The last row of each kind; null if it does not exist. */
+/** The last row of each kind, and the key of the last row of all; null if it does not exist. */
 export interface LastRows {
   readonly position: PositionRow | null;
   readonly origin: OriginRow | null;
+  readonly key: Buffer | null;
 }
+
+export const NO_ROWS: LastRows = { position: null, origin: null, key: null };
 
 /** The last position row, found in the same way. @throws as `lastRows`; ReaderClosedError when `signal` aborts */
 export async function lastPosition(
@@ -55,9 +60,31 @@ export async function lastOrigin(
 }
 
 /**
- * Every transaction of a partition ends with its position row. After `repartition`, rows from other partitions may
- * follow.
+ * The key of the last row; null if the changelog has no row. Found in the same way, so it is cheap unless very many
+ * transactions at the end were aborted. @throws as `lastPosition`
  */
+export async function lastKey(
+  logs: Pick<Logs, 'reader'>,
+  changelog: TopicPartition,
+  bounds: Pick<LogBounds, 'start' | 'end'>,
+  signal?: AbortSignal,
+): Promise<Buffer | null> {
+  const isFound = ({ key }: LastRows): boolean => key !== null;
+  return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined, signal)).key;
+}
+
+/**
+ * Whether the changelog has lost the end of a transaction and kept its beginning. A large transaction is several record
+ * batches, and brokers may lose the last of them and keep the commit (power failure, unclean leader election). Every
+ * transaction of a partition ends with its position row, so another row at the end shows such a loss.
+ *
+ * Rows that `repartition` has moved here from other partitions may also follow the position row. That row then asks for a
+ * new count of the companies, as rows of the first releases do.
+ */
+export function isCut({ position, key }: Pick<LastRows, 'position' | 'key'>): boolean {
+  return key !== null && !isPositionKey(key) && position?.countedUnder !== FIRST_VOCABULARY;
+}
+
 async function lastRowsUntil(
   isFound: (rows: LastRows) => boolean,
   logs: Pick<Logs, 'reader'>,
@@ -66,11 +93,11 @@ async function lastRowsUntil(
   read: (records: number) => void,
   signal?: AbortSignal,
 ): Promise<LastRows> {
-  let found: LastRows = { position: null, origin: null };
+  let found = NO_ROWS;
   for (const window of windowsBackwards(bounds)) {
     if (isFound(found)) break;
-    const { position, origin } = await lastBetween(logs, changelog, window, read, signal);
-    found = { position: found.position ?? position, origin: found.origin ?? origin };
+    const { position, origin, key } = await lastBetween(logs, changelog, window, read, signal);
+    found = { position: found.position ?? position, origin: found.origin ?? origin, key: found.key ?? key };
   }
   return found;
 }
@@ -83,7 +110,7 @@ async function lastBetween(
   signal?: AbortSignal,
 ): Promise<LastRows> {
   const find = async (reader: LogReader): Promise<LastRows> => {
-    let found: LastRows = { position: null, origin: null };
+    let found = NO_ROWS;
     for (let next = from; next < to;) {
       const { records, nextOffset } = await reader.next(RECORDS_A_READ);
       read(records.length);
@@ -91,6 +118,7 @@ async function lastBetween(
       found = {
         position: latestPositionRow(within, found.position),
         origin: latestOriginRow(within, found.origin),
+        key: within.at(-1)?.key ?? found.key,
       };
       next = nextOffset;
     }

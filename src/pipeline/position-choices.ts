@@ -8,7 +8,7 @@ import type { PositionRow } from '../store/row-codec.js';
 import type { LogBounds } from './ports.js';
 import { announcedAgain, isConsent, repeats, whatToDoAbout, type LostTail } from './lost-tail.js';
 import { decodeRepartitionMark, finishRepartition } from './repartition-mark.js';
-import type { UnreadableBatch } from './unreadable-batch.js';
+import { endIsUnknown, LOSES_BATCH, type UnreadableBatch } from './unreadable-batch.js';
 
 export interface Positions {
   /** The input topic. */
@@ -18,6 +18,8 @@ export interface Positions {
   readonly changelog: PositionRow | null;
   /** First offset of the changelog. If it is above 0, records were deleted. */
   readonly changelogStart: number;
+  /** As `isCut` (last-rows.ts). */
+  readonly changelogCut: boolean;
   /** The group's offset; null if no offset is committed. */
   readonly committed: number | null;
   /** The leader epoch that a transaction of the processor has committed with it; -1 if none has. */
@@ -56,6 +58,7 @@ export type Verdict =
   | 'transactions lost'
   | 'repartition mark'
   | 'changelog incomplete'
+  | 'changelog cut'
   | 'state of another topic';
 
 /**
@@ -96,6 +99,12 @@ export function judgePositions(positions: Positions): Judgement {
     return needs(
       'changelog incomplete',
       `records of the changelog below offset ${positions.changelogStart} were deleted: docs/operations.md, "The changelog is lost"`,
+    );
+  if (positions.changelogCut)
+    return needs(
+      'changelog cut',
+      'if the instance that ran the partition last still has its state folder, start that instance alone: it writes the lost ' +
+        'rows again. Otherwise no state can be built from this changelog: docs/operations.md, "The changelog is lost"',
     );
   if (changelog === null) return judgeWithoutState(positions);
   if (changelog.topic !== positions.topic)
@@ -146,19 +155,13 @@ export function skipBatch(partition: number, nextOffset: number): string {
   );
 }
 
-const LOSES_BATCH =
-  'The records of the batch are not read then: a company whose manifest is among them may never be announced, and a ' +
-  'company whose last status is among them waits until the platform sends that status again. Nothing is announced twice.';
-
-/** Any offset would be a guess, and could skip readable records. */
-function endIsUnknown(firstOffset: number): string {
-  return (
-    `have another replica lead the partition: the batch from offset ${firstOffset} on cannot be read, and its ` +
-    'end is unknown. Or wait until more records were written after it: docs/operations.md, "A batch that cannot be read"'
-  );
-}
-
-function skip({ firstOffset, nextOffset }: { readonly firstOffset: number; readonly nextOffset: number }): Choice {
+function skip({
+  firstOffset,
+  nextOffset,
+}: {
+  readonly firstOffset: number;
+  readonly nextOffset: number;
+}): Choice {
   const loses = `The batch of offsets ${firstOffset} to ${nextOffset - 1} cannot be read. ${LOSES_BATCH}`;
   return { target: 'after-batch', offset: nextOffset, startsAt: nextOffset, loses };
 }

@@ -24,6 +24,7 @@ import { fence } from './fence.js';
 import { formerState, lostTailOf } from './former-state.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
+import { isCut, lastKey } from './last-rows.js';
 import { originOf } from './origin.js';
 import { writeBack } from './only-copy.js';
 import { findLastBatch, mustHaveLastBatch } from './own-batch.js';
@@ -181,6 +182,7 @@ async function restoreAndCheck(
       ...facts,
       changelog: store.position(),
       changelogStart: changelog.start,
+      changelogCut: await hasCutChangelog(context, partition, store, changelog, signal),
       committed,
       committedIn,
       input: view.input,
@@ -218,6 +220,18 @@ async function restoreAndCheck(
 /** Whether neither changelog nor group says that the partition has consumed anything. */
 function isUnknown(store: PartitionStore, { committed }: PartitionView): boolean {
   return store.position() === null && (committed === null || committed === CONSUMED_NOTHING);
+}
+
+/** The store has all rows of the changelog: also those of a transaction that has lost its end. */
+async function hasCutChangelog(
+  { topics, changelogLogs }: PipelineContext,
+  partition: number,
+  store: PartitionStore,
+  bounds: PartitionView['changelog'],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const key = await lastKey(changelogLogs, { topic: topics.changelog, partition }, bounds, signal);
+  return isCut({ position: store.position(), key });
 }
 
 /**

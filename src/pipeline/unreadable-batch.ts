@@ -42,3 +42,15 @@ export async function unreadableBatchAt(
     throw error;
   }
 }
+
+export const LOSES_BATCH =
+  'The records of the batch are not read then: a company whose manifest is among them may never be announced, and a ' +
+  'company whose last status is among them waits until the platform sends that status again. Nothing is announced twice.';
+
+/** Any offset would be a guess, and could skip readable records. */
+export function endIsUnknown(firstOffset: number): string {
+  return (
+    `have another replica lead the partition: the batch from offset ${firstOffset} on cannot be read, and its ` +
+    'end is unknown. Or wait until more records were written after it: docs/operations.md, "A batch that cannot be read"'
+  );
+}

@@ -7,7 +7,7 @@ import { hasOpenTransaction } from '../../pipeline/left-open.js';
 import { lostFrom } from '../../pipeline/partition-view.js';
 import { isOtherInput } from '../../pipeline/origin.js';
 import { unreadableBatchAt } from '../../pipeline/unreadable-batch.js';
-import { lastRows } from '../../pipeline/last-rows.js';
+import { isCut, lastRows, NO_ROWS } from '../../pipeline/last-rows.js';
 
 export interface PositionSources {
   readonly input: string;
@@ -93,9 +93,7 @@ async function lookOnce(
   const before = await inputLogs.committedOffset({ topic, partition });
   const state = { topic: changelog, partition };
   const isThere = partition < sources.changelogPartitions;
-  const { position, origin } = isThere
-    ? await lastRows(changelogLogs, state, sources.read)
-    : { position: null, origin: null };
+  const rows = isThere ? await lastRows(changelogLogs, state, sources.read) : NO_ROWS;
   const bounds = isThere ? await changelogLogs.bounds(state) : NO_LOG;
   const committed = await inputLogs.committedOffset({ topic, partition });
   const inputBounds = await inputLogs.bounds({ topic, partition });
@@ -105,13 +103,14 @@ async function lookOnce(
     before: before?.offset ?? null,
     committed: committed?.offset ?? null,
     committedIn: committed?.leaderEpoch ?? -1,
-    changelog: position,
+    changelog: rows.position,
     changelogStart: bounds.start,
+    changelogCut: isCut(rows),
     openFrom: hasOpenTransaction(bounds) ? bounds.end : null,
     input: inputBounds,
     byMost: bounds.byMost && inputBounds.byMost,
     inputLostFrom: await lostFrom(inputLogs, { topic, partition }, committed, inputBounds),
-    inputRecreated: isOtherInput(origin, inputBounds.topicId),
+    inputRecreated: isOtherInput(rows.origin, inputBounds.topicId),
   };
 }
 

@@ -40,7 +40,16 @@ const anyPositions: fc.Arbitrary<Positions> = fc
 
 function of(start: number, end: number): Positions {
   const input = { start, end };
-  return { topic: TOPIC, partition: 3, changelog: null, changelogStart: 0, committed: null, committedIn: -1, input };
+  return {
+    topic: TOPIC,
+    partition: 3,
+    changelog: null,
+    changelogStart: 0,
+    changelogCut: false,
+    committed: null,
+    committedIn: -1,
+    input,
+  };
 }
 
 function withState(position: number, committed: number | null, start: number, end: number): Positions {
@@ -177,6 +186,14 @@ test('no offset is offered for a changelog that lost records', () => {
   const { verdict, choices, remedy } = judgePositions({ ...withState(4, null, 0, 9), changelogStart: 2 });
   expect({ verdict, choices }).toEqual({ verdict: 'changelog incomplete', choices: [] });
   expect(remedy).toContain('The changelog is lost');
+});
+
+test('no offset is offered for a changelog that lost the end of a transaction, whether it has a position row or not', () => {
+  for (const positions of [withState(4, 4, 0, 9), { ...withState(4, 4, 0, 9), changelog: null }]) {
+    const { verdict, choices, remedy } = judgePositions({ ...positions, changelogCut: true });
+    expect({ verdict, choices }).toEqual({ verdict: 'changelog cut', choices: [] });
+    expect(remedy).toContain('The changelog is lost');
+  }
 });
 
 test('a partition that is being moved, or has the state of another topic, offers no choice but a remedy', () => {

@@ -26,7 +26,7 @@ test('a marked partition does not start, whatever else is known of it', () => {
   );
   fc.assert(
     fc.property(mark, position, fc.nat(), fc.nat(), (mark, changelog, start, length) => {
-      const facts = { topic: 'sync-events', partition: 3, changelogStart: 0, committedIn: -1 };
+      const facts = { topic: 'sync-events', partition: 3, changelogStart: 0, changelogCut: false, committedIn: -1 };
       const committed = encodeRepartitionMark(mark);
       expect(() => startOffset({ ...facts, changelog, committed, input: { start, end: start + length } })).toThrow(
         /company-sync repartition/,
