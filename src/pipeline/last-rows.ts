@@ -85,6 +85,11 @@ export function isCut({ position, key }: Pick<LastRows, 'position' | 'key'>): bo
   return key !== null && !isPositionKey(key) && position?.countedUnder !== FIRST_VOCABULARY;
 }
 
+/** What an operator can do then. */
+export const COMPLETE_OR_LOST =
+  'if the instance that ran the partition last still has its state folder, start that instance alone: it writes the lost ' +
+  'rows again. Otherwise no state can be built from this changelog: docs/operations.md, "The changelog is lost"';
+
 async function lastRowsUntil(
   isFound: (rows: LastRows) => boolean,
   logs: Pick<Logs, 'reader'>,

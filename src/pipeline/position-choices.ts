@@ -5,6 +5,7 @@
  * set to the choice, the partition continues from `startsAt`.
  */
 import type { PositionRow } from '../store/row-codec.js';
+import { COMPLETE_OR_LOST } from './last-rows.js';
 import type { LogBounds } from './ports.js';
 import { announcedAgain, isConsent, repeats, whatToDoAbout, type LostTail } from './lost-tail.js';
 import { decodeRepartitionMark, finishRepartition } from './repartition-mark.js';
@@ -100,12 +101,7 @@ export function judgePositions(positions: Positions): Judgement {
       'changelog incomplete',
       `records of the changelog below offset ${positions.changelogStart} were deleted: docs/operations.md, "The changelog is lost"`,
     );
-  if (positions.changelogCut)
-    return needs(
-      'changelog cut',
-      'if the instance that ran the partition last still has its state folder, start that instance alone: it writes the lost ' +
-        'rows again. Otherwise no state can be built from this changelog: docs/operations.md, "The changelog is lost"',
-    );
+  if (positions.changelogCut) return needs('changelog cut', COMPLETE_OR_LOST);
   if (changelog === null) return judgeWithoutState(positions);
   if (changelog.topic !== positions.topic)
     return needs(
