@@ -151,13 +151,7 @@ export function skipBatch(partition: number, nextOffset: number): string {
   );
 }
 
-function skip({
-  firstOffset,
-  nextOffset,
-}: {
-  readonly firstOffset: number;
-  readonly nextOffset: number;
-}): Choice {
+function skip({ firstOffset, nextOffset }: { readonly firstOffset: number; readonly nextOffset: number }): Choice {
   const loses = `The batch of offsets ${firstOffset} to ${nextOffset - 1} cannot be read. ${LOSES_BATCH}`;
   return { target: 'after-batch', offset: nextOffset, startsAt: nextOffset, loses };
 }
