@@ -1,6 +1,6 @@
 /** Finds the position row and the origin row of a partition at the end of its changelog, without reading all of it. */
 import { withReader } from '../lib/with-reader.js';
-import type { TopicPartition } from '../lib/record.js';
+import type { LogRecord, TopicPartition } from '../lib/record.js';
 import { FIRST_VOCABULARY } from '../domain/statuses.js';
 import { latestOriginRow, latestPositionRow } from '../store/changelog-rows.js';
 import type { OriginRow, PositionRow } from '../store/row-codec.js';
@@ -10,14 +10,15 @@ import { windowsBackwards } from './windows-backwards.js';
 
 const RECORDS_A_READ = 10_000;
 
-/** The last row of each kind, and the key of the last row of all; null if it does not exist. */
+/** The last row of each kind; null if it does not exist. */
 export interface LastRows {
   readonly position: PositionRow | null;
   readonly origin: OriginRow | null;
-  readonly key: Buffer | null;
+  /** Whether the last row of all is a position row; null if there is no row. */
+  readonly endsWithPosition: boolean | null;
 }
 
-export const NO_ROWS: LastRows = { position: null, origin: null, key: null };
+export const NO_ROWS: LastRows = { position: null, origin: null, endsWithPosition: null };
 
 /** The last position row, found in the same way. @throws as `lastRows`; ReaderClosedError when `signal` aborts */
 export async function lastPosition(
@@ -60,17 +61,17 @@ export async function lastOrigin(
 }
 
 /**
- * The key of the last row; null if the changelog has no row. Found in the same way, so it is cheap unless very many
- * transactions at the end were aborted. @throws as `lastPosition`
+ * Whether the last row is a position row; null if the changelog has no row. Found in the same way, so it is cheap unless
+ * very many transactions at the end were aborted. @throws as `lastPosition`
  */
-export async function lastKey(
+export async function endsWithPosition(
   logs: Pick<Logs, 'reader'>,
   changelog: TopicPartition,
   bounds: Pick<LogBounds, 'start' | 'end'>,
   signal?: AbortSignal,
-): Promise<Buffer | null> {
-  const isFound = ({ key }: LastRows): boolean => key !== null;
-  return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined, signal)).key;
+): Promise<boolean | null> {
+  const isFound = (rows: LastRows): boolean => rows.endsWithPosition !== null;
+  return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined, signal)).endsWithPosition;
 }
 
 /**
@@ -81,8 +82,8 @@ export async function lastKey(
  * Rows that `repartition` has moved here from other partitions may also follow the position row. That row then asks for a
  * new count of the companies, as rows of the first releases do.
  */
-export function isCut({ position, key }: Pick<LastRows, 'position' | 'key'>): boolean {
-  return key !== null && !isPositionKey(key) && position?.countedUnder !== FIRST_VOCABULARY;
+export function isCut({ position, endsWithPosition }: Pick<LastRows, 'position' | 'endsWithPosition'>): boolean {
+  return endsWithPosition === false && position?.countedUnder !== FIRST_VOCABULARY;
 }
 
 /** What an operator can do then. */
@@ -101,8 +102,12 @@ async function lastRowsUntil(
   let found = NO_ROWS;
   for (const window of windowsBackwards(bounds)) {
     if (isFound(found)) break;
-    const { position, origin, key } = await lastBetween(logs, changelog, window, read, signal);
-    found = { position: found.position ?? position, origin: found.origin ?? origin, key: found.key ?? key };
+    const earlier = await lastBetween(logs, changelog, window, read, signal);
+    found = {
+      position: found.position ?? earlier.position,
+      origin: found.origin ?? earlier.origin,
+      endsWithPosition: found.endsWithPosition ?? earlier.endsWithPosition,
+    };
   }
   return found;
 }
@@ -123,11 +128,16 @@ async function lastBetween(
       found = {
         position: latestPositionRow(within, found.position),
         origin: latestOriginRow(within, found.origin),
-        key: within.at(-1)?.key ?? found.key,
+        endsWithPosition: isLastOfPosition(within) ?? found.endsWithPosition,
       };
       next = nextOffset;
     }
     return found;
   };
   return withReader(logs.reader(changelog, from), find, signal);
+}
+
+function isLastOfPosition(records: readonly LogRecord[]): boolean | null {
+  const last = records.at(-1);
+  return last === undefined ? null : last.key !== null && isPositionKey(last.key);
 }

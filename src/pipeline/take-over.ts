@@ -24,7 +24,7 @@ import { fence } from './fence.js';
 import { formerState, lostTailOf } from './former-state.js';
 import type { PartitionStatus } from './observer.js';
 import { openStore, StoreOpening } from './open-store.js';
-import { isCut, lastKey } from './last-rows.js';
+import { endsWithPosition, isCut } from './last-rows.js';
 import { originOf } from './origin.js';
 import { writeBack } from './only-copy.js';
 import { findLastBatch, mustHaveLastBatch } from './own-batch.js';
@@ -230,8 +230,9 @@ async function hasCutChangelog(
   bounds: PartitionView['changelog'],
   signal: AbortSignal,
 ): Promise<boolean> {
-  const key = await lastKey(changelogLogs, { topic: topics.changelog, partition }, bounds, signal);
-  return isCut({ position: store.position(), key });
+  const changelog = { topic: topics.changelog, partition };
+  const endsSo = await endsWithPosition(changelogLogs, changelog, bounds, signal);
+  return isCut({ position: store.position(), endsWithPosition: endsSo });
 }
 
 /**
