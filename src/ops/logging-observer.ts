@@ -124,7 +124,7 @@ export class LoggingObserver implements PipelineObserver {
   }
 
   syncFailed(partition: number, { companyId, clientId, offset, attempt, failed, ended }: SyncFailure): void {
-    this.logger.info(
+    this.logger.warn(
       { companyId, clientId, partition, offset, attempt, failed, ended },
       'first sync is over without a Complete dataset',
     );

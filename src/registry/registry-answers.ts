@@ -27,6 +27,8 @@ export const NO_SUCH_VERSION = 40402;
 export const NO_SUCH_SCHEMA = 40403;
 export const NO_OWN_COMPATIBILITY = 40408;
 
+const MAX_SCHEMA_ID = 0x7fffffff;
+
 export interface Answer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>>;
@@ -62,6 +64,16 @@ export function unusable(path: string, answer: Answer): RegistryUnavailableError
   return new RegistryUnavailableError(`the schema registry answered ${path} with ${status}${message}${hint}`, {
     retryAfterMs,
   });
+}
+
+/** The schema's id, which must fit into the four bytes that it has in a record. @throws RegistryUnavailableError */
+export function idIn(answer: Answer, path: string): number {
+  const { id } = answer.body;
+  if (typeof id !== 'number') throw unusable(path, answer);
+  if (Number.isInteger(id) && id >= 0 && id <= MAX_SCHEMA_ID) return id;
+  throw new RegistryUnavailableError(
+    `the schema registry answered ${path} with the id ${wordsOf(answer, id)}, which is not a whole number from 0 to ${MAX_SCHEMA_ID}`,
+  );
 }
 
 /** The registry's own message; empty without one. */

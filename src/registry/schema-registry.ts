@@ -11,6 +11,7 @@ import { hiderOf, type HideSecrets } from '../lib/hide-secrets.js';
 import { reasonOf } from '../lib/reason-of.js';
 import {
   asRecord,
+  idIn,
   isDenied,
   MAX_ANSWER_BYTES,
   MAX_CHECK_BYTES,
@@ -103,9 +104,7 @@ export class SchemaRegistry implements SchemaSource {
     const path = `/subjects/${encodeURIComponent(subject)}`;
     const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
     if (isDenied(answer, [NO_SUCH_SUBJECT, NO_SUCH_SCHEMA])) return null;
-    const { id } = this.#found(answer, path).body;
-    if (typeof id !== 'number') throw unusable(path, answer);
-    return id;
+    return idIn(this.#found(answer, path), path);
   }
 
   /**
@@ -115,9 +114,7 @@ export class SchemaRegistry implements SchemaSource {
     const path = `/subjects/${encodeURIComponent(subject)}/versions/1`;
     const answer = await this.#ask('GET', path);
     if (isDenied(answer, [NO_SUCH_SUBJECT, NO_SUCH_VERSION])) return null;
-    const { id } = this.#found(answer, path).body;
-    if (typeof id !== 'number') throw unusable(path, answer);
-    return id;
+    return idIn(this.#found(answer, path), path);
   }
 
   /**
@@ -132,9 +129,7 @@ export class SchemaRegistry implements SchemaSource {
     const answer = await this.#ask('POST', path, { schema: JSON.stringify(schema) });
     if (REFUSALS.includes(answer.status))
       throw new SchemaRefusedError(`the schema registry refused a version of ${subject}: ${textIn(answer)}`);
-    const { id } = this.#found(answer, path).body;
-    if (typeof id !== 'number') throw unusable(path, answer);
-    return id;
+    return idIn(this.#found(answer, path), path);
   }
 
   /**
@@ -198,7 +193,7 @@ export class SchemaRegistry implements SchemaSource {
     });
     const { status } = response;
     const exceeded = exceededJsonLimit(text ?? '');
-    const answered = exceeded === null ? asRecord(this.#hide(text ?? '')) : {};
+    const answered = exceeded === null ? asRecord(text ?? '') : {};
     // A proxy may answer with a page of its own. That is not a JSON object, so it says nothing about the schema.
     const jsonLimit = /^\s*\{/.test(text ?? '') ? exceeded : null;
     return {

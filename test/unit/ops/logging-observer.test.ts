@@ -1,4 +1,6 @@
 /** Events that are logged once, or once an hour, however often they happen. */
+import type { Announcement } from '../../../src/domain/announcement.js';
+import type { SyncFailure } from '../../../src/domain/sync-failure.js';
 import { REPEAT_AFTER_MS } from '../../../src/lib/repeated-lines.js';
 import { LoggingObserver } from '../../../src/ops/logging-observer.js';
 import { HOUR_MS } from '../../../src/lib/time-units.js';
@@ -36,5 +38,16 @@ test('records whose timestamp is not a date are logged at once, and then once an
   expect(lines).toMatchObject([
     { partition: 3, offset: 7, timestamp: -1, companyId: 'a', records: 2 },
     { partition: 3, offset: 7, timestamp: -1, companyId: 'c', records: 41 },
+  ]);
+});
+
+test('what one company can cause again and again is a warning, which the logger limits; an announcement comes once', () => {
+  const { lines, observer } = observed();
+  const company = { companyId: 'acme', clientId: 'c', offset: 7, succeeded: 0, failed: 1, ended: 0 };
+  observer.syncFailed(3, { ...company, attempt: 1 } as SyncFailure);
+  observer.announced(3, { ...company, policy: 'ALL_DATASETS' } as Announcement);
+  expect(lines.map(({ level, companyId }) => [level, companyId])).toEqual([
+    [40, 'acme'],
+    [30, 'acme'],
   ]);
 });

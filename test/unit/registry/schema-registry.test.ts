@@ -9,6 +9,9 @@ import { schemaById } from '../../../testkit/schema-source.js';
 
 const SCHEMA = { type: 'record', name: 'Any', fields: [] };
 
+/** Long enough to be hidden. */
+const PASSWORD = 'hunter2hunter2';
+
 let server: Server;
 afterEach(async () => {
   if (!server.listening) return;
@@ -20,7 +23,7 @@ async function registryThat(answer: RequestListener, timeoutMs?: number): Promis
   server = createServer(answer);
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return new SchemaRegistry({ url, credentials: { username: 'user', password: 'hunter2' } }, timeoutMs);
+  return new SchemaRegistry({ url, credentials: { username: 'user', password: PASSWORD } }, timeoutMs);
 }
 
 test('an endless answer is cut off', async () => {
@@ -44,6 +47,20 @@ test('an endless answer to a registration is cut off', async () => {
   });
   await expect(registry.register('s', SCHEMA)).rejects.toThrow('with 200: more than 1048576 bytes');
   expect(sent).toBeLessThan(20_000_000);
+});
+
+test.each(['7.5', '-1', '4294967303', '1e300'])('%s is refused as the id of a schema', async (id) => {
+  const registry = await registryThat((_request, response) => void response.end(`{"id":${id}}`));
+  await expect(registry.idOf('s', SCHEMA)).rejects.toThrow(/with the id \S+, which is not a whole number from 0/);
+  await expect(registry.idOfFirstVersion('s')).rejects.toThrow(RegistryUnavailableError);
+});
+
+test('a password that is a word of a schema changes nothing in the schema', async () => {
+  const schema = { type: 'record', name: PASSWORD, fields: [] };
+  const registry = await registryThat((_request, response) => {
+    response.end(JSON.stringify({ schema: JSON.stringify(schema) }));
+  });
+  expect(await schemaById(registry, 1)).toEqual(schema);
 });
 
 test.each([409, 422])('a schema that the registry refuses with a %d is refused with its message', async (status) => {
