@@ -44,8 +44,8 @@ test('records whose timestamp is not a date are logged at once, and then once an
 test('what one company can cause again and again is a warning, which the logger limits; an announcement comes once', () => {
   const { lines, observer } = observed();
   const company = { companyId: 'acme', clientId: 'c', offset: 7, succeeded: 0, failed: 1, ended: 0 };
-  observer.syncFailed(3, { ...company, attempt: 1 } as SyncFailure);
-  observer.announced(3, { ...company, policy: 'ALL_DATASETS' } as Announcement);
+  observer.syncFailed(3, { ...company, attempt: 1 } as Partial<SyncFailure> as SyncFailure);
+  observer.announced(3, { ...company, policy: 'ALL_DATASETS' } as Partial<Announcement> as Announcement);
   expect(lines.map(({ level, companyId }) => [level, companyId])).toEqual([
     [40, 'acme'],
     [30, 'acme'],
