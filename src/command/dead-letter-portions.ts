@@ -2,7 +2,7 @@
  * Divides all dead letters into portions. Their values are read one portion at a time, because a hostile producer may
  * have sent more values than fit into memory.
  */
-import { type DeadLetter, idOf } from '../publish/dead-letter.js';
+import { idOf } from '../publish/dead-letter.js';
 import type { ReadDeadLetters } from './dead-letter-collector.js';
 import type { RecordId } from './repair-attempts.js';
 
@@ -13,29 +13,36 @@ const PORTION_BYTES = 32 * 1024 * 1024;
  * that is kept for the companies of a portion.
  */
 const PORTION_DEAD_LETTERS = 1_000;
+/**
+ * Records that are looked at to find the groups. Dead letters that name each other, in a chain, would keep the command busy
+ * for hours. Above the limit, each dead letter counts as a group of its own.
+ */
+const MAX_LOOKED_AT = 2_000_000;
 /** A group may make a portion this many times as large. Then the group is divided. */
 const MOST_FOR_A_GROUP = 4;
 
 /**
  * Divides the dead letters, in the order in which they came, into portions. A dead letter and its failed repairs are a
- * group: they are in one portion, because one repair replaces them all. Exception: a group that is too large is
- * divided. Anyone may write dead letters that claim to be failed repairs of one record.
+ * group: they are in one portion, because one repair replaces them all. Exceptions: a group that is too large is
+ * divided, and so are all groups that come after MAX_LOOKED_AT records. Anyone may write dead letters that claim to be
+ * failed repairs of other records.
  *
  * @param sizes bytes of each dead letter
  */
 export function portionsOf(
   { deadLetters, attempts }: ReadDeadLetters,
   sizes: ReadonlyMap<RecordId, number>,
-  { bytes, count } = { bytes: PORTION_BYTES, count: PORTION_DEAD_LETTERS },
+  { bytes = PORTION_BYTES, count = PORTION_DEAD_LETTERS, maxLookedAt = MAX_LOOKED_AT } = {},
 ): ReadonlySet<RecordId>[] {
   const places = new Map(deadLetters.map((deadLetter, place) => [idOf(deadLetter), place]));
-  const firstPlace = (deadLetter: DeadLetter) =>
-    [...attempts.recordsThatOneRepairReplaces(idOf(deadLetter))].reduce(
-      (least, id) => Math.min(least, places.get(id) ?? Infinity),
-      Infinity,
-    );
+  const before = attempts.lookedAt;
+  const firstPlace = (id: RecordId, place: number): number => {
+    if (attempts.lookedAt - before >= maxLookedAt) return place;
+    const replaced = [...attempts.recordsThatOneRepairReplaces(id)];
+    return replaced.reduce((least, other) => Math.min(least, places.get(other) ?? Infinity), Infinity);
+  };
   const inOrder = deadLetters
-    .map((deadLetter) => ({ id: idOf(deadLetter), first: firstPlace(deadLetter) }))
+    .map((deadLetter, place) => ({ id: idOf(deadLetter), first: firstPlace(idOf(deadLetter), place) }))
     .sort((a, b) => a.first - b.first);
 
   const portions: Set<RecordId>[] = [];

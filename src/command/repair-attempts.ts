@@ -43,6 +43,7 @@ export class RepairAttempts {
   #links = 0;
   #focusLinks = 0;
   #leftOut = 0;
+  #lookedAt = 0;
   /** True if so many links are of dead letters that nothing can be left out for a new link. */
   #isFull = false;
 
@@ -73,6 +74,11 @@ export class RepairAttempts {
     return this.#leftOut;
   }
 
+  /** Records and links that were looked at in all searches so far: what they have cost. */
+  get lookedAt(): number {
+    return this.#lookedAt;
+  }
+
   targetsOf(id: RecordId): readonly RecordId[] {
     return this.#targets.get(id)?.kept ?? [];
   }
@@ -89,6 +95,7 @@ export class RepairAttempts {
     const named = new Set([id]);
     // Iteration over a set includes members that are added meanwhile.
     for (const recordId of named) {
+      this.#lookedAt++;
       if (named.size > MAX_REPAIRS) break;
       for (const target of this.targetsOf(recordId)) named.add(target);
     }
@@ -106,6 +113,7 @@ export class RepairAttempts {
     let followed = 0;
     for (const recordId of replaced)
       for (const attempt of this.failedRepairsOf(recordId)) {
+        this.#lookedAt++;
         if (++followed > MAX_FOLLOWED || replaced.size > MAX_REPAIRS) return replaced;
         const others = (left.get(attempt) ?? this.#targets.get(attempt)?.count ?? 0) - 1;
         left.set(attempt, others);
