@@ -3,6 +3,7 @@ import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
 import { RepartitionRefusedError } from '../../../src/repartition/before-fencing.js';
 import { mustStay } from '../../../src/repartition/unread-records.js';
+import { isPositionKey } from '../../../src/store/row-keys.js';
 import { FakeDeployment, KilledError } from './fake-deployment.js';
 
 const IDS = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -25,6 +26,7 @@ function expectMoved(deployment: FakeDeployment, to = TO): void {
   expect(deployment.companies()).toEqual(homesAmong(to));
   expect(deployment.isMarked()).toBe(false);
   expect([...deployment.offsets.values()].map(({ offset }) => offset)).toEqual(deployment.positions());
+  for (const log of deployment.changelog) expect(isPositionKey(log.at(-1)!.key)).toBe(true);
 }
 
 /** Whether a run has changed nothing in the end. */
