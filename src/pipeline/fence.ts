@@ -134,6 +134,19 @@ function mayBelongToCommit(
   return end !== null && log.topic !== topics.changelog && from !== 'offset' && from < end && to > end;
 }
 
+/**
+ * Whether the brokers have lost the end of an acknowledged commit that is open in the changelog. The position row is the
+ * last one, so a commit would show rows that no position belongs to.
+ */
+function hasLostItsEnd(
+  commit: KnownCommit | null,
+  { from, to, ...log }: OpenPlace,
+  { topics }: PipelineContext,
+): boolean {
+  const end = commit?.endIn(log) ?? null;
+  return end !== null && log.topic === topics.changelog && from !== 'offset' && to < end;
+}
+
 interface End {
   readonly places: readonly TopicPartition[];
   readonly outcome: TransactionOutcome;
@@ -152,7 +165,11 @@ function howToEnd(
   { open, ofCommit }: { readonly open: readonly OpenPlace[]; readonly ofCommit: readonly OpenPlace[] },
 ): End {
   const written = writtenBy(context, partition).map(({ log }) => log);
-  if (lastOutcome === 'commit') return { places: written, outcome: 'commit' };
+  if (lastOutcome === 'commit') {
+    const cut = open.filter((place) => hasLostItsEnd(lastCommit, place, context));
+    if (cut.length > 0) throw new HangingTransactionError(adviceOn(context, cut, LOST_ITS_END));
+    return { places: written, outcome: 'commit' };
+  }
   const ofLast = open.filter((place) => !ofCommit.includes(place));
   const unclear = ofLast.filter((place) => mayBelongToCommit(lastCommit, place, context));
   if (unclear.length > 0) throw new HangingTransactionError(adviceOnUnclear(context, unclear));
@@ -167,6 +184,8 @@ function howToEnd(
   // If no later transaction was begun in a place, at most an acknowledged commit is open there.
   return { places: written.filter((log) => lastCommit?.isLastIn(log) !== true), outcome: 'abort' };
 }
+
+const LOST_ITS_END = 'have lost its last rows in the changelog, so it must not be committed there';
 
 function logsIn(open: readonly OpenPlace[]): TopicPartition[] {
   return open.filter(({ from }) => from !== 'offset').map(({ topic, partition }) => ({ topic, partition }));

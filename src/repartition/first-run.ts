@@ -2,7 +2,14 @@
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import { transactionalIdOf } from '../pipeline/fence.js';
-import { changelogEnds, mustBeConsumed, mustHaveNothingOpen, RepartitionRefusedError } from './before-fencing.js';
+import { COMPLETE_OR_LOST, endsWithPosition, isCut, lastPosition } from '../pipeline/last-rows.js';
+import {
+  boundsOrRefusal,
+  changelogEnds,
+  mustBeConsumed,
+  mustHaveNothingOpen,
+  RepartitionRefusedError,
+} from './before-fencing.js';
 import { MisplacedRowError, surveyChangelog, type Survey } from './changelog-survey.js';
 import { canBePutBack, markOld, noteCount, putBack, type Counts, type FirstCount, type FoundMark } from './marks.js';
 import type { RepartitionPorts } from './ports.js';
@@ -29,6 +36,7 @@ export async function firstRun(
   const found = await survey(ports, from);
   const committed = await committedOffsets(ports, from);
   mustSpeakOfAll(found, committed, ports);
+  for (let partition = 0; partition < from; partition++) await mustNotBeCut(ports, partition);
   const notes = ends.map((end, partition) => {
     const offset = committed[partition] ?? null;
     return { consumed: offset ?? end, hadOffset: offset !== null };
@@ -82,6 +90,17 @@ function mustSpeakOfAll({ positions }: Survey, committed: readonly (number | nul
           `${committed[partition] ?? 'missing'}: start the processor, which says what to do, and let it consume everything`,
       );
   });
+}
+
+/** The position row that the last step writes would hide the loss. @throws RepartitionRefusedError */
+async function mustNotBeCut({ logs, changelog: topic }: RepartitionPorts, partition: number): Promise<void> {
+  const log = { topic, partition };
+  const bounds = await boundsOrRefusal(logs, log);
+  const position = await lastPosition(logs, log, bounds);
+  if (!isCut({ position, endsWithPosition: await endsWithPosition(logs, log, bounds) })) return;
+  throw new RepartitionRefusedError(
+    `${topic}/${partition} has lost the end of a transaction: ${COMPLETE_OR_LOST}. Then run the command again`,
+  );
 }
 
 /** @throws RepartitionRefusedError if a company is not in the partition that the default partitioner chooses */

@@ -12,6 +12,7 @@
  *             their place; the last one also has a mark that this partition is done
  *   check     no transaction is open, and nothing was written to the input; read and count every row again, and
  *             compare with the survey; each row must be in the partition of its company's key
+ *   close     write each position row again: a changelog that ends with another row has lost a part of a transaction
  *   unmark    replace the marks by the offsets in the position rows
  *
  * If it is killed at any point, run it again: it ends the transaction that it was in, the marks say which partitions are
@@ -19,6 +20,7 @@
  * and other offsets in rows, keep their old partition and offset: they are names of records.
  */
 import { transactionalIdOf } from '../pipeline/fence.js';
+import { lastPosition } from '../pipeline/last-rows.js';
 import type { TopicPartition } from '../lib/record.js';
 import type { RepartitionMark } from '../pipeline/repartition-mark.js';
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
@@ -40,7 +42,7 @@ import {
 } from './marks.js';
 import { endOpenMoves, untilEnded } from './open-moves.js';
 import type { RepartitionPorts } from './ports.js';
-import { RowMover } from './row-mover.js';
+import { RowMover, writePositionLast } from './row-mover.js';
 import { consumedOrPutBack, orPutBack } from './still-consumed.js';
 import { mustBeQuiet, mustStay } from './unread-records.js';
 
@@ -213,9 +215,25 @@ async function checkAndUnmark(
   });
   await mustBeQuiet(ports, counts, ends);
   ports.report(`checked: ${after.rows} rows, each in the partition of its company's key`);
+  for (const partition of range(0, to)) await closePartition(ports, partition);
   await mustBeStopped(ports);
   await ports.group.setOffsets(ports.input, offsets);
   ports.report(`done: start the processor, on ${to} partitions`);
+}
+
+/** The marks stay until all are closed, so an interrupted run closes them again. */
+async function closePartition(ports: RepartitionPorts, partition: number): Promise<void> {
+  const log = { topic: ports.changelog, partition };
+  const position = await lastPosition(ports.logs, log, await boundsOrRefusal(ports.logs, log));
+  if (position === null)
+    throw new RepartitionRefusedError(`${log.topic}/${partition} has no position row: ${BEGIN_AGAIN}`);
+  const producer = await fence(ports, partition);
+  try {
+    const ended = (places: readonly TopicPartition[]) => untilEnded(ports, places, partition);
+    await writePositionLast({ producer, ended }, log, position);
+  } finally {
+    await producer.discard();
+  }
 }
 
 async function surveyMoved({ logs, changelog }: RepartitionPorts, to: number): Promise<Survey> {

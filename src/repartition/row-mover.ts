@@ -13,7 +13,7 @@ import type { CommittedOffset, TransactionalProducer } from '../pipeline/ports.j
 import { ByteWriter } from '../lib/byte-writer.js';
 import type { Pair } from '../store/key-value-store.js';
 import { FIRST_VOCABULARY } from '../domain/statuses.js';
-import { decodePositionRow, writePositionRow } from '../store/row-codec.js';
+import { decodePositionRow, writePositionRow, type PositionRow } from '../store/row-codec.js';
 import { isOriginKey, isPositionKey, POSITION_KEY } from '../store/row-keys.js';
 import { companyOf } from './changelog-survey.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
@@ -123,6 +123,18 @@ export class RowMover {
     if (tookMs < FAST_MS) this.#maxRows = Math.min(2 * this.#maxRows, MAX_ROWS);
     else if (tookMs > SLOW_MS) this.#maxRows = Math.max(1, Math.floor(this.#maxRows / 2));
   }
+}
+
+/** Writes the position row of a changelog partition again, behind the rows that were moved there after it. */
+export async function writePositionLast(
+  { producer, ended }: Pick<RowMoverPorts, 'producer' | 'ended'>,
+  log: TopicPartition,
+  { topic, offset }: Pick<PositionRow, 'topic' | 'offset'>,
+): Promise<void> {
+  await producer.begin([log]);
+  await producer.produce(log, [recordOf(POSITION_KEY, positionRow(topic, offset))]);
+  await producer.commit();
+  await ended([log]);
 }
 
 function positionRow(topic: string, offset: number): Buffer {

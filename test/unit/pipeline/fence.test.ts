@@ -283,6 +283,29 @@ describe('an acknowledged commit that is open while the transaction after it fai
   });
 });
 
+describe('an acknowledged commit that has lost its last rows', () => {
+  const lastCommit: KnownCommit = { endIn: () => 8, isLastIn: () => true, wroteLast: () => true, hasLastOffset: true };
+
+  test('is not committed again while it is open in the changelog: only there an operator aborts it', async () => {
+    const open = [TOPICS.changelog, TOPICS.synchronized];
+    const { did, reports, result } = await fenced({ outcomes: ['commit'], open, openUpTo: 7, lastCommit });
+    expect(did).toEqual([FENCE, 'discard']);
+    expect(reports).toEqual([]);
+    expect(result).toBeInstanceOf(HangingTransactionError);
+    expect(String(result)).toContain('have lost its last rows in the changelog, so it must not be committed there');
+    expect(String(result)).toContain(`abort --topic ${TOPICS.changelog} --partition 1 --start-offset 5`);
+    expect(String(result)).not.toContain(`abort --topic ${TOPICS.synchronized}`);
+  });
+
+  test.each<[string, Partial<Situation>]>([
+    ['the changelog has all of it', { open: [TOPICS.changelog], openUpTo: 8 }],
+    ['it is open only in an outbound topic, also without its end', { open: [TOPICS.synchronized], openUpTo: 7 }],
+  ])('is committed again if %s', async (_, situation) => {
+    const { did } = await fenced({ outcomes: ['commit', 'commit'], lastCommit, ...situation });
+    expect(did).toEqual([FENCE, `commit ${EVERYWHERE}`, 'discard', FENCE]);
+  });
+});
+
 test.each([TOPICS.changelog, TOPICS.synchronized])(
   'a transaction with an unknown outcome that is open in %s blocks the partition, with the command that ends it',
   async (topic) => {

@@ -3,6 +3,10 @@ import { partitionOfKey } from '../../../src/kafka/transactions/partitioner.js';
 import { encodeRepartitionMark } from '../../../src/pipeline/repartition-mark.js';
 import { RepartitionRefusedError } from '../../../src/repartition/before-fencing.js';
 import { mustStay } from '../../../src/repartition/unread-records.js';
+import { VOCABULARY } from '../../../src/domain/statuses.js';
+import { ByteWriter } from '../../../src/lib/byte-writer.js';
+import { writePositionRow } from '../../../src/store/row-codec.js';
+import { isPositionKey, POSITION_KEY } from '../../../src/store/row-keys.js';
 import { FakeDeployment, KilledError } from './fake-deployment.js';
 
 const IDS = ['a', 'b', 'c', 'd', 'e', 'f'];
@@ -25,6 +29,7 @@ function expectMoved(deployment: FakeDeployment, to = TO): void {
   expect(deployment.companies()).toEqual(homesAmong(to));
   expect(deployment.isMarked()).toBe(false);
   expect([...deployment.offsets.values()].map(({ offset }) => offset)).toEqual(deployment.positions());
+  for (const log of deployment.changelog) expect(isPositionKey(log.at(-1)!.key)).toBe(true);
 }
 
 /** Whether a run has changed nothing in the end. */
@@ -293,6 +298,28 @@ describe('everything is checked before anything is changed', () => {
     expect((await deployment.run(TO))?.message).toBe('a policy forbids it');
     expect(changes).toEqual([]);
   });
+});
+
+/** As an instance of this release writes it, once all companies are counted. */
+function positionRow(offset: number): Buffer {
+  const to = new ByteWriter();
+  to.begin();
+  writePositionRow(to, { topic: 'input', offset, countedUnder: VOCABULARY });
+  return to.end();
+}
+
+test('a changelog that has lost the end of a transaction is not moved, and nothing is marked', async () => {
+  const deployment = consumedAll();
+  const log = deployment.changelog[1]!;
+  const row = log[0]!;
+  log.push({ key: POSITION_KEY, value: positionRow(5), openIn: null });
+  log.push({ ...row });
+  await expectRefused(deployment.run(TO), 'changelog/1 has lost the end of a transaction', 'start that instance alone');
+  expectAsBefore(deployment);
+  // The instance that has all rows has written them again.
+  log.push({ key: POSITION_KEY, value: positionRow(5), openIn: null });
+  expect(await deployment.run(TO)).toBeNull();
+  expectMoved(deployment);
 });
 
 test('rows that were lost are noticed by every later run too', async () => {

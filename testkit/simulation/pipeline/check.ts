@@ -9,8 +9,13 @@ import type { MemoryDisk } from './memory-disk.js';
 import type { LogEntry } from './model-log.js';
 import { ALL_DATASETS_FROM, APPLICATION_ID, PARTITION, TOPICS, type World } from './world.js';
 
-/** The topics of a run, as the audit reads them. @param choices each client's own choice */
-export function topicsOf(world: World, choices: ReadonlyMap<string, string>): AuditInput {
+/**
+ * The topics of a run, as the audit reads them.
+ *
+ * @param choices each client's own choice
+ * @param consumed where the instances have stopped reading the input
+ */
+export function topicsOf(world: World, choices: ReadonlyMap<string, string>, consumed = Infinity): AuditInput {
   const settings = [...choices].map(([clientId, synchronizedTrigger], offset) => ({
     offset,
     timestamp: 0,
@@ -19,7 +24,10 @@ export function topicsOf(world: World, choices: ReadonlyMap<string, string>): Au
     headers: [],
   }));
   return {
-    events: contents(TOPICS.input, world.input.committed()),
+    events: contents(
+      TOPICS.input,
+      world.input.committed().filter(({ offset }) => offset < consumed),
+    ),
     synchronized: contents(TOPICS.synchronized, world.log(TOPICS.synchronized).committed()),
     failed: contents(TOPICS.failed, world.log(TOPICS.failed).committed()),
     deadLetters: contents(TOPICS.deadLetter, world.log(TOPICS.deadLetter).committed()),

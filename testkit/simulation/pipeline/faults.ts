@@ -13,6 +13,10 @@ import { TOPICS, type World } from './world.js';
 
 type Kind = (fault: Fault) => void;
 
+const CUT = 'changelog cut at a batch boundary';
+/** How many runs have it: if nobody has the lost rows, the rest of the run tests nothing. */
+export const CUT_RATE = 0.2;
+
 /** Every fault by its name. */
 const KINDS: Readonly<Record<string, Kind>> = {
   'process killed': (fault) => fault.crash(() => undefined),
@@ -68,6 +72,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
     const changelog = world.log(TOPICS.changelog);
     changelog.compact(random.integer(0, changelog.end));
   },
+  [CUT]: ({ world, random }) => void (world.weather.cutBy = random),
 };
 
 const MAX_RESTART_MS = 12_000;
@@ -80,10 +85,11 @@ export class Faults {
   constructor(
     readonly world: World,
     readonly instances: readonly Instance[],
+    mayCut: boolean,
   ) {
     const { random } = world;
     const share = random.pick([0.1, 0.3, 1]);
-    const kinds = Object.keys(KINDS).filter(() => random.chance(share));
+    const kinds = Object.keys(KINDS).filter((kind) => (kind === CUT ? mayCut : random.chance(share)));
     const meanMs = random.pick([300, 1_000, 3_000]);
     this.#rates = { kinds, meanMs, lossRate: random.pick([0, 0, 0.002, 0.02]) };
   }

@@ -26,11 +26,15 @@ export class ModelCoordinator {
   readonly #logs = new Set<ModelLog>();
   #cancelTimeout: () => void = () => undefined;
 
-  /** @param onEnded called with the outcome of each transaction when it is decided */
+  /**
+   * @param onEnded called with the outcome of each transaction when it is decided
+   * @param beforeMarker called with the outcome before its marker is written to a log
+   */
   constructor(
     private readonly time: SimulatedTime,
     private readonly random: SeededRandom,
     private readonly onEnded: (outcome: Outcome, why: string) => void,
+    private readonly beforeMarker: (log: ModelLog, outcome: Outcome) => void,
   ) {}
 
   /** Aborts what is open, and refuses all earlier producers. @returns the new epoch. @throws BusyError */
@@ -107,6 +111,7 @@ export class ModelCoordinator {
     };
     for (const log of this.#logs)
       this.time.after(this.random.integer(0, MAX_MARKER_MS), () => {
+        this.beforeMarker(log, outcome);
         log.endTransaction(outcome, this.time.now());
         written();
       });

@@ -1,5 +1,6 @@
 /** One partition of a topic, as the brokers keep it: records, open transactions, markers, leader epochs. */
 import type { Header } from '../../../src/lib/record.js';
+import type { SeededRandom } from '../../seeded-random.js';
 
 export interface LogEntry {
   readonly offset: number;
@@ -60,6 +61,18 @@ export class ModelLog {
     }
     this.#moved();
     return this.entries.length;
+  }
+
+  /**
+   * Loses the end of the open transaction and keeps its beginning, as an unclean election between two of its batches
+   * does. @returns whether it had two records at least
+   */
+  loseEnd(random: SeededRandom): boolean {
+    const open = this.entries.length - (this.#openFrom ?? this.entries.length);
+    if (open < 2) return false;
+    this.entries.length -= random.integer(1, open - 1);
+    this.electLeader();
+    return true;
   }
 
   /** Ends the open transaction, if there is one, by a marker. */

@@ -4,7 +4,7 @@ import type { AuditInput } from '../../audit/audit-topics.js';
 import type { PlannedFault } from '../fault-plan.js';
 import { NOTHING, type LeftOut } from '../left-out.js';
 import { anomaliesOf, differencesOf, topicsOf } from './check.js';
-import { Faults } from './faults.js';
+import { CUT_RATE, Faults } from './faults.js';
 import { choicesOf, historyOf, hurried, planRecords } from './history.js';
 import { Instance } from './instance.js';
 import { PARTITION, TOPICS, World } from './world.js';
@@ -55,7 +55,7 @@ export async function runSeed(
     (_, i) => new Instance(world, `instance-${i}`, random.chance(0.5), policyOf, ofIntervals.pick(COMMIT_INTERVALS_MS)),
   );
   const history = historyOf(random, PARTITION);
-  const faults = new Faults(world, instances);
+  const faults = new Faults(world, instances, new SeededRandom(seed + 9_000_023).chance(CUT_RATE));
   const anomalies: string[] = [];
 
   for (const instance of instances) instance.start();
@@ -76,22 +76,35 @@ export async function runSeed(
     time.now() >= writingEnds && world.coordinator.committed?.offset === world.input.end && isOwnerRunning(world);
   const writingEnds = time.now() + hurried(writingMs, writingMs, faultyMs);
   const deadline = writingEnds + MAX_SETTLING_MS;
-  try {
-    await time.run(() => isConsumed() || time.now() > deadline || world.violations.length > 0, MAX_STEPS);
+  const isCutOff = () => time.now() >= writingEnds && faults.isOver && !faults.hasLostOffset && isOwnerCutOff(world);
+  const until = (isDone: () => boolean) =>
+    time.run(() => isDone() || isCutOff() || time.now() > deadline || world.violations.length > 0, MAX_STEPS);
+  const settle = async () => {
+    await until(isConsumed);
     const idleUntil = time.now() + IDLE_MS;
     // The idle owner may notice only now that its folder is damaged.
-    const hasRested = () => time.now() >= idleUntil && isConsumed();
-    await time.run(() => hasRested() || time.now() > deadline || world.violations.length > 0, MAX_STEPS);
-    if (!isConsumed() && world.violations.length === 0) anomalies.push(stuck(world, instances));
+    await until(() => time.now() >= idleUntil && isConsumed());
+  };
+  try {
+    await settle();
+    // Another instance may have the rows that the changelog has lost.
+    for (const instance of instances) {
+      if (!isCutOff() || instance === world.group.owner) continue;
+      world.group.giveTo(instance, instances, 10_000);
+      await settle();
+    }
+    if (!isConsumed() && !isCutOff() && world.violations.length === 0) anomalies.push(stuck(world, instances));
   } catch (error) {
     anomalies.push(`${(error as Error).message}: ${stuck(world, instances)}`);
   }
   anomalies.push(...world.violations);
-  const topics = topicsOf(world, choices);
+  const consumed = isCutOff() ? (world.coordinator.committed?.offset ?? 0) : Infinity;
+  const topics = topicsOf(world, choices, consumed);
   if (anomalies.length === 0) {
     anomalies.push(...anomaliesOf(topics));
     const { owner } = world.group;
-    if (owner !== null) anomalies.push(...differencesOf(world.log(TOPICS.changelog).committed(), owner.disk));
+    if (owner !== null && !isCutOff())
+      anomalies.push(...differencesOf(world.log(TOPICS.changelog).committed(), owner.disk));
   }
   const announced = world.log('company-synchronized').committed().length;
   return { seed, anomalies, plan, steps: time.steps, records: world.input.end, announced, topics, trace: world.lines };
@@ -99,6 +112,11 @@ export async function runSeed(
 
 function isOwnerRunning({ group }: World): boolean {
   return group.owner?.isRunning === true;
+}
+
+/** Whether the owner refuses a changelog that has really lost the end of a transaction. */
+function isOwnerCutOff({ group, wasCut }: World): boolean {
+  return wasCut && /^blocked .*\(changelog cut\)/.test(group.owner?.status ?? '');
 }
 
 function stuck(world: World, instances: readonly Instance[]): string {

@@ -21,6 +21,8 @@ export class Weather {
   throttledMs = 0;
   /** The outcome of the next commit is unknown to its producer: it took effect, or not. */
   nextCommit: 'request lost' | 'answer lost' | null = null;
+  /** Where the changelog loses the end of the next commit that has two rows at least; null if it loses nothing. */
+  cutBy: SeededRandom | null = null;
   /** How often a single call is lost. */
   lossRate = 0;
   #maxLatencyMs = 3;
@@ -48,6 +50,7 @@ export class Weather {
     this.registryIsDown = false;
     this.throttledMs = 0;
     this.nextCommit = null;
+    this.cutBy = null;
     this.lossRate = 0;
     this.#maxLatencyMs = 3;
   }

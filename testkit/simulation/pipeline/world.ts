@@ -5,7 +5,7 @@ import { SeededRandom } from '../../seeded-random.js';
 import { SimulatedTime } from '../time.js';
 import { Group } from './group.js';
 import { ModelCoordinator } from './model-coordinator.js';
-import { ModelLog } from './model-log.js';
+import { ModelLog, type Outcome } from './model-log.js';
 import { Weather } from './weather.js';
 
 export const PARTITION = 0;
@@ -31,6 +31,7 @@ export class World {
   );
   readonly coordinator: ModelCoordinator;
   readonly group: Group;
+  #wasCut = false;
   /** What must never happen, noticed while it happened. */
   readonly violations: string[] = [];
   /** Lines of the trace; null if nobody wants one. */
@@ -41,12 +42,25 @@ export class World {
     this.random = new SeededRandom(seed);
     this.weather = new Weather(this.random);
     this.group = new Group(this);
-    this.coordinator = new ModelCoordinator(this.time, this.random, (outcome, why) =>
+    const ended = (outcome: Outcome, why: string) =>
       this.trace(
         'coordinator',
         `${outcome} (${why}), group's offset ${this.coordinator.pending?.offset ?? 'as before'}`,
-      ),
-    );
+      );
+    this.coordinator = new ModelCoordinator(this.time, this.random, ended, (log, outcome) => this.#cut(log, outcome));
+  }
+
+  /** Whether the changelog has lost the end of a committed transaction. */
+  get wasCut(): boolean {
+    return this.#wasCut;
+  }
+
+  #cut(log: ModelLog, outcome: Outcome): void {
+    const { cutBy } = this.weather;
+    if (cutBy === null || outcome !== 'commit' || log.topic !== TOPICS.changelog || !log.loseEnd(cutBy)) return;
+    this.weather.cutBy = null;
+    this.#wasCut = true;
+    this.trace('changelog', `loses the end of a committed transaction, from offset ${log.highWatermark} on`);
   }
 
   log(topic: string): ModelLog {

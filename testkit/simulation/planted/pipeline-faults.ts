@@ -206,4 +206,10 @@ export const PIPELINE_FAULTS: readonly PlantedFault[] = [
     'if (ending.length > 0) endLinks(rows, event, payload);',
     '',
   ),
+  fault(
+    'the rest of a transaction that has lost its end is believed',
+    'src/pipeline/take-over.ts',
+    'changelogCut: await hasCutChangelog(context, partition, store, changelog, signal),',
+    'changelogCut: (await hasCutChangelog(context, partition, store, changelog, signal)) && false,',
+  ),
 ];
