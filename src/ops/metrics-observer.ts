@@ -28,6 +28,13 @@ const POLICIES = Object.keys({ FIRST_DATASET: null, ALL_DATASETS: null } satisfi
 /** The number of unknown status words that are counted separately. */
 const MAX_REMEMBERED_WORDS = 1_000;
 const TRANSACTION_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+/** The number of source types that are counted separately, and the characters of each; the others count as OTHER. */
+const MAX_SOURCE_TYPES = 20;
+const MAX_SOURCE_TYPE_CHARACTERS = 64;
+const OTHER = 'other';
+const FIRST_SYNC_SECONDS = [
+  60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 57_600, 86_400, 172_800, 345_600, 604_800,
+];
 const LATENCY_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200];
 
 /**
@@ -43,6 +50,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #batchSeconds;
   readonly #latencySeconds;
   readonly #announcementSeconds;
+  readonly #firstSyncSeconds;
   readonly #stepSeconds;
   readonly #cache;
   readonly #announced;
@@ -62,6 +70,7 @@ export class MetricsObserver implements Partial<PipelineObserver> {
   readonly #states = new Map<number, PartitionState>();
   readonly #restoredUpTo = new Map<number, number>();
   readonly #words = new Set<string>();
+  readonly #sourceTypes = new Set<string>();
   readonly #steps: StepTimes;
 
   /**
@@ -149,6 +158,12 @@ export class MetricsObserver implements Partial<PipelineObserver> {
       [],
       LATENCY_SECONDS,
     );
+    this.#firstSyncSeconds = histogram(
+      'first_sync_duration_seconds',
+      'From the first manifest of a company to the record that completed it, by source type of its first connection',
+      ['source_type'],
+      FIRST_SYNC_SECONDS,
+    );
     this.#steps = new StepTimes(monotonicMs, (step, ms) => this.#stepSeconds.observe({ step }, ms / 1000));
     // Counters whose labels are known begin at 0. Prometheus does not count a change from no value to 1 as an
     // increase.
@@ -218,10 +233,25 @@ export class MetricsObserver implements Partial<PipelineObserver> {
     this.#restoredUpTo.set(partition, records);
   }
 
-  announced(_partition: number, { policy }: Announcement, completing: LogRecord): void {
+  announced(_partition: number, announcement: Announcement, completing: LogRecord): void {
+    const { policy, linkedAt, synchronizedAt, connections } = announcement;
     this.#announced.inc({ policy });
+    if (linkedAt !== null && isDate(linkedAt) && isDate(synchronizedAt))
+      this.#firstSyncSeconds.observe(
+        { source_type: this.#sourceTypeOf(connections[0]?.sourceType ?? '') },
+        Math.max(0, synchronizedAt - linkedAt) / 1000,
+      );
     if (isDate(completing.timestamp))
       this.#announcementSeconds.observe(Math.max(0, this.now() - completing.timestamp) / 1000);
+  }
+
+  /** Producers choose the word, so a limited number of words become labels. */
+  #sourceTypeOf(word: string): string {
+    if (this.#sourceTypes.has(word)) return word;
+    const isNew = this.#sourceTypes.size < MAX_SOURCE_TYPES && word !== '' && word.length <= MAX_SOURCE_TYPE_CHARACTERS;
+    if (!isNew) return OTHER;
+    this.#sourceTypes.add(word);
+    return word;
   }
 
   deadLetter(_partition: number, { code }: BadRecord): void {

@@ -118,7 +118,7 @@ const NOW = Date.UTC(2024, 0, 1);
 
 test('an announcement counts from the record that completed its company to its commit', async () => {
   nowMs = NOW;
-  const announcement = { policy: 'ALL_DATASETS' } as Announcement;
+  const announcement = { policy: 'ALL_DATASETS', linkedAt: null } as Announcement;
   const completing = { offset: 7, timestamp: NOW - 2_500, key: null, value: null, headers: [] };
   observer.announced(1, announcement, completing);
   observer.announced(1, announcement, { ...completing, timestamp: NOW + 1 }); // stamped by a clock that is ahead
@@ -126,6 +126,38 @@ test('an announcement counts from the record that completed its company to its c
   const text = await registry.metrics();
   expect(text).toContain('company_sync_announcement_latency_seconds_sum 2.5');
   expect(text).toContain('company_sync_announcement_latency_seconds_count 2');
+});
+
+test('a first sync counts from its first manifest to the record that completed it, by its first source', async () => {
+  const completing = { offset: 7, timestamp: NOW, key: null, value: null, headers: [] };
+  const announced = (sourceType: string, linkedAt: number | null) =>
+    observer.announced(
+      1,
+      {
+        policy: 'ALL_DATASETS',
+        linkedAt,
+        synchronizedAt: NOW,
+        connections: [
+          { connectionId: 'a', sourceType },
+          { connectionId: 'b', sourceType: 'Banking' },
+        ],
+      } as Partial<Announcement> as Announcement,
+      completing,
+    );
+  announced('Accounting', NOW - 90_000);
+  announced('Accounting', null); // an older release has read the manifest
+  announced('Accounting', -1); // not a date
+  for (let i = 0; i < 100; i++) announced(`type ${i}`, NOW - 1_000);
+  announced('x'.repeat(1_000), NOW - 1_000);
+  announced('Accounting', NOW + 1); // stamped by a clock that is ahead
+  const text = await registry.metrics();
+  const name = 'company_sync_first_sync_duration_seconds';
+  expect(text).toContain(`${name}_sum{source_type="Accounting"} 90`);
+  expect(text).toContain(`${name}_count{source_type="Accounting"} 2`);
+  expect(text).toContain(`${name}_bucket{le="300",source_type="Accounting"} 2`);
+  expect(text).toContain(`${name}_count{source_type="type 18"} 1`);
+  expect(text).toContain(`${name}_count{source_type="other"} 82`);
+  expect(text.match(new RegExp(`^${name}_count`, 'gm'))).toHaveLength(21);
 });
 
 test('records whose timestamp is not a date are counted', async () => {
