@@ -48,10 +48,10 @@ To begin, use examples/events.jsonl of the repository.
     const { config, schemasFolder, print, printError } = context;
     await mustBeReadable('--file', flags.file);
     const json = await syncEventJson(schemasFolder);
-    const { events, faults } = await readEvents(flags.file, json);
-    if (faults.length > 0) {
-      for (const fault of faults.slice(0, MAX_PRINTED_FAULTS)) print(fault);
-      const more = faults.length - MAX_PRINTED_FAULTS;
+    const { events, faults, faulty } = await readEvents(flags.file, json);
+    if (faulty > 0) {
+      for (const fault of faults) print(fault);
+      const more = faulty - faults.length;
       print(
         `${more > 0 ? `and ${more} more lines; ` : ''}nothing was sent: correct the lines and run the command again`,
       );
@@ -117,10 +117,18 @@ function silencedBy(events: readonly TypedEvent[]): SilencedCompanies {
   return silenced;
 }
 
+interface ReadLines {
+  readonly events: readonly TypedEvent[];
+  /** The first faults, and the number of all faulty lines. */
+  readonly faults: readonly string[];
+  readonly faulty: number;
+}
+
 /** Reads all lines before the first event is sent. Empty lines and lines that begin with # are skipped. */
-async function readEvents(file: string, json: SyncEventJson): Promise<{ events: TypedEvent[]; faults: string[] }> {
+async function readEvents(file: string, json: SyncEventJson): Promise<ReadLines> {
   const events: TypedEvent[] = [];
   const faults: string[] = [];
+  let faulty = 0;
   let number = 0;
   const input = file === '-' ? process.stdin : createReadStream(file);
   input.setEncoding('latin1'); // One character for each byte, so that bytes that are not UTF-8 are seen.
@@ -129,11 +137,12 @@ async function readEvents(file: string, json: SyncEventJson): Promise<{ events: 
     try {
       const text = utf8Text(Buffer.from(line, 'latin1')).trim();
       if (text === '' || text.startsWith('#')) continue;
-      events.push(json.eventOf(text));
+      const event = json.eventOf(text);
+      if (faulty === 0) events.push(event); // After a fault, nothing is sent.
     } catch (error) {
       if (!(error instanceof MalformedLineError)) throw error;
-      faults.push(`line ${number}: ${error.message}`);
+      if (++faulty <= MAX_PRINTED_FAULTS) faults.push(`line ${number}: ${error.message}`);
     }
   }
-  return { events, faults };
+  return { events, faults, faulty };
 }

@@ -56,19 +56,23 @@ export interface DeadLetter {
   readonly headers: readonly Header[];
 }
 
+/** A partition or an offset, and a timestamp, which is -1 if it is missing. Both are safe integers. */
+const PLACE = /^\d{1,15}$/;
+const TIMESTAMP = /^-?\d{1,15}$/;
+
 /** Reads a dead letter; null if the record is not one, because anyone may write to the topic. */
 export function readDeadLetter(record: LogRecord): DeadLetter | null {
   const ownHeaders = record.headers.slice(0, -ADDED.length);
   const added = record.headers.slice(-ADDED.length);
   if (!ADDED.every((name, i) => added[i]?.key === name)) return null;
   const [code = '', message = '', topic = '', ...numbers] = added.map(({ value }) => value?.toString() ?? '');
-  const [partition = NaN, offset = NaN, timestamp = NaN] = numbers.map(Number);
-  if (![partition, offset, timestamp].every(Number.isSafeInteger)) return null;
+  const [partition = '', offset = '', timestamp = ''] = numbers;
+  if (![partition, offset].every((text) => PLACE.test(text)) || !TIMESTAMP.test(timestamp)) return null;
   return {
     topic,
-    partition,
-    offset,
-    timestamp,
+    partition: Number(partition),
+    offset: Number(offset),
+    timestamp: Number(timestamp),
     code,
     message,
     writtenAt: record.timestamp,

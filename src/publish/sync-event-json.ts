@@ -1,4 +1,5 @@
 /** Turns lines of JSON, written by people, into records of the input topic. */
+import { exceededJsonLimit } from '../lib/json-limits.js';
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
@@ -171,6 +172,8 @@ function payloadNames(schema: object, payloads: readonly string[]): ValueReader<
 }
 
 function parsed(line: string): TypedLine {
+  const exceeded = exceededJsonLimit(line);
+  if (exceeded !== null) throw new MalformedLineError(exceeded);
   let value: unknown;
   try {
     value = JSON.parse(line);

@@ -1,4 +1,4 @@
-import { deadLetterOf, MAX_MESSAGE_CHARACTERS } from '../../../src/publish/dead-letter.js';
+import { deadLetterOf, MAX_MESSAGE_CHARACTERS, readDeadLetter } from '../../../src/publish/dead-letter.js';
 import type { LogRecord } from '../../../src/lib/record.js';
 
 const INPUT = { topic: 'sync-events', partition: 3 };
@@ -41,6 +41,32 @@ test('own headers stay in their order, including repeated, binary and null ones;
     ['dl_offset', '17'],
     ['dl_timestamp', '1700000000123'],
   ]);
+});
+
+test.each([
+  ['dl_partition', '-1'],
+  ['dl_partition', '1e3'],
+  ['dl_partition', '0x10'],
+  ['dl_partition', ''],
+  ['dl_offset', '-1'],
+  ['dl_offset', '9999999999999999'],
+  ['dl_timestamp', 'now'],
+])('a record whose %s is %p is no dead letter: anyone may write to the topic', (name, text) => {
+  const letter = deadLetterOf(RECORD, REASON, INPUT);
+  const withText = (value: string) => ({
+    ...RECORD,
+    headers: letter.headers.map((header, i) =>
+      i >= RECORD.headers.length && header.key === name ? { key: name, value: Buffer.from(value) } : header,
+    ),
+  });
+  expect(readDeadLetter({ ...RECORD, headers: letter.headers })).toMatchObject({ partition: 3, offset: 17 });
+  expect(readDeadLetter(withText('17'))).not.toBeNull();
+  expect(readDeadLetter(withText(text))).toBeNull();
+});
+
+test('a record without a timestamp can be a dead letter', () => {
+  const { headers } = deadLetterOf({ ...RECORD, timestamp: -1 }, REASON, INPUT);
+  expect(readDeadLetter({ ...RECORD, headers })).toMatchObject({ timestamp: -1 });
 });
 
 test('a long message is cut, so the dead letter fits if the record did', () => {

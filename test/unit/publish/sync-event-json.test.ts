@@ -57,6 +57,11 @@ test.each([
   expect(() => json.eventOf(line)).toThrow(fault);
 });
 
+test('a text that is nested too deep is refused', () => {
+  const deep = `{"companyId":"c","clientId":"a","payload":${'['.repeat(20_000)}${']'.repeat(20_000)}}`;
+  expect(() => json.eventOf(deep)).toThrow(new MalformedLineError('it nests more than 1000 lists and objects'));
+});
+
 test('every line of the example is an event', () => {
   const lines = readFileSync(join(REPOSITORY, 'examples', 'events.jsonl'), 'utf8').split('\n');
   const events = lines.filter((line) => line !== '' && !line.startsWith('#')).map(decoded);
