@@ -44,6 +44,15 @@ export const ANSWERS_IN_PROGRESS: SharedLimit = { total: 32 * 1_024 * 1_024, per
 /** An instance refused the request, or could not be reached. */
 export class InstanceError extends Error {
   override readonly name = 'InstanceError';
+
+  /** @param retryAfterMs the pause that an instance asks for, because it was asked too often; null if it asks for none */
+  constructor(
+    message: string,
+    readonly retryAfterMs: number | null = null,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
 }
 
 /** The response to a request, until its body is read. */
@@ -170,7 +179,7 @@ export class InstanceClient implements Peers {
     try {
       return { address, signal, response: await fetch(address + target, { headers, redirect: 'manual', signal }) };
     } catch (error) {
-      throw new InstanceError(`${address} gives no answer: ${reasonOf(error)}`, { cause: error });
+      throw new InstanceError(`${address} gives no answer: ${reasonOf(error)}`, null, { cause: error });
     }
   }
 
@@ -193,7 +202,10 @@ export class InstanceClient implements Peers {
   }
 
   async #refusal(asked: Asked): Promise<InstanceError> {
-    return new InstanceError(`${asked.address} answers ${asked.response.status}: ${await this.#reasonOf(asked)}`);
+    const { status, headers } = asked.response;
+    const retryAfterMs = status === 429 ? 1_000 * Number(headers.get('retry-after') ?? NaN) : NaN;
+    const message = `${asked.address} answers ${status}: ${await this.#reasonOf(asked)}`;
+    return new InstanceError(message, retryAfterMs >= 0 ? retryAfterMs : null);
   }
 
   async #reasonOf(asked: Asked): Promise<string> {
@@ -223,7 +235,7 @@ export class InstanceClient implements Peers {
       await response.body?.cancel().catch(() => undefined);
       if (error instanceof InstanceError) throw error;
       const why = error instanceof AnswerTooLargeError ? error.message : `the answer broke off (${reasonOf(error)})`;
-      throw new InstanceError(`${address} gives no complete answer: ${why}`, { cause: error });
+      throw new InstanceError(`${address} gives no complete answer: ${why}`, null, { cause: error });
     }
   }
 }

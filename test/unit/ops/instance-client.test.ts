@@ -385,3 +385,14 @@ test('an answer with very many keys, or with long keys, is refused before it is 
     'its objects have more than 300000 members together',
   );
 });
+
+test.each([
+  [429, '2', 2_000],
+  [429, 'soon', null],
+  [503, '2', null],
+])('an instance that answers %i with retry-after %s asks for a pause of %p ms', async (status, after, retryAfterMs) => {
+  const { address } = await member((_request, response) => {
+    response.writeHead(status, { 'retry-after': after }).end('{"error":"later"}');
+  });
+  await expect(client.explanation(address, 'acme')).rejects.toMatchObject({ retryAfterMs });
+});
