@@ -5,7 +5,8 @@
  * The events of one input partition are in the order of the input offsets that completed their companies. So a binary
  * search over the outbound offsets finds an event in a handful of reads. Events of other partitions or applications are
  * skipped, and so are events that were sent again. Events that were announced late, after an upgrade, are not in this
- * order either. The search skips them. If it finds nothing, it reads the partition one event after the other.
+ * order either. The search skips them. An event that somebody else has written may mislead the search. So if it finds
+ * nothing, it reads the partition one event after the other.
  */
 import type { AnnouncedContent } from '../domain/explain.js';
 import { framingFault, schemaIdOf } from '../avro/framing.js';
@@ -73,7 +74,7 @@ export class AnnouncedEvents {
     try {
       const found = this.search(source, enough.signal);
       if (!(await settlesWithin(found, clock, SEARCH_TIMEOUT_MS))) return `${event} could not be read within 5 s`;
-      return (await found)?.event ?? `${event} the retention of the topic has deleted it`;
+      return (await found)?.event ?? `${event} it was not found: the retention of the topic has probably deleted it`;
     } catch (error) {
       return `${event} cannot be read: ${reasonOf(error)}`;
     } finally {
@@ -99,18 +100,14 @@ export class AnnouncedEvents {
       else if (stretch.first > wanted.offset) end = middle;
       else start = stretch.next;
     }
-    return this.#searchLate(partition, wanted, signal);
+    return this.#readAll(partition, wanted, signal);
   }
 
   /**
-   * Reads the whole partition for an event that was announced late. Returns null at once if the log begins after the
+   * Reads the whole partition for an event that is not in the order. Returns null at once if the log begins after the
    * wanted event: then retention has nearly always deleted it.
    */
-  async #searchLate(
-    partition: TopicPartition,
-    wanted: AnnouncedSource,
-    signal: AbortSignal,
-  ): Promise<FoundEvent | null> {
+  async #readAll(partition: TopicPartition, wanted: AnnouncedSource, signal: AbortSignal): Promise<FoundEvent | null> {
     const { start, end } = await this.#options.logs.bounds(partition);
     const oldest = await this.#firstEvents(partition, start, end, wanted, signal);
     if (oldest !== null && oldest.first > wanted.offset) return null;
@@ -118,7 +115,8 @@ export class AnnouncedEvents {
     const search = async (): Promise<FoundEvent | null> => {
       for (let position = start; position < end && !signal.aborted;) {
         const batch = await reader.next(READ_RECORDS);
-        const found = await this.#eventOf(wanted, batch.records.filter(isAnnouncedLate));
+        const ours = batch.records.filter((record) => this.#isFrom(wanted.partition, record));
+        const found = await this.#eventOf(wanted, ours);
         if (found !== null) return { ...found, log: partition };
         position = batch.nextOffset;
       }
@@ -155,8 +153,13 @@ export class AnnouncedEvents {
     return withReader(reader, read, signal);
   }
 
+  /** Whether the event is in the order of the offsets. */
   #isOf(inputPartition: number, record: LogRecord): boolean {
-    if (isResent(record) || isAnnouncedLate(record)) return false;
+    return !isAnnouncedLate(record) && this.#isFrom(inputPartition, record);
+  }
+
+  #isFrom(inputPartition: number, record: LogRecord): boolean {
+    if (isResent(record)) return false;
     const source = record.headers.find(({ key }) => key === 'ce_source')?.value;
     return source?.toString() === this.#options.sourceOf(inputPartition);
   }

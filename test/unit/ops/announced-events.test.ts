@@ -97,6 +97,16 @@ test('events that were announced late are out of order, do not mislead the searc
   expect(await Promise.all([3, 2_500, 4_000].map(find))).toEqual(late);
 });
 
+test('events that somebody else has written with wrong offsets may mislead the search, and it finds the event nevertheless', async () => {
+  const forged = [1_250, 2_500, 3_750];
+  const records = originals.map((record) =>
+    forged.includes(record.offset) ? { ...eventOf(9_999_999), offset: record.offset } : record,
+  );
+  const find = searchIn(records);
+  for (const n of [...some.filter((n) => !forged.includes(n)), 1_300, 2_600, 3_800])
+    expect(await find(n)).toEqual(originals[n]);
+});
+
 test('an event with more items than an announcement can have is not read', async () => {
   const connections = (count: number) => Array<Announcement['connections'][number]>(count).fill(NO_CONNECTION);
   const [own] = originals as [LogRecord];
