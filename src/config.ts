@@ -1,5 +1,6 @@
 /** Environment and flags -> one validated, frozen Config. Pure: the caller passes them in. */
 import { withoutCredentials } from './lib/hide-secrets.js';
+import { SmallFileError } from './lib/small-file.js';
 import { changelogOf, MAX_TOPIC_NAME_LENGTH, shadowed, type Consent } from './setting-values.js';
 import { SETTINGS, type Setting, type SettingValues } from './settings.js';
 import { fileVariableOf, flagOf } from './setting-flags.js';
@@ -160,7 +161,8 @@ function orFromFile(direct: Given | null, file: Given | null, readFile: (path: s
     return { name: `the text of ${file.name}`, text: readFile(file.text).trim() };
   } catch (error) {
     // The path is not shown, because it may be the secret itself, passed by mistake.
-    const reason = (error as NodeJS.ErrnoException).code ?? 'no such file, or not a text';
+    const { code = 'no such file, or not a text' } = error as NodeJS.ErrnoException;
+    const reason = error instanceof SmallFileError ? error.message : code;
     throw new ConfigError([
       `${file.name} names a file that cannot be read (${reason}): expected the path of a text file`,
     ]);

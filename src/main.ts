@@ -39,6 +39,7 @@ import {
   type Print,
 } from './command/print.js';
 import { hiderOf } from './lib/hide-secrets.js';
+import { readSmallFile } from './lib/small-file.js';
 import { reasonOf } from './lib/reason-of.js';
 import { systemClock } from './lib/system-clock.js';
 import { createLogger } from './ops/logger.js';
@@ -87,10 +88,13 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+/** Of a file that a setting names. Certificates and keys have some thousands. */
+const MAX_SECRET_BYTES = 1024 * 1024;
+
 async function perform({ name, command, argument, flags, settings, faults }: TypedCommand): Promise<number> {
   let config: Config;
   try {
-    config = loadConfig(process.env, settings, (path) => readFileSync(path, 'utf8'));
+    config = loadConfig(process.env, settings, (path) => readSmallFile(path, MAX_SECRET_BYTES).toString());
   } catch (error) {
     if (error instanceof ConfigError) return refuse([...faults, ...error.faults], name);
     throw error;

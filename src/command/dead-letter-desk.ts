@@ -1,5 +1,4 @@
 /** Reads dead letters, and decides whether a dead letter can be read as an event now. */
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { PartsOf } from '../config-parts.js';
 import { createSyncEventDecoder, type SyncEventDecoder } from '../decode/sync-event-decoder.js';
@@ -15,7 +14,7 @@ import { DeadLetterReader, READER_READS, type ReadDeadLetter, type Watched } fro
 import { decodeAgain } from './decode-again.js';
 import type { InputAfterwards, Place } from './input-afterwards.js';
 import type { BadRecords } from './original-record.js';
-import { mustBeReadable } from './input-file.js';
+import { lineIn } from './input-file.js';
 import type { RepairAllInput, RepairAllRun } from './repair-all-input.js';
 import type { RecordId } from './repair-attempts.js';
 import { newestSchemas, SCHEMA_TOPICS, syncEventJson, syncEventRecords } from './schemas.js';
@@ -86,9 +85,9 @@ export class DeadLetterDesk {
 
   /** Reads a file with one line of JSON, in the format of `events send`. @throws MalformedLineError */
   async readLine(file: string): Promise<{ record: RecordToWrite & { readonly key: Buffer }; event: InputEvent }> {
-    await mustBeReadable('--file', file);
+    const line = await lineIn('--file', file);
     const json = await syncEventJson(this.schemasFolder);
-    const typed = json.eventOf(utf8Text(await readFile(file)));
+    const typed = json.eventOf(utf8Text(line));
     const record = (await syncEventRecords(this.config, json)).recordOf(typed);
     const [event] = await this.#decode([{ ...record, offset: 0, timestamp: systemClock.now() }]);
     if (event === undefined || typeof event === 'string') throw new Error(event ?? 'the line was decoded to no event');

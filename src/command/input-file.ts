@@ -1,5 +1,6 @@
 /** Files that a flag names: they are checked before anything else, because a wrong path is a wrong flag. */
 import { access, constants, stat } from 'node:fs/promises';
+import { readSmallFile, SmallFileError } from '../lib/small-file.js';
 import { UsageError } from './command.js';
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -24,4 +25,18 @@ export async function mustBeReadable(flag: string, file: string): Promise<void> 
     throw fault(REASONS[code] ?? `it cannot be read (${code})`);
   }
   if (isFolder) throw fault('expected a file, and this is a folder');
+}
+
+/** Above one event: a record of 1 MB, with each byte escaped. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** The content of a file with one line. @param flag with its dashes @throws UsageError as `mustBeReadable`, or if it is too large */
+export async function lineIn(flag: string, file: string): Promise<Buffer> {
+  await mustBeReadable(flag, file);
+  try {
+    return readSmallFile(file, MAX_LINE_BYTES);
+  } catch (error) {
+    if (!(error instanceof SmallFileError)) throw error;
+    throw new UsageError([`${flag} is ${JSON.stringify(file)}: ${error.message}`]);
+  }
 }
