@@ -1,7 +1,10 @@
-/** Reads files that must be small, such as secrets. A pipe could make the reader wait for ever, and a device never ends. */
+/**
+ * Reads files that must be small, such as secrets. Nobody may write to a pipe, so its reader would wait without an end. And
+ * a device may give bytes without an end.
+ */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 
-/** The file is no regular file, or too large. The message is the reason, without the path. */
+/** The file is not a regular file, or it is too large. The message gives the reason, and not the path. */
 export class SmallFileError extends Error {
   override readonly name = 'SmallFileError';
 }

@@ -45,13 +45,12 @@ export const ANSWERS_IN_PROGRESS: SharedLimit = { total: 32 * 1_024 * 1_024, per
 export class InstanceError extends Error {
   override readonly name = 'InstanceError';
 
-  /** @param retryAfterMs the pause that an instance asks for, because it was asked too often; null if it asks for none */
-  constructor(
-    message: string,
-    readonly retryAfterMs: number | null = null,
-    options?: ErrorOptions,
-  ) {
+  /** The pause that an instance asks for, because it was asked too often, in milliseconds; null if it asks for none. */
+  readonly retryAfterMs: number | null;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly retryAfterMs?: number | null } = {}) {
     super(message, options);
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
 
@@ -179,7 +178,7 @@ export class InstanceClient implements Peers {
     try {
       return { address, signal, response: await fetch(address + target, { headers, redirect: 'manual', signal }) };
     } catch (error) {
-      throw new InstanceError(`${address} gives no answer: ${reasonOf(error)}`, null, { cause: error });
+      throw new InstanceError(`${address} gives no answer: ${reasonOf(error)}`, { cause: error });
     }
   }
 
@@ -205,7 +204,7 @@ export class InstanceClient implements Peers {
     const { status, headers } = asked.response;
     const retryAfterMs = status === 429 ? 1_000 * Number(headers.get('retry-after') ?? NaN) : NaN;
     const message = `${asked.address} answers ${status}: ${await this.#reasonOf(asked)}`;
-    return new InstanceError(message, retryAfterMs >= 0 ? retryAfterMs : null);
+    return new InstanceError(message, { retryAfterMs: retryAfterMs >= 0 ? retryAfterMs : null });
   }
 
   async #reasonOf(asked: Asked): Promise<string> {
@@ -235,7 +234,7 @@ export class InstanceClient implements Peers {
       await response.body?.cancel().catch(() => undefined);
       if (error instanceof InstanceError) throw error;
       const why = error instanceof AnswerTooLargeError ? error.message : `the answer broke off (${reasonOf(error)})`;
-      throw new InstanceError(`${address} gives no complete answer: ${why}`, null, { cause: error });
+      throw new InstanceError(`${address} gives no complete answer: ${why}`, { cause: error });
     }
   }
 }

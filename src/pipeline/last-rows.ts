@@ -14,21 +14,26 @@ const RECORDS_A_READ = 10_000;
 export interface LastRows {
   readonly position: PositionRow | null;
   readonly origin: OriginRow | null;
-  /** Whether the last row of all is a position row; null if there is no row. */
+  /** Whether the last row of all is a position row; null if the changelog is empty. */
   readonly endsWithPosition: boolean | null;
 }
 
 export const NO_ROWS: LastRows = { position: null, origin: null, endsWithPosition: null };
 
 /** The last position row, found in the same way. @throws as `lastRows`; ReaderClosedError when `signal` aborts */
-export async function lastPosition(
+export async function lastPosition(...where: Parameters<typeof rowsToPosition>): Promise<PositionRow | null> {
+  return (await rowsToPosition(...where)).position;
+}
+
+/** As `lastPosition`, together with whether that row is the last one of all. */
+export async function rowsToPosition(
   logs: Pick<Logs, 'reader'>,
   changelog: TopicPartition,
   bounds: Pick<LogBounds, 'start' | 'end'>,
   signal?: AbortSignal,
-): Promise<PositionRow | null> {
+): Promise<Pick<LastRows, 'position' | 'endsWithPosition'>> {
   const isFound = ({ position }: LastRows): boolean => position !== null;
-  return (await lastRowsUntil(isFound, logs, changelog, bounds, () => undefined, signal)).position;
+  return lastRowsUntil(isFound, logs, changelog, bounds, () => undefined, signal);
 }
 
 /**

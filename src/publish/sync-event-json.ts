@@ -1,11 +1,11 @@
 /** Turns lines of JSON, written by people, into records of the input topic. */
-import { exceededJsonLimit } from '../lib/json-limits.js';
 import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import avro from 'avsc';
 import { AvroReader, type ValueReader } from '../avro/avro-reader.js';
 import { PLAIN_SHAPES, type RecordShapes } from '../avro/record-shape.js';
 import { MAX_TEXT_BYTES, utf8Bytes } from '../domain/limits.js';
+import { exceededJsonLimit } from '../lib/json-limits.js';
 import type { Header, RecordToWrite } from '../lib/record.js';
 import { frame } from '../avro/framing.js';
 

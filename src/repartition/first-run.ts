@@ -2,7 +2,7 @@
 import { BEGIN_AGAIN } from '../kafka/topics/input-growth.js';
 import { partitionOfKey } from '../kafka/transactions/partitioner.js';
 import { transactionalIdOf } from '../pipeline/fence.js';
-import { COMPLETE_OR_LOST, endsWithPosition, isCut, lastPosition } from '../pipeline/last-rows.js';
+import { COMPLETE_OR_LOST, isCut, rowsToPosition } from '../pipeline/last-rows.js';
 import {
   boundsOrRefusal,
   changelogEnds,
@@ -95,9 +95,7 @@ function mustSpeakOfAll({ positions }: Survey, committed: readonly (number | nul
 /** The position row that the last step writes would hide the loss. @throws RepartitionRefusedError */
 async function mustNotBeCut({ logs, changelog: topic }: RepartitionPorts, partition: number): Promise<void> {
   const log = { topic, partition };
-  const bounds = await boundsOrRefusal(logs, log);
-  const position = await lastPosition(logs, log, bounds);
-  if (!isCut({ position, endsWithPosition: await endsWithPosition(logs, log, bounds) })) return;
+  if (!isCut(await rowsToPosition(logs, log, await boundsOrRefusal(logs, log)))) return;
   throw new RepartitionRefusedError(
     `${topic}/${partition} has lost the end of a transaction: ${COMPLETE_OR_LOST}. Then run the command again`,
   );

@@ -268,8 +268,8 @@ export class PartitionStore extends GuardedStore {
   }
 
   /**
-   * Flushes, if the disk accepts it, and closes the store. An unconfirmed batch is undone at the next
-   * opening. If the store turned out to be corrupt, sets it aside, because opening it would not detect that. Idempotent.
+   * Flushes, if the disk accepts it, and closes the store. An unconfirmed batch is undone at the next opening. If the
+   * store turned out to be corrupt, sets it aside, because opening it would not detect that. Idempotent.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close();

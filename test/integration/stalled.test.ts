@@ -1,13 +1,11 @@
 /** Companies without progress: published once for each stall, whatever happens to the instance. */
-import avro from 'avsc';
 import type { TopicRecord } from '../../testkit/audit/topic-record.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { deploy, type Deployment } from '../../testkit/deployment.js';
-import { announcedCompanies, committedRecords } from '../support/outbound.js';
+import { announcedCompanies, committedRecords, eventReader } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
 import { HOUR_MS } from '../../src/lib/time-units.js';
-import { newestSchema } from '../../testkit/schema-file.js';
 
 /** Within the last day, so retention removes nothing; longer ago than STALLED_AFTER plus the hour of progress. */
 const LONG_AGO = Date.now() - 4 * HOUR_MS;
@@ -61,13 +59,10 @@ test('a stall is published once: not again after a kill with the state lost, and
   await first.poll(async () => (await counted(first, 'stalled')) === 2, 'it counts two stalled companies', 30_000);
   expect(await counted(first, 'held')).toBe(1);
   expect(await counted(first, 'pending')).toBe(3);
-  const type = avro.Type.forSchema(newestSchema(deployment.schemasFolder, 'company-sync-stalled-value') as avro.Schema);
+  const read = eventReader(deployment, 'company-sync-stalled-value');
   const records = await published();
   expect(keysOf(records)).toEqual(['held', 'stuck']);
-  const valueOf = (key: string): unknown =>
-    JSON.parse(
-      type.toString(type.fromBuffer((records.find((r) => String(r.key) === key)?.value as Buffer).subarray(5))),
-    );
+  const valueOf = (key: string) => read(records.find((r) => String(r.key) === key) as TopicRecord);
   expect(valueOf('stuck')).toMatchObject({ companyId: 'stuck', since: LONG_AGO_HOUR, unsealedLinks: [], heldBy: [] });
   expect(valueOf('stuck')).toMatchObject({ waitingFor: [{ datasetId: 'b', status: 'Queued' }] });
   expect(valueOf('held')).toMatchObject({ heldBy: [`${held?.partition}/${held?.offset}`] });

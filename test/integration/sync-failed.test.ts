@@ -1,12 +1,9 @@
 /** First syncs that are over without success: published once for each time, whatever happens to the instance. */
-import avro from 'avsc';
-import type { TopicRecord } from '../../testkit/audit/topic-record.js';
 import { currentCluster } from '../support/current-cluster.js';
 import { deploy, type Deployment } from '../../testkit/deployment.js';
-import { announcedCompanies, committedRecords } from '../support/outbound.js';
+import { announcedCompanies, committedRecords, eventReader } from '../support/outbound.js';
 import { Platform } from '../support/platform.js';
 import { Processors, type Processor } from '../../testkit/processor.js';
-import { newestSchema } from '../../testkit/schema-file.js';
 
 const SETTINGS = { ALL_DATASETS_FROM: '2023-10-10T00:00:00Z' };
 
@@ -32,11 +29,11 @@ interface Failed {
 
 /** All events so far, by company and attempt. */
 async function published(): Promise<Failed[]> {
-  const type = avro.Type.forSchema(newestSchema(deployment.schemasFolder, 'company-sync-failed-value') as avro.Schema);
-  const valueOf = ({ value }: TopicRecord) =>
-    JSON.parse(type.toString(type.fromBuffer((value as Buffer).subarray(5)))) as Failed;
+  const valueOf = eventReader(deployment, 'company-sync-failed-value');
   const records = await committedRecords(deployment, deployment.topics.failed);
-  return records.map(valueOf).sort((a, b) => a.companyId.localeCompare(b.companyId) || a.attempt - b.attempt);
+  return records
+    .map((record) => valueOf(record) as Failed)
+    .sort((a, b) => a.companyId.localeCompare(b.companyId) || a.attempt - b.attempt);
 }
 
 /** Waits until all partitions have committed everything that the platform has sent so far. */

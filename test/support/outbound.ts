@@ -8,7 +8,7 @@ import { fetchSchemasOf } from '../../testkit/audit/registered-schemas.js';
 import { headerTexts, type TopicRecord } from '../../testkit/audit/topic-record.js';
 import { pollUntil } from '../../testkit/cluster/poll-until.js';
 import type { Deployment } from '../../testkit/deployment.js';
-import { newestSchema } from '../../testkit/schema-file.js';
+import { newestSchema, type Subject } from '../../testkit/schema-file.js';
 import type { Place } from './platform.js';
 import { plainClient } from './topics.js';
 
@@ -141,4 +141,10 @@ export async function committedRecords(deployment: Deployment, topic: string): P
   const [contents] = await readTopics(plainClient(deployment.bootstrap), [topic]);
   if (contents === undefined) throw new Error(`${topic} was not read`);
   return contents.records;
+}
+
+/** Returns a function that reads the value of an event as JSON, by the newest schema of its topic. */
+export function eventReader({ schemasFolder }: Deployment, subject: Subject): (record: TopicRecord) => unknown {
+  const type = avro.Type.forSchema(newestSchema(schemasFolder, subject) as avro.Schema);
+  return ({ value }) => JSON.parse(type.toString(type.fromBuffer((value as Buffer).subarray(5)))) as unknown;
 }

@@ -7,7 +7,7 @@ function refusing(count: number, retryAfterMs: number | null) {
   const pauses: number[] = [];
   let asked = 0;
   const ask = () =>
-    asked++ < count ? Promise.reject(new InstanceError('too many', retryAfterMs)) : Promise.resolve('yes');
+    asked++ < count ? Promise.reject(new InstanceError('too many', { retryAfterMs })) : Promise.resolve('yes');
   const clock = { delay: (ms: number) => Promise.resolve(void pauses.push(ms)) };
   return { pauses, answer: () => askedSlowly(ask, clock) };
 }

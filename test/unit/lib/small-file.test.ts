@@ -1,4 +1,4 @@
-/** Files that are named by settings and flags: what is no file must not make the process wait or grow. */
+/** Files that settings and flags name. If such a name leads to a pipe or a device, the process must not wait or grow. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

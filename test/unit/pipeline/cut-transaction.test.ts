@@ -2,33 +2,17 @@
 import { FIRST_VOCABULARY, VOCABULARY } from '../../../src/domain/statuses.js';
 import { ByteWriter } from '../../../src/lib/byte-writer.js';
 import type { LogRecord } from '../../../src/lib/record.js';
-import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { CommittedOffset } from '../../../src/pipeline/ports.js';
 import { StandbyTask } from '../../../src/pipeline/standby-task.js';
 import { decodePositionRow, writePositionRow } from '../../../src/store/row-codec.js';
 import { infoKey, isOriginKey, isPositionKey, POSITION_KEY } from '../../../src/store/row-keys.js';
-import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
-import { PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { restarted, settled, started } from './restarted-partition.js';
+import { PARTITION, type SimulatedPartition } from './simulated-partition.js';
 import { TOPICS } from './topics.js';
 
 const folder = temporaryFolder();
 const otherFolder = temporaryFolder();
-const EPOCH = 3;
-
-function started(stateDir: string): SimulatedPartition {
-  const simulated = new SimulatedPartition(stateDir);
-  simulated.input.said = { ...SEEN_BY_MOST, topicId: 'input-1', leaderEpoch: EPOCH };
-  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1', leaderEpoch: EPOCH };
-  return simulated;
-}
-
-async function settled(simulated: SimulatedPartition): Promise<PartitionTask> {
-  const task = new PartitionTask(simulated.context, PARTITION);
-  await simulated.run(() => ['running', 'blocked'].includes(task.status.state));
-  return task;
-}
-
 /** The state and the reason of the partition when it has settled. */
 async function statusOf(simulated: SimulatedPartition): Promise<{ state: string; reason: string | null }> {
   const task = await settled(simulated);
@@ -58,17 +42,6 @@ function append({ changelog }: SimulatedPartition, ...rows: readonly (readonly [
   changelog.end++; // The marker.
 }
 
-/** The same brokers as another instance sees them. */
-function instanceIn(stateDir: string, { changelog, committed, input, now }: SimulatedPartition): SimulatedPartition {
-  const other = started(stateDir);
-  other.now = now;
-  other.input.end = input.end;
-  other.changelog.records = changelog.records;
-  other.changelog.end = changelog.end;
-  other.committed = committed;
-  return other;
-}
-
 function positionRow(countedUnder: number, { offset }: CommittedOffset): Buffer {
   const to = new ByteWriter();
   to.begin();
@@ -87,10 +60,10 @@ test('an instance without the lost rows is blocked after a proof, also at its ne
   const simulated = await afterOneTransaction();
   cut(simulated);
   const stateDir = otherFolder();
-  const other = instanceIn(stateDir, simulated);
+  const other = restarted(simulated, stateDir);
   expect(await statusOf(other)).toEqual(BLOCKED);
   expect(other.proofs).toBe(1);
-  const next = instanceIn(stateDir, other);
+  const next = restarted(other, stateDir);
   expect(await statusOf(next)).toEqual(BLOCKED);
   expect(next.setAside).toEqual([]);
 });
@@ -99,17 +72,17 @@ test('a folder that has followed the rest of the transaction as a standby is blo
   const simulated = await afterOneTransaction();
   cut(simulated);
   const stateDir = otherFolder();
-  const standby = instanceIn(stateDir, simulated);
+  const standby = restarted(simulated, stateDir);
   const task = new StandbyTask(standby.context, PARTITION);
   await standby.run(() => standby.standbyPositions.at(-1) === standby.changelog.end);
   await standby.end(task);
-  expect(await statusOf(instanceIn(stateDir, standby))).toEqual(BLOCKED);
+  expect(await statusOf(restarted(standby, stateDir))).toEqual(BLOCKED);
 });
 
 test('the instance that has all rows writes them again, also after others were blocked', async () => {
   const simulated = await afterOneTransaction();
   cut(simulated);
-  const other = instanceIn(otherFolder(), simulated);
+  const other = restarted(simulated, otherFolder());
   expect(await statusOf(other)).toEqual(BLOCKED);
   simulated.changelog.end = other.changelog.end;
 
@@ -118,19 +91,19 @@ test('the instance that has all rows writes them again, also after others were b
   const { key, value } = simulated.changelog.records.at(-1) as LogRecord;
   expect(isPositionKey(key as Buffer)).toBe(true);
   expect(decodePositionRow(value as Buffer).offset).toBe(simulated.committed?.offset);
-  expect(await statusOf(instanceIn(otherFolder(), simulated))).toMatchObject({ state: 'running' });
+  expect(await statusOf(restarted(simulated, otherFolder()))).toMatchObject({ state: 'running' });
 });
 
 test('rows of a cut transaction are not believed because the offset was lost with their end', async () => {
   const simulated = await afterOneTransaction();
   append(simulated, [infoKey('company'), Buffer.from([1])]);
-  expect(await statusOf(instanceIn(otherFolder(), simulated))).toEqual(BLOCKED);
+  expect(await statusOf(restarted(simulated, otherFolder()))).toEqual(BLOCKED);
 });
 
 test('transactions that were aborted at the end say nothing', async () => {
   const simulated = await afterOneTransaction();
   simulated.changelog.end += 5_000;
-  expect(await statusOf(instanceIn(otherFolder(), simulated))).toMatchObject({ state: 'running' });
+  expect(await statusOf(restarted(simulated, otherFolder()))).toMatchObject({ state: 'running' });
 });
 
 test.each([
@@ -141,5 +114,5 @@ test.each([
   const moved = simulated.changelog.records.find(({ key }) => isOriginKey(key as Buffer)) as LogRecord;
   append(simulated, [POSITION_KEY, positionRow(countedUnder, simulated.committed as CommittedOffset)]);
   append(simulated, [moved.key as Buffer, moved.value as Buffer]);
-  expect(await statusOf(instanceIn(otherFolder(), simulated))).toMatchObject(expected);
+  expect(await statusOf(restarted(simulated, otherFolder()))).toMatchObject(expected);
 });

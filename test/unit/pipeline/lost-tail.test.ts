@@ -4,28 +4,12 @@ import { BrokerError } from '../../../src/pipeline/errors.js';
 import { PartitionTask } from '../../../src/pipeline/partition-task.js';
 import type { CommittedOffset } from '../../../src/pipeline/ports.js';
 import { StoreUnavailableError } from '../../../src/store/key-value-store.js';
-import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
-import { PARTITION, SimulatedPartition } from './simulated-partition.js';
+import { EPOCH, restarted, settled, started } from './restarted-partition.js';
+import { PARTITION, type SimulatedPartition } from './simulated-partition.js';
 
 const folder = temporaryFolder();
 const otherFolder = temporaryFolder();
-/** Transactions of the processor commit the leader epoch; an operator does not. */
-const EPOCH = 3;
-
-function started(stateDir = folder()): SimulatedPartition {
-  const simulated = new SimulatedPartition(stateDir);
-  simulated.input.said = { ...SEEN_BY_MOST, topicId: 'input-1', leaderEpoch: EPOCH };
-  simulated.changelog.said = { ...SEEN_BY_MOST, topicId: 'changelog-1', leaderEpoch: EPOCH };
-  return simulated;
-}
-
-async function settled(simulated: SimulatedPartition): Promise<PartitionTask> {
-  const task = new PartitionTask(simulated.context, PARTITION);
-  await simulated.run(() => ['running', 'blocked'].includes(task.status.state));
-  return task;
-}
-
 /** Consumes `count` input records, each in a transaction of its own. */
 async function consume(simulated: SimulatedPartition, count: number): Promise<void> {
   const task = await settled(simulated);
@@ -53,7 +37,7 @@ interface Lost {
  * @param meanwhile called before the loss
  */
 async function afterLoss(count: number, meanwhile = (_: SimulatedPartition) => Promise.resolve()): Promise<Lost> {
-  const simulated = started();
+  const simulated = started(folder());
   await consume(simulated, 1);
   const { records, end } = simulated.changelog;
   const left = simulated.committed as CommittedOffset;
@@ -66,17 +50,6 @@ async function afterLoss(count: number, meanwhile = (_: SimulatedPartition) => P
   simulated.changelog.end = end;
   simulated.committed = left;
   return { simulated, left, last, whole };
-}
-
-/** The same brokers and the same folder, as a new process sees them. */
-function restarted(before: SimulatedPartition, stateDir = folder()): SimulatedPartition {
-  const simulated = started(stateDir);
-  simulated.now = before.now;
-  simulated.input.end = before.input.end;
-  simulated.changelog.records = before.changelog.records;
-  simulated.changelog.end = before.changelog.end;
-  simulated.committed = before.committed;
-  return simulated;
 }
 
 async function mustBeBlocked(simulated: SimulatedPartition, { left, last }: Pick<Lost, 'left' | 'last'>) {
@@ -102,7 +75,7 @@ test('the partition is blocked after a proof, in this process and in the next on
   expect(simulated.setAside).toEqual([
     expect.stringMatching(/has followed the changelog up to \d+, but the changelog ends at/),
   ]);
-  const next = restarted(simulated);
+  const next = restarted(simulated, folder());
   await mustBeBlocked(next, { left, last });
   expect(next.setAside).toEqual([]);
 });
@@ -118,7 +91,7 @@ test('the process may die after the folder was set aside, and before the next on
   await simulated.run(() => simulated.errors.length > 0);
   await simulated.end(task);
   expect(simulated.setAside).toHaveLength(1);
-  await mustBeBlocked(restarted(simulated), { left, last });
+  await mustBeBlocked(restarted(simulated, folder()), { left, last });
 });
 
 test('a folder that is set aside as corrupt still passes on the loss that it knew of', async () => {
@@ -126,7 +99,7 @@ test('a folder that is set aside as corrupt still passes on the loss that it kne
   await mustBeBlocked(simulated, { left, last });
   const store = await simulated.context.state.open(PARTITION);
   await simulated.context.state.setAside(PARTITION, 'a row is damaged', store);
-  await mustBeBlocked(restarted(simulated), { left, last });
+  await mustBeBlocked(restarted(simulated, folder()), { left, last });
 });
 
 test('a loss that is as long as the proof is noticed too', async () => {
@@ -162,7 +135,7 @@ test('an accepted loss does not block the partition again where another folder s
   await mustBeBlocked(simulated, { left, last });
   simulated.crash(otherFolder());
   await mustBeBlocked(restarted(simulated, otherFolder()), { left, last });
-  const accepting = restarted(simulated);
+  const accepting = restarted(simulated, folder());
   accepting.committed = { offset: left.offset, leaderEpoch: -1 };
   const task = await settled(accepting);
   await accepting.run(() => accepting.committed?.leaderEpoch === EPOCH);
@@ -174,14 +147,14 @@ test('an accepted loss does not block the partition again where another folder s
 });
 
 test('a folder that another owner has continued past shows no loss, also if it is set aside later because of its age', async () => {
-  const simulated = started();
+  const simulated = started(folder());
   await consume(simulated, 5);
   // The input is cut off below the state. An operator consents on another instance, which continues.
   const other = restarted(simulated, otherFolder());
   other.input.end = 2;
   other.committed = { offset: 0, leaderEpoch: -1 };
   await consume(other, 1);
-  const back = restarted(other);
+  const back = restarted(other, folder());
   back.now += 8 * DAY_MS;
   const task = await settled(back);
   expect(back.setAside).toEqual([expect.stringContaining('may have missed deletions')]);
@@ -199,7 +172,7 @@ test('an offset that an operator has set accepts the loss, once and permanently'
   expect(simulated.proofs).toBe(proofs + 1); // A broker that is cut off could give such an offset.
   await simulated.end(task);
   expect(simulated.input.lastRead?.from).toBe(left.offset);
-  const next = restarted(simulated);
+  const next = restarted(simulated, folder());
   next.committed = left; // As the next transaction commits it.
   const again = await settled(next);
   expect(again.status).toEqual({ state: 'running', reason: null });
@@ -209,7 +182,7 @@ test('an offset that an operator has set accepts the loss, once and permanently'
 test('a changelog that has gone on to the same input offset lacks nothing', async () => {
   const { simulated, left, last, whole } = await afterLoss(3);
   await mustBeBlocked(simulated, { left, last });
-  const next = restarted(simulated);
+  const next = restarted(simulated, folder());
   Object.assign(next.changelog, whole);
   next.committed = last;
   const task = await settled(next);
@@ -220,7 +193,7 @@ test('a changelog that has gone on to the same input offset lacks nothing', asyn
 test('a loss that is over is forgotten: a later consent to read the input from its start is enough', async () => {
   const { simulated, left, last, whole } = await afterLoss(3);
   await mustBeBlocked(simulated, { left, last });
-  const later = restarted(simulated);
+  const later = restarted(simulated, folder());
   Object.assign(later.changelog, whole);
   later.committed = last;
   await later.end(await settled(later));
@@ -228,14 +201,14 @@ test('a loss that is over is forgotten: a later consent to read the input from i
   later.input.end = left.offset;
   later.committed = { offset: 0, leaderEpoch: -1 };
   await later.end(await settled(later));
-  const next = restarted(later);
+  const next = restarted(later, folder());
   const task = await settled(next);
   expect(task.status).toEqual({ state: 'running', reason: null });
   await next.end(task);
 });
 
 test("an idle partition commits a leader epoch with an operator's offset, which shows a loss of the input later", async () => {
-  const simulated = started();
+  const simulated = started(folder());
   await consume(simulated, 1);
   const offset = (simulated.committed as CommittedOffset).offset;
   simulated.committed = { offset, leaderEpoch: -1 };
@@ -248,7 +221,7 @@ test("an idle partition commits a leader epoch with an operator's offset, which 
 test('the folder of an input that was created again shows no loss', async () => {
   const { simulated, left, last } = await afterLoss(3);
   await mustBeBlocked(simulated, { left, last });
-  const next = restarted(simulated);
+  const next = restarted(simulated, folder());
   next.input.said = { ...next.input.said, topicId: 'input-2' };
   const task = await settled(next);
   expect(task.status.reason).toContain('(input recreated)');

@@ -37,6 +37,7 @@ import {
 import type { EncodedChanges } from '../../../src/store/state-changes.js';
 import { SEEN_BY_MOST } from '../../support/seen-by-most.js';
 import { temporaryFolder } from '../store/temporary-folder.js';
+import { settled } from './restarted-partition.js';
 import { PARTITION, SilentLog, SimulatedPartition } from './simulated-partition.js';
 import { TOPICS } from './topics.js';
 
@@ -157,13 +158,6 @@ async function rowsOnDisk(): Promise<string[]> {
   } finally {
     await store.close();
   }
-}
-
-/** Runs the partition until it is running or blocked. */
-async function settled(simulated: SimulatedPartition): Promise<PartitionTask> {
-  const task = new PartitionTask(simulated.context, PARTITION);
-  await simulated.run(() => ['running', 'blocked'].includes(task.status.state));
-  return task;
 }
 
 async function mustContinueWithoutLoss(simulated: SimulatedPartition): Promise<void> {

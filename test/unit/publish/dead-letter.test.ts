@@ -51,7 +51,7 @@ test.each([
   ['dl_offset', '-1'],
   ['dl_offset', '9999999999999999'],
   ['dl_timestamp', 'now'],
-])('a record whose %s is %p is no dead letter: anyone may write to the topic', (name, text) => {
+])('a record whose %s is %p does not count as a dead letter', (name, text) => {
   const letter = deadLetterOf(RECORD, REASON, INPUT);
   const withText = (value: string) => ({
     ...RECORD,

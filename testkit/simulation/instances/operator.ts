@@ -34,7 +34,7 @@ const SILENT = pino({ level: 'silent' });
 
 /** What the reason of a blocked partition asks for. */
 const ASKS_OPERATOR = /Stop all instances/;
-const CHANGELOG_LOST = /"The changelog is lost"|no state|changelog incomplete|changelog cut/;
+const CHANGELOG_LOST = /"The changelog is lost"|no state|changelog incomplete/;
 
 export class Operator {
   #isBusy = false;
